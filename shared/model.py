@@ -1,0 +1,354 @@
+"""The app's records and states: frozen values that pass between the modules.
+
+Times are aware datetimes in UTC. An empty string stands for «none» in ids, as table storage keeps no nulls.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+CHAT_URLS: Final = frozenset({"/chat/completions", "/v1/chat/completions"})
+RESPONSES_URL: Final = "/v1/responses"
+URLS: Final = (*sorted(CHAT_URLS), RESPONSES_URL)
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    PREPARING = "preparing"
+    HELD = "held"
+    WAITING = "waiting"
+    RUNNING = "running"
+    COLLECTING = "collecting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+class JobCode(StrEnum):
+    """Why a job failed."""
+
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    NOT_UTF8 = "not_utf8"
+    EMPTY_FILE = "empty_file"
+    INVALID_FILE = "invalid_file"
+    MISSING_COLUMN = "missing_column"
+    MISSING_SCHEMA = "missing_schema"
+    INVALID_JOB_SETTINGS = "invalid_job_settings"
+    INVALID_ROW = "invalid_row"
+    NO_VALID_ROWS = "no_valid_rows"
+    SOURCE_CHANGED = "source_changed"
+    BATCH_FAILED = "batch_failed"
+    GAVE_UP = "gave_up"
+    POISONED = "poisoned"
+
+
+class RowCode(StrEnum):
+    """Why a row has no result."""
+
+    # Found before anything was sent.
+    INVALID_JSON = "invalid_json"
+    INVALID_REQUEST = "invalid_request"
+    MISSING_PROMPT = "missing_prompt"
+    MISSING_VALUE = "missing_value"
+    MISSING_MODEL = "missing_model"
+    DUPLICATE_CUSTOM_ID = "duplicate_custom_id"
+    INVALID_SCHEMA = "invalid_schema"
+    ROW_TOO_LARGE = "row_too_large"
+    NOT_SENT = "not_sent"
+    # The service's answer, or its absence.
+    REFUSAL = "refusal"
+    CONTENT_FILTER = "content_filter"
+    TRUNCATED = "truncated"
+    INVALID_OUTPUT = "invalid_output"
+    REQUEST_FAILED = "request_failed"
+    RATE_LIMITED = "rate_limited"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    MISSING = "missing"
+    BATCH_FAILED = "batch_failed"
+    GAVE_UP = "gave_up"
+
+
+class BatchState(StrEnum):
+    """How far we are with a batch; the service's own word for it is its status."""
+
+    PREPARED = "prepared"
+    UPLOADED = "uploaded"
+    SUBMITTED = "submitted"
+    ENDED = "ended"
+    COLLECTED = "collected"
+
+
+TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "expired", "cancelled"})
+"""The service's statuses after which a batch changes no more; adapters spell `canceled` as `cancelled`."""
+
+KNOWN_STATUSES: Final = TERMINAL_STATUSES | {"validating", "in_progress", "finalizing", "cancelling"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one row cannot be sent, or has no result."""
+
+    code: RowCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of a prompt file as it was read, counted from 1.
+
+    `values` maps the header or key to the cell or JSON value; where the row could not be parsed it is empty,
+    `text` holds the raw text and `fault` says why.
+    """
+
+    row: int
+    values: Mapping[str, object]
+    text: str | None = None
+    fault: Fault | None = None
+
+    @property
+    def is_request(self) -> bool:
+        """Whether this is a whole batch request and no record of columns (only JSON holds objects)."""
+        return isinstance(self.values.get("body"), dict) and "url" in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One row as it is sent: `line` is the batch request as JSON without a line end; tokens are an estimate.
+
+    `schema` is the number of the answer's schema in the job's list, -1 without one.
+    """
+
+    row: int
+    custom_id: str
+    model: str
+    url: str
+    line: bytes
+    schema: int
+    input_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentRow:
+    """What collecting must know of one line of a batch: the file's row, its custom_id and its schema's number."""
+
+    row: int
+    custom_id: str
+    schema: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that were paid."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one row in one batch, or before any: a result (`code` is None) or a named error.
+
+    `output` is the parsed answer where it is a result; `text` the raw answer that was paid but is none.
+    `schema` is the number of the answer's schema in the job's list, -1 without one.
+    """
+
+    row: int
+    custom_id: str
+    code: RowCode | None = None
+    message: str = ""
+    output: object = None
+    text: str | None = None
+    finish_reason: str = ""
+    model: str = ""
+    usage: Usage | None = None
+    attempts: int = 0
+    schema: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One input row with all that the result files say of it.
+
+    `input` holds the user's own columns. A failed row also carries its `request` (custom_id, method, url, body), or
+    where it never became one, its `source`: the record as an object, or the raw text.
+    """
+
+    row: int
+    custom_id: str
+    input: Mapping[str, object]
+    outcome: Outcome
+    request: Mapping[str, object] | None = None
+    source: Mapping[str, object] | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A worker's claim to a step, over when `until` has passed without renewal."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A refusal that may pass: when to try again, how often it was tried, and what the operator should know."""
+
+    until: datetime
+    tries: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One prompt file's way through the app. `version` is the store's ETag, empty before the first write."""
+
+    job_id: str
+    prompt_file: str
+    source_etag: str
+    state: JobState
+    created_at: datetime
+    updated_at: datetime
+    progress_at: datetime
+    retry_of: str = ""
+    previous: str = ""
+    """The job whose failed rows this one tries again, the newest before it; empty for a first job."""
+    code: JobCode | None = None
+    message: str = ""
+    completed_at: datetime | None = None
+    rows_total: int | None = None
+    rows_kept: int = 0
+    """Rows whose results were taken over from the previous job."""
+    unsent: Mapping[str, int] = field(default_factory=dict)
+    """Rows that were never sent, by row code."""
+    shards: int = 0
+    """How many first batches the file was cut into; 0 before that is known."""
+    input_tokens: int = 0
+    """An estimate of what will be sent."""
+    built: bool = False
+    released: bool = False
+    cancelled: bool = False
+    gave_up_at: datetime | None = None
+    wait: Wait | None = None
+    lease: Lease | None = None
+    warnings: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch at the service, or on its way there: shard `index` of the job, tried for the `attempt`-th time."""
+
+    job_id: str
+    index: int
+    attempt: int
+    state: BatchState
+    model: str
+    url: str
+    requests: int
+    input_tokens: int = 0
+    size: int = 0
+    """Bytes of the input file."""
+    file_id: str = ""
+    file_expires_at: datetime | None = None
+    creating_since: datetime | None = None
+    """When a creating call was begun whose answer is not recorded: look for its batch before creating again."""
+    batch_id: str = ""
+    status: str = ""
+    counts: tuple[int, int, int] = (0, 0, 0)
+    """The service's request counts: total, completed, failed."""
+    created_at: datetime | None = None
+    output_file_id: str = ""
+    error_file_id: str = ""
+    failure: RowCode | None = None
+    """What rows without an answer get, where the batch ended in a way that says so."""
+    message: str = ""
+    wait: Wait | None = None
+    lease: Lease | None = None
+    cancel_sent: bool = False
+    reads: int = 0
+    """How often the output was fetched and found short."""
+    succeeded: int = 0
+    followed: int = 0
+    """Rows that went on into a follow-up batch."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Rows that ended here without a result, by row code."""
+    usage: Usage = Usage()
+    cost_usd: float = 0.0
+    unpriced_rows: int = 0
+    version: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name within the job: `00000-1`."""
+        return f"{self.index:05d}-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """An entry of the open index: enough to start the job again if nothing else was written."""
+
+    job_id: str
+    prompt_file: str
+    source_etag: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """What a container knows of a blob; the etag without quotes."""
+
+    name: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at the batch service; `status` is pending, running, processed, error or deleted."""
+
+    file_id: str
+    status: str
+    size: int
+    expires_at: datetime | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteBatch:
+    """A batch as the service describes it, oddities ironed out.
+
+    `status` is lower case, `cancelled` in one spelling. `errors` are (code, message, line) of a failed validation.
+    """
+
+    batch_id: str
+    status: str
+    input_file_id: str
+    created_at: datetime
+    output_file_id: str = ""
+    error_file_id: str = ""
+    counts: tuple[int, int, int] = (0, 0, 0)
+    errors: tuple[tuple[str, str, str], ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    input_blob: str = ""
+    output_blob: str = ""
+    error_blob: str = ""
+
+
+def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> str:
+    """Name the job of one version of a prompt file: its last-modified time and 8 hex digits of a hash."""
+    digest = hashlib.sha256(f"{container}/{name}\n{etag}".encode()).hexdigest()[:8]
+    return f"{last_modified.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
