@@ -1,0 +1,253 @@
+"""Adapter: the Azure OpenAI Files and Batch API by way of the openai client, behind shared.ports.BatchService."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+import httpx2
+import openai
+from openai.types import Batch as ApiBatch
+from openai.types import FileObject
+
+from shared.errors import (
+    AnswerLost,
+    AppError,
+    Misconfigured,
+    NotFound,
+    NotPermitted,
+    QuotaExceeded,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from shared.model import Batch, RemoteBatch, RemoteFile
+from shared.settings import Settings
+
+CALL_TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
+"""Seconds for one call; for transfers, the longest silence between two pieces."""
+
+PAGE: Final = 100
+CHUNK: Final = 1024 * 1024
+DOUBTFUL: Final = frozenset({408, 409, 500, 502, 504})
+"""Statuses after which a creating call may have taken effect all the same."""
+
+
+def client_of(settings: Settings, token: Callable[[], str] | None) -> openai.OpenAI:
+    """The client for the v1 route, or for the dated one where an api version is set; by key, else by Entra ID token.
+
+    It never retries by itself: a creating call that is repeated may be paid twice, and the app waits better than it.
+    """
+    common: dict[str, Any] = {"timeout": CALL_TIMEOUT, "max_retries": 0}
+    if settings.api_version:
+        by = {"api_key": settings.api_key} if settings.api_key else {"azure_ad_token_provider": token}
+        return openai.AzureOpenAI(azure_endpoint=settings.endpoint, api_version=settings.api_version, **by, **common)
+    return openai.OpenAI(base_url=f"{settings.endpoint}/openai/v1/", api_key=settings.api_key or token, **common)
+
+
+class OpenAIBatchService:
+    """The batch service; see the port for what each method promises."""
+
+    def __init__(self, client: openai.OpenAI, settings: Settings) -> None:
+        self._client = client
+        self._reader = client.with_options(max_retries=2)
+        self._settings = settings
+
+    def upload(self, name: str, content: BinaryIO) -> RemoteFile:
+        seconds = int(self._settings.file_expiry.total_seconds())
+        with _translated("upload of an input file"):
+            made = self._client.files.create(
+                file=(name, content, "application/jsonl"),
+                purpose="batch",
+                expires_after={"anchor": "created_at", "seconds": seconds},
+            )
+        return _file(made)
+
+    def file(self, file_id: str) -> RemoteFile | None:
+        try:
+            with _translated(f"file {file_id}"):
+                return _file(self._reader.files.retrieve(file_id))
+        except NotFound:
+            return None
+
+    def read_file(self, file_id: str) -> Iterator[bytes]:
+        with (
+            _translated(f"content of file {file_id}"),
+            self._reader.files.with_streaming_response.content(file_id) as response,
+        ):
+            yield from response.iter_bytes(CHUNK)
+
+    def delete_file(self, file_id: str) -> None:
+        try:
+            with _translated(f"deletion of file {file_id}"):
+                self._reader.files.delete(file_id)
+        except NotFound:
+            pass  # Gone is what was wanted.
+
+    def create(self, batch: Batch, *, metadata: dict[str, str], output_folder: str = "") -> RemoteBatch:
+        endpoint: Any = self._settings.batch_endpoint
+        try:
+            if output_folder:
+                # The service reads and writes blobs itself; such batches take no metadata.
+                no_file: Any = None
+                made = self._client.batches.create(
+                    input_file_id=no_file,
+                    endpoint=endpoint,
+                    completion_window="24h",
+                    extra_body={"input_blob": batch.file_id, "output_folder": {"url": output_folder}},
+                )
+            else:
+                made = self._client.batches.create(
+                    input_file_id=batch.file_id, endpoint=endpoint, completion_window="24h", metadata=metadata
+                )
+        except openai.OpenAIError as error:
+            raise _creation_error(error) from error
+        return remote_batch(made)
+
+    def batch(self, batch_id: str) -> RemoteBatch | None:
+        try:
+            with _translated(f"batch {batch_id}"):
+                return remote_batch(self._reader.batches.retrieve(batch_id))
+        except NotFound:
+            return None
+
+    def page(self, after: str) -> tuple[list[RemoteBatch], str]:
+        with _translated("list of batches"):
+            found = self._reader.batches.list(limit=PAGE, after=after or openai.omit)
+        batches = [remote_batch(item) for item in found.data]
+        return batches, batches[-1].batch_id if batches and found.has_more else ""
+
+    def cancel(self, batch_id: str) -> None:
+        try:
+            with _translated(f"cancellation of batch {batch_id}"):
+                self._reader.batches.cancel(batch_id)
+        except (NotFound, Refused):
+            pass  # It has ended already, or is being cancelled: the next poll tells which.
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (openai.OpenAIError, httpx2.HTTPError) as error:
+        raise translate(error, what) from error
+
+
+def translate(error: Exception, what: str) -> AppError:
+    """Find the app's error for one of the client's; `what` names the call."""
+    if not isinstance(error, openai.APIStatusError):
+        return Unavailable(
+            f"The batch service cannot be reached for the {what} ({type(error).__name__}): check "
+            "AZURE_OPENAI_ENDPOINT and the network; it is tried again"
+        )
+    status, text = error.status_code, _say(error)
+    if status in (401, 403):
+        return NotPermitted(
+            f"The batch service does not permit the {what} ({status} {text}): give the app's identity the role "
+            "Cognitive Services OpenAI Contributor on the Azure OpenAI resource, or mend AZURE_OPENAI_API_KEY and "
+            "the resource's network rules"
+        )
+    if _is_quota(error):
+        return QuotaExceeded(
+            f"The batch service refuses the {what} for want of quota ({status} {text})", _retry_after(error)
+        )
+    if status == 404:
+        return NotFound(f"The batch service knows no {what} ({text})")
+    if status == 429:
+        return Throttled(f"The batch service asks to come back later with the {what} ({text})", _retry_after(error))
+    if status in (408, 409) or status >= 500:
+        return Unavailable(f"The batch service failed at the {what} ({status} {text})", _retry_after(error))
+    return Refused(f"The batch service refuses the {what} ({status} {text})")
+
+
+def _creation_error(error: openai.OpenAIError) -> AppError:
+    what = "creation of a batch"
+    if isinstance(error, openai.APIConnectionError):
+        never_sent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        return translate(error, what) if never_sent else AnswerLost(f"The answer to the {what} was lost")
+    if not isinstance(error, openai.APIStatusError):
+        return AnswerLost(f"The answer to the {what} cannot be read")
+    if error.status_code in DOUBTFUL:
+        return AnswerLost(f"The batch service failed at the {what} ({error.status_code} {_say(error)})")
+    if error.status_code == 404:
+        return Misconfigured(
+            f"The batch service knows no such route or file at the {what} ({_say(error)}): check "
+            "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_VERSION"
+        )
+    return translate(error, what)
+
+
+def _is_quota(error: openai.APIStatusError) -> bool:
+    text = f"{error.code} {error.message}"
+    return error.status_code in (400, 403, 429) and ("token_limit_exceeded" in text or "quotaExceeded" in text)
+
+
+def _say(error: openai.APIStatusError) -> str:
+    """The service's code and text; its texts about files and batches quote no prompt."""
+    body = error.body if isinstance(error.body, Mapping) else {}
+    message = body.get("message") or type(error).__name__
+    return f"{body.get('code') or ''} {message}".strip()[:400]
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return float(error.response.headers.get(name, "")) / unit
+        except ValueError:
+            continue
+    return None
+
+
+def _file(made: FileObject) -> RemoteFile:
+    details: object = getattr(made, "status_details", None)
+    return RemoteFile(
+        file_id=made.id,
+        status=str(made.status or "").lower(),
+        size=made.bytes or 0,
+        expires_at=_time(made.expires_at),
+        message=str(details or "")[:400],
+    )
+
+
+def remote_batch(made: ApiBatch) -> RemoteBatch:
+    """Iron out the oddities of the service's batch objects: nulls, empty ids, two spellings, times as text."""
+    found: Any = made
+    status = str(found.status or "").lower().replace(" ", "_")
+    return RemoteBatch(
+        batch_id=found.id,
+        status="cancelled" if status == "canceled" else status,
+        input_file_id=found.input_file_id or "",
+        created_at=_time(found.created_at) or datetime.fromtimestamp(0, UTC),
+        output_file_id=found.output_file_id or "",
+        error_file_id=found.error_file_id or "",
+        counts=_counts(found.request_counts),
+        errors=tuple(_errors(found.errors)),
+        metadata={str(key): str(value) for key, value in (found.metadata or {}).items()},
+        input_blob=getattr(found, "input_blob", None) or "",
+        output_blob=getattr(found, "output_blob", None) or "",
+        error_blob=getattr(found, "error_blob", None) or "",
+    )
+
+
+def _counts(counts: Any) -> tuple[int, int, int]:
+    total, completed, failed = (getattr(counts, name, None) or 0 for name in ("total", "completed", "failed"))
+    return int(total), int(completed), int(failed)
+
+
+def _errors(errors: Any) -> Iterator[tuple[str, str, str]]:
+    for item in getattr(errors, "data", None) or []:
+        line = getattr(item, "line", None)
+        yield str(item.code or ""), str(item.message or "")[:400], "" if line is None else str(line)
+
+
+def _time(value: object) -> datetime | None:
+    """Times are seconds since 1970, or ISO 8601 in older api versions."""
+    if isinstance(value, int | float) and value:
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str) and value:
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None

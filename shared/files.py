@@ -1,0 +1,149 @@
+"""Adapter: the three containers in Azure Blob Storage, behind shared.ports.Files."""
+
+import base64
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
+
+from shared.model import BlobInfo
+from shared.ports import BlobWriter, Container
+from shared.storage_errors import holder_is_missing, translate, translated, with_holder
+
+BLOCK_SIZE: Final = 4 * 1024 * 1024
+"""Bytes of a block; 50,000 of them, the most a blob can have, make 195 GiB."""
+
+CONTENT_TYPES: Final = {
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+class BlobFiles:
+    """Files in blob storage; see the port for what each method promises."""
+
+    def __init__(self, client: BlobServiceClient, names: Mapping[Container, str]) -> None:
+        self._client = client
+        self._names = names
+
+    def info(self, container: Container, name: str) -> BlobInfo | None:
+        blob = self._blob(container, name)
+        try:
+            found = blob.get_blob_properties()
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise translate(error, _title(container, name)) from error
+        return BlobInfo(name, _plain(found.etag), found.size, found.last_modified)
+
+    def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
+        conditions = _unchanged(etag) if etag else {}
+        with translated(_title(container, name)):
+            yield from self._blob(container, name).download_blob(**conditions).chunks()
+
+    def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
+        with translated(_title(container, name)):
+            return self._blob(container, name).download_blob(offset=offset, length=length).readall()
+
+    def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
+        conditions = _unchanged(etag) if etag else {}
+
+        def upload() -> Mapping[str, Any]:
+            return self._blob(container, name).upload_blob(
+                data, overwrite=not create_only, content_settings=_content_type(name), **conditions
+            )
+
+        with translated(_title(container, name)):
+            return _plain(with_holder(upload, lambda: self._make(container))["etag"])
+
+    def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
+        return _BlockWriter(self, container, name, create_only)
+
+    def list(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
+        names = self._client.get_container_client(self._names[container])
+        options: dict[str, Any] = {"start_from": after} if after else {}
+        try:
+            for found in names.list_blobs(name_starts_with=prefix or None, **options):
+                if found.name > after or not after:
+                    yield BlobInfo(found.name, _plain(found.etag), found.size, found.last_modified)
+        except HttpResponseError as error:
+            if not holder_is_missing(error):
+                raise translate(error, f"container {container}") from error
+
+    def url(self, container: Container, name: str) -> str:
+        return str(self._blob(container, name).url)
+
+    def stage(self, container: Container, name: str, block_id: str, data: bytes) -> None:
+        """Send one block of a blob that is being written."""
+        blob = self._blob(container, name)
+        with translated(_title(container, name)):
+            with_holder(lambda: blob.stage_block(block_id, data, length=len(data)), lambda: self._make(container))
+
+    def commit(self, container: Container, name: str, block_ids: "list[str]", *, create_only: bool) -> str:
+        """Make the staged blocks the blob's content and return its etag."""
+        conditions: dict[str, Any] = {"match_condition": MatchConditions.IfMissing} if create_only else {}
+        blocks = [BlobBlock(block_id) for block_id in block_ids]
+        with translated(_title(container, name)):
+            done = self._blob(container, name).commit_block_list(
+                blocks, content_settings=_content_type(name), **conditions
+            )
+        return _plain(done["etag"])
+
+    def _blob(self, container: Container, name: str) -> BlobClient:
+        return self._client.get_blob_client(self._names[container], name)
+
+    def _make(self, container: Container) -> None:
+        self._client.create_container(self._names[container])
+
+
+class _BlockWriter:
+    """A blob written block by block, under block ids of its own so that two writers never mix."""
+
+    def __init__(self, files: BlobFiles, container: Container, name: str, create_only: bool) -> None:
+        self._files = files
+        self._container = container
+        self._name = name
+        self._create_only = create_only
+        self._own = uuid.uuid4().hex
+        self._blocks: list[str] = []
+        self._rest = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._rest += data
+        while len(self._rest) >= BLOCK_SIZE:
+            self._send(bytes(self._rest[:BLOCK_SIZE]))
+            del self._rest[:BLOCK_SIZE]
+
+    def commit(self) -> str:
+        if not self._blocks:
+            return self._files.write(self._container, self._name, bytes(self._rest), create_only=self._create_only)
+        if self._rest:
+            self._send(bytes(self._rest))
+            self._rest.clear()
+        return self._files.commit(self._container, self._name, self._blocks, create_only=self._create_only)
+
+    def _send(self, data: bytes) -> None:
+        block_id = base64.b64encode(f"{self._own}{len(self._blocks):08d}".encode()).decode()
+        self._files.stage(self._container, self._name, block_id, data)
+        self._blocks.append(block_id)
+
+
+def _unchanged(etag: str) -> dict[str, Any]:
+    return {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+
+
+def _plain(etag: object) -> str:
+    return str(etag).strip('"')
+
+
+def _title(container: Container, name: str) -> str:
+    return f"blob {name} in the {container} container"
+
+
+def _content_type(name: str) -> ContentSettings:
+    return ContentSettings(content_type=CONTENT_TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream"))

@@ -1,0 +1,231 @@
+"""Adapter: jobs, batches and the open index in one Azure table, behind shared.ports.JobStore.
+
+    partition     row                       holds
+    <job id>      job                       the job
+    <job id>      batch-00000-1             a batch (index, attempt)
+    open          <job id>                  the open index: name, etag and time of the prompt file
+    history       <countdown>-<job id>      an ended job, so that a listing by row key is newest first
+    gate          <hash of a deployment>    until when a deployment's quota is not tried again
+    app           installed, place-<name>   when the table was first used; where a walk stopped
+
+Each record is one property of JSON: table storage drops nulls and has no nested values.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import TableClient, TableTransactionError, UpdateMode
+from pydantic import TypeAdapter
+
+from shared.errors import Conflict
+from shared.model import Batch, Job, OpenJob
+from shared.ports import Gate
+from shared.storage_errors import holder_is_missing, translate, translated, with_holder
+
+TRANSACTION_LIMIT: Final = 100
+COUNTDOWN: Final = 10**15
+"""Milliseconds from which history's row keys count down; reached in the year 33658."""
+
+type Entity = dict[str, Any]
+
+
+class TableJobStore:
+    """Jobs in table storage; see the port for what each method promises."""
+
+    def __init__(self, client: TableClient, now: datetime) -> None:
+        self._client = client
+        self._now = now
+
+    def open_entry(self, entry: OpenJob) -> None:
+        self._put(_entity("open", entry.job_id, entry))
+
+    def open_jobs(self) -> Iterator[OpenJob]:
+        for entity in self._query("PartitionKey eq 'open'"):
+            yield _record(OpenJob, entity)
+
+    def insert_job(self, job: Job) -> Job:
+        with translated(f"job {job.job_id}"):
+            done = self._made(lambda: self._client.create_entity(_job_entity(job)))
+        return replace(job, version=_etag(done))
+
+    def job(self, job_id: str) -> Job | None:
+        entity = self._get(job_id, "job")
+        return None if entity is None else _versioned(Job, entity)
+
+    def save_job(self, job: Job) -> Job:
+        return replace(job, version=self._replace(_job_entity(job), job.version, f"job {job.job_id}"))
+
+    def batches(self, job_id: str) -> list[Batch]:
+        # `.` follows `-` in the order of row keys: all that begin with `batch-`.
+        where = "PartitionKey eq @job and RowKey gt 'batch-' and RowKey lt 'batch.'"
+        return [_versioned(Batch, entity) for entity in self._query(where, job=job_id)]
+
+    def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
+        entity = self._get(job_id, f"batch-{index:05d}-{attempt}")
+        return None if entity is None else _versioned(Batch, entity)
+
+    def add_batches(self, batches: Sequence[Batch]) -> None:
+        if not batches:
+            return
+        there = {batch.key for batch in self.batches(batches[0].job_id)}
+        new = [_batch_entity(batch) for batch in batches if batch.key not in there]
+        for start in range(0, len(new), TRANSACTION_LIMIT):
+            part = new[start : start + TRANSACTION_LIMIT]
+            self._transaction([("create", entity) for entity in part], f"batches of job {batches[0].job_id}")
+
+    def save_batch(self, batch: Batch) -> Batch:
+        what = f"batch {batch.key} of job {batch.job_id}"
+        return replace(batch, version=self._replace(_batch_entity(batch), batch.version, what))
+
+    def finish_batch(self, job: Job, batch: Batch, followers: Sequence[Batch]) -> None:
+        unchanged = {"mode": UpdateMode.REPLACE, "match_condition": MatchConditions.IfNotModified}
+        operations: list[Any] = [
+            ("update", _batch_entity(batch), {**unchanged, "etag": batch.version}),
+            ("update", _job_entity(job), {**unchanged, "etag": job.version}),
+        ]
+        operations += [("create", _batch_entity(follower)) for follower in followers]
+        self._transaction(operations, f"batch {batch.key} of job {batch.job_id}")
+
+    def close(self, job: Job) -> None:
+        countdown = COUNTDOWN - int(job.created_at.timestamp() * 1000)
+        self._put(_entity("history", f"{countdown:015d}-{job.job_id}", job, **_job_columns(job)))
+        with translated(f"job {job.job_id}"):
+            self._client.delete_entity("open", job.job_id)
+
+    def history(self, *, after: str, limit: int, state: str, prefix: str) -> tuple[list[Job], str]:
+        where, values = "PartitionKey eq 'history' and RowKey gt @after", {"after": after}
+        if state:
+            where, values = f"{where} and State eq @state", {**values, "state": state}
+        if prefix:
+            # The highest character that a name can have ends the range of names with this prefix.
+            where = f"{where} and PromptFile ge @prefix and PromptFile lt @beyond"
+            values = {**values, "prefix": prefix, "beyond": prefix + "\U0010ffff"}
+        found: list[Job] = []
+        last = ""
+        for entity in self._query(where, page=min(limit + 1, 1000), **values):
+            if len(found) == limit:
+                return found, last
+            found.append(_record(Job, entity))
+            last = str(entity["RowKey"])
+        return found, ""
+
+    def gate(self, model: str) -> Gate | None:
+        entity = self._get("gate", _hash(model))
+        return None if entity is None else _versioned(Gate, entity)
+
+    def save_gate(self, gate: Gate) -> None:
+        self._put(_entity("gate", _hash(gate.model), gate))
+
+    def installed_at(self) -> datetime:
+        entity = self._get("app", "installed")
+        if entity is None:
+            self._insert_once({"PartitionKey": "app", "RowKey": "installed", "At": self._now.isoformat()})
+            entity = self._get("app", "installed") or {"At": self._now.isoformat()}
+        return datetime.fromisoformat(entity["At"]).astimezone(UTC)
+
+    def place(self, name: str) -> str:
+        entity = self._get("app", f"place-{name}")
+        return "" if entity is None else str(entity.get("Place", ""))
+
+    def save_place(self, name: str, value: str) -> None:
+        self._put({"PartitionKey": "app", "RowKey": f"place-{name}", "Place": value})
+
+    def _put(self, entity: Entity) -> None:
+        with translated(f"row {entity['RowKey']}"):
+            self._made(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
+
+    def _insert_once(self, entity: Entity) -> None:
+        try:
+            with translated(f"row {entity['RowKey']}"):
+                self._made(lambda: self._client.create_entity(entity))
+        except Conflict:
+            pass  # Somebody else was first, which is all that was wanted.
+
+    def _get(self, partition: str, row: str) -> Entity | None:
+        try:
+            return self._client.get_entity(partition, row)
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise translate(error, f"row {row}") from error
+
+    def _query(self, where: str, page: int = 1000, **values: str) -> Iterator[Entity]:
+        try:
+            yield from self._client.query_entities(where, parameters=values, results_per_page=page)
+        except HttpResponseError as error:
+            if not holder_is_missing(error):
+                raise translate(error, "the jobs table") from error
+        except AzureError as error:
+            raise translate(error, "the jobs table") from error
+
+    def _replace(self, entity: Entity, version: str, what: str) -> str:
+        try:
+            done = self._client.update_entity(
+                entity, mode=UpdateMode.REPLACE, etag=version, match_condition=MatchConditions.IfNotModified
+            )
+        except ResourceNotFoundError as error:
+            raise Conflict(f"{what} is gone") from error
+        except AzureError as error:
+            raise translate(error, what) from error
+        return _etag(done)
+
+    def _transaction(self, operations: list[Any], what: str) -> None:
+        try:
+            self._made(lambda: self._client.submit_transaction(operations))
+        except (TableTransactionError, ResourceExistsError) as error:
+            if getattr(error, "status_code", None) in (404, 409, 412):
+                raise Conflict(f"{what} changed meanwhile") from error
+            raise translate(error, what) from error
+        except AzureError as error:
+            raise translate(error, what) from error
+
+    def _made(self, call: Callable[[], Any]) -> Any:
+        return with_holder(call, self._client.create_table)
+
+
+@cache
+def _codec(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _entity(partition: str, row: str, record: object, **columns: object) -> Entity:
+    text = _codec(type(record)).dump_json(record).decode()
+    return {"PartitionKey": partition, "RowKey": row, "Record": text, **columns}
+
+
+def _job_entity(job: Job) -> Entity:
+    return _entity(job.job_id, "job", replace(job, version=""), **_job_columns(job))
+
+
+def _job_columns(job: Job) -> dict[str, object]:
+    return {"State": job.state.value, "PromptFile": job.prompt_file, "Message": job.message}
+
+
+def _batch_entity(batch: Batch) -> Entity:
+    columns = {"State": batch.state.value, "Status": batch.status, "BatchId": batch.batch_id}
+    return _entity(batch.job_id, f"batch-{batch.key}", replace(batch, version=""), **columns)
+
+
+def _record[T](kind: type[T], entity: Mapping[str, Any]) -> T:
+    record: T = _codec(kind).validate_json(entity["Record"])
+    return record
+
+
+def _versioned[T](kind: type[T], entity: Any) -> T:
+    changed: Any = _record(kind, entity)
+    version: T = replace(changed, version=entity.metadata["etag"])
+    return version
+
+
+def _etag(done: Mapping[str, Any]) -> str:
+    return str(done["etag"])
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
