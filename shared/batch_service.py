@@ -55,7 +55,7 @@ class OpenAIBatchService:
 
     def upload(self, name: str, content: BinaryIO) -> RemoteFile:
         seconds = int(self._settings.file_expiry.total_seconds())
-        with _translated("upload of an input file"):
+        with _routed("upload of an input file"):
             made = self._client.files.create(
                 file=(name, content, "application/jsonl"),
                 purpose="batch",
@@ -112,7 +112,7 @@ class OpenAIBatchService:
             return None
 
     def page(self, after: str) -> tuple[list[RemoteBatch], str]:
-        with _translated("list of batches"):
+        with _routed("list of batches"):
             found = self._reader.batches.list(limit=PAGE, after=after or openai.omit)
         batches = [remote_batch(item) for item in found.data]
         return batches, batches[-1].batch_id if batches and found.has_more else ""
@@ -131,6 +131,23 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except (openai.OpenAIError, httpx2.HTTPError) as error:
         raise translate(error, what) from error
+
+
+@contextmanager
+def _routed(what: str) -> Iterator[None]:
+    """As _translated, for calls that name nothing which could be missing: there a 404 means a wrong address."""
+    try:
+        with _translated(what):
+            yield
+    except NotFound as error:
+        raise _wrong_address(what) from error
+
+
+def _wrong_address(what: str) -> Misconfigured:
+    return Misconfigured(
+        f"The batch service knows no such route or file at the {what} (404): check AZURE_OPENAI_ENDPOINT and "
+        "AZURE_OPENAI_API_VERSION"
+    )
 
 
 def translate(error: Exception, what: str) -> AppError:
@@ -170,10 +187,7 @@ def _creation_error(error: openai.OpenAIError) -> AppError:
     if error.status_code in DOUBTFUL:
         return AnswerLost(f"The batch service failed at the {what} ({error.status_code} {_say(error)})")
     if error.status_code == 404:
-        return Misconfigured(
-            f"The batch service knows no such route or file at the {what} ({_say(error)}): check "
-            "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_VERSION"
-        )
+        return _wrong_address(what)
     return translate(error, what)
 
 

@@ -64,7 +64,7 @@ class BlobFiles:
     def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
         return _BlockWriter(self, container, name, create_only)
 
-    def list(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
+    def blobs(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
         names = self._client.get_container_client(self._names[container])
         options: dict[str, Any] = {"start_from": after} if after else {}
         try:
@@ -84,7 +84,7 @@ class BlobFiles:
         with translated(_title(container, name)):
             with_holder(lambda: blob.stage_block(block_id, data, length=len(data)), lambda: self._make(container))
 
-    def commit(self, container: Container, name: str, block_ids: "list[str]", *, create_only: bool) -> str:
+    def commit(self, container: Container, name: str, block_ids: list[str], *, create_only: bool) -> str:
         """Make the staged blocks the blob's content and return its etag."""
         conditions: dict[str, Any] = {"match_condition": MatchConditions.IfMissing} if create_only else {}
         blocks = [BlobBlock(block_id) for block_id in block_ids]

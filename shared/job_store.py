@@ -190,7 +190,7 @@ class TableJobStore:
 
 
 @cache
-def _codec(kind: type) -> TypeAdapter[Any]:
+def _codec(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

@@ -49,7 +49,7 @@ class Files(Protocol):
     def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
         """Begin a blob of any size."""
 
-    def list(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
+    def blobs(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
         """The blobs by name, those after `after` where it is given, page by page."""
 
     def url(self, container: Container, name: str) -> str:
