@@ -1,0 +1,1 @@
+"""The tests: packages, so that test modules and their helpers have unique names."""
