@@ -107,13 +107,15 @@ class Record:
     """One row of a prompt file as it was read, counted from 1.
 
     `values` maps the header or key to the cell or JSON value; where the row could not be parsed it is empty,
-    `text` holds the raw text and `fault` says why.
+    `text` holds the raw text and `fault` says why. In a whole batch request an object `input` holds the user's own
+    columns. `custom_id` is what a line of an errors.jsonl bore that is dropped again: for a row that names none itself.
     """
 
     row: int
     values: Mapping[str, object]
     text: str | None = None
     fault: Fault | None = None
+    custom_id: str = ""
 
     @property
     def is_request(self) -> bool:
@@ -176,6 +178,8 @@ class Outcome:
     usage: Usage | None = None
     attempts: int = 0
     schema: int = -1
+    status: int = 0
+    """The HTTP status of the row's own request, 0 where there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +237,10 @@ class Job:
     """Rows whose results were taken over from the previous job."""
     unsent: Mapping[str, int] = field(default_factory=dict)
     """Rows that were never sent, by row code."""
+    rows_succeeded: int = 0
+    """Rows with a result; counted when the job ends."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Rows without a result, by row code; counted when the job ends."""
     shards: int = 0
     """How many first batches the file was cut into; 0 before that is known."""
     input_tokens: int = 0
@@ -242,6 +250,8 @@ class Job:
     cancelled: bool = False
     gave_up_at: datetime | None = None
     wait: Wait | None = None
+    queued_until: datetime | None = None
+    """Until when a message for the job's next step is trusted to arrive."""
     lease: Lease | None = None
     warnings: tuple[str, ...] = ()
     version: str = ""
@@ -262,6 +272,8 @@ class Batch:
     size: int = 0
     """Bytes of the input file."""
     file_id: str = ""
+    """The uploaded input file; with storage transfer the address of the input blob."""
+    uploaded_at: datetime | None = None
     file_expires_at: datetime | None = None
     creating_since: datetime | None = None
     """When a creating call was begun whose answer is not recorded: look for its batch before creating again."""
@@ -276,7 +288,11 @@ class Batch:
     """What rows without an answer get, where the batch ended in a way that says so."""
     message: str = ""
     wait: Wait | None = None
+    queued_until: datetime | None = None
+    """Until when a message for the batch's next step is trusted to arrive."""
     lease: Lease | None = None
+    changed_at: datetime | None = None
+    """When the service last showed progress: the batch's creation, another status or count."""
     cancel_sent: bool = False
     reads: int = 0
     """How often the output was fetched and found short."""

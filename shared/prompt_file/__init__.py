@@ -1,0 +1,65 @@
+"""Prompt files: the bytes of .jsonl, .json, .csv, .tsv and .xlsx → rows.
+
+>>> file = open_prompt_file(Form(Kind.CSV), [b"Prompt\\nWho built the Shard?\\n"])
+>>> file.headers
+('Prompt',)
+>>> [record.values for record in file.records]
+[{'Prompt': 'Who built the Shard?'}]
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.errors import JobFault
+from shared.model import JobCode, Record
+from shared.prompt_file.csv_table import CsvTable
+from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, stem_of
+from shared.prompt_file.gzip_stream import decompress
+from shared.prompt_file.json_array import read_json_array
+from shared.prompt_file.json_lines import read_json_lines
+from shared.prompt_file.workbook import Workbook
+
+__all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "open_prompt_file", "stem_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """A prompt file that is being read.
+
+    `headers` are a table's columns, None in JSON forms. `records` come one by one, once only. `notes` are warnings
+    for the operator, complete when the records are consumed.
+    """
+
+    headers: tuple[str, ...] | None
+    records: Iterator[Record]
+    notes: Sequence[str]
+
+
+def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
+    """Begin to read a prompt file from its bytes, cut in any way; memory stays flat, but for .xlsx.
+
+    Raises JobFault, here or while the records are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
+    raised for any bytes at all. What is wrong with a single row is its record's `fault`.
+    """
+    notes: list[str] = []
+    body = decompress(chunks) if form.gzipped else chunks
+    headers: tuple[str, ...] | None = None
+    if form.kind is Kind.JSON_LINES:
+        records = read_json_lines(body)
+    elif form.kind is Kind.JSON_ARRAY:
+        records = read_json_array(body)
+    else:
+        table = Workbook(body, notes) if form.kind is Kind.WORKBOOK else CsvTable(body, _SEPARATORS[form.kind], notes)
+        headers, records = table.headers, table.records()
+    return PromptFile(headers, _at_least_one(records), notes)
+
+
+_SEPARATORS = {Kind.CSV: ",;\t", Kind.TSV: "\t,;"}
+
+
+def _at_least_one(records: Iterator[Record]) -> Iterator[Record]:
+    first = next(records, None)
+    if first is None:
+        raise JobFault(JobCode.EMPTY_FILE, "The file holds no row.")
+    yield first
+    yield from records

@@ -1,0 +1,70 @@
+"""Which blobs are prompt files, and in which form: decided by their names alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """How a prompt file's rows are written."""
+
+    JSON_LINES = "jsonl"
+    JSON_ARRAY = "json"
+    CSV = "csv"
+    TSV = "tsv"
+    WORKBOOK = "xlsx"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A prompt file's form: its kind, and whether it is compressed with gzip."""
+
+    kind: Kind
+    gzipped: bool = False
+
+
+_KINDS: Final = {
+    ".jsonl": Kind.JSON_LINES,
+    ".ndjson": Kind.JSON_LINES,
+    ".json": Kind.JSON_ARRAY,
+    ".csv": Kind.CSV,
+    ".tsv": Kind.TSV,
+    ".xlsx": Kind.WORKBOOK,
+}
+
+FORMS: Final[dict[str, Form]] = {extension: Form(kind) for extension, kind in _KINDS.items()} | {
+    f"{extension}.gz": Form(kind, gzipped=True) for extension, kind in _KINDS.items() if kind is not Kind.WORKBOOK
+}
+"""Every extension that is read, in lower case."""
+
+
+def form_of(name: str) -> Form | None:
+    """Tell a prompt file's form by its extension, in any case; None where it is not supported."""
+    return FORMS.get(_extension(name).lower())
+
+
+def stem_of(name: str) -> str:
+    """Give a prompt file's name without folders and extension: `buildings` for `a/buildings.csv.gz`."""
+    file = name.rsplit("/", 1)[-1]
+    extension = _extension(file)
+    return file.removesuffix(extension) or file
+
+
+def is_prompt_file(name: str) -> bool:
+    """Say whether a blob is a prompt file: no segment of its path begins with `_` or `.`, and it is no folder marker.
+
+    Unsupported extensions count: their jobs fail with a message, which is better than silence.
+    """
+    if not name or name.endswith(("/", "_$folder$")):
+        return False
+    return not any(segment.startswith(("_", ".")) for segment in name.split("/"))
+
+
+def _extension(name: str) -> str:
+    """Give the extension as it is written, with the one before a `.gz` where that belongs to a supported form."""
+    file = name.rsplit("/", 1)[-1]
+    parts = file.rsplit(".", 2)
+    double = f".{parts[-2]}.{parts[-1]}" if len(parts) == 3 else ""
+    if double.lower() in FORMS:
+        return double
+    return f".{parts[-1]}" if len(parts) > 1 else ""

@@ -1,0 +1,111 @@
+"""One JSON value → one record: a record of columns, a whole batch request, or a line of an errors.jsonl.
+
+A line of errors.jsonl that is dropped again is known by its `error`, an object with `code` and `row`, beside a
+`source` or a whole request. Its `error` and `answer` are ignored; a `source` object is read in its place, a `source`
+text is parsed again. Any other object named `error` or `source` is the user's own column.
+"""
+
+import json
+import re
+from typing import Final
+
+import orjson
+
+from shared.errors import JobFault
+from shared.model import Fault, JobCode, Record, RowCode
+from shared.prompt_file.encoding import REMEDY
+
+MAX_DEPTH: Final = 200
+"""Nesting of a row; orjson writes 254 levels, and results wrap a row in a few more."""
+
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+
+
+def parse_record(row: int, raw: bytes) -> Record:
+    """Read one line or array element; what is no JSON object becomes a record with the fault `invalid_json`.
+
+    Raises JobFault (`not_utf8`) where the bytes are no UTF-8.
+    """
+    custom_id = ""
+    while True:
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            return _unreadable(row, raw, f"is no JSON: {error.msg} at character {error.pos + 1}", custom_id)
+        if type(value) is not dict:
+            return _unreadable(row, raw, f"is {_kind_of(value)} and no JSON object", custom_id)
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _too_deep(value):
+            return _unreadable(row, raw, f"is nested more than {MAX_DEPTH} levels deep", custom_id)
+        if _LONG_NUMBER.search(raw) and _holds_huge_number(raw):
+            return _unreadable(
+                row, raw, "holds a whole number beyond 64 bits, which would be rounded: put it in quotes", custom_id
+            )
+        if "error" not in value or not _is_error_line(value):
+            return Record(row, value, custom_id=custom_id)
+        custom_id = value["custom_id"] if isinstance(value.get("custom_id"), str) else custom_id
+        source = value.get("source")
+        if not isinstance(source, str):
+            request = {key: item for key, item in value.items() if key not in ("error", "answer")}
+            return Record(row, request if source is None else source, custom_id=custom_id)
+        raw = source.encode()
+
+
+def _unreadable(row: int, raw: bytes, reason: str, custom_id: str) -> Record:
+    try:
+        text = raw.decode().strip(" \t\r\n")
+    except UnicodeDecodeError as error:
+        raise JobFault(
+            JobCode.NOT_UTF8,
+            f"The file is not valid UTF-8: byte {error.start + 1} of row {row} is wrong. {REMEDY}.",
+        ) from None
+    return Record(row, {}, text, Fault(RowCode.INVALID_JSON, f"Row {row} {reason}."), custom_id)
+
+
+def _is_error_line(value: dict[str, object]) -> bool:
+    error = value["error"]
+    if not (isinstance(error, dict) and isinstance(error.get("code"), str) and type(error.get("row")) is int):
+        return False
+    if "source" in value:
+        return isinstance(value["source"], str | dict)
+    return isinstance(value.get("body"), dict) and "url" in value
+
+
+def _kind_of(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return names[type(value)]
+
+
+def _too_deep(value: object) -> bool:
+    """Whether a value is nested deeper than allowed; level by level, so that no depth can exhaust the stack."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _holds_huge_number(raw: bytes) -> bool:
+    """Whether an integer needs more than 64 bits: orjson reads it as a float and would not write it back."""
+
+    def check(digits: str) -> int:
+        if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+            raise _HugeNumberError
+        return 0
+
+    try:
+        json.loads(raw, parse_int=check)
+    except _HugeNumberError:
+        return True
+    return False
+
+
+class _HugeNumberError(Exception):
+    """Leaves the JSON parser early."""
