@@ -1,0 +1,42 @@
+"""All batch records, in memory and on disk."""
+
+import threading
+from collections.abc import Iterable
+
+from local.service.batch_record import ADAPTER, StoredBatch
+from local.service.database import Database
+from local.service.errors import not_found
+from local.service.execution import Billed
+
+
+class BatchTable:
+    """The batch records in the order of their creation. Hold `lock` where a decision rests on what was read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.lock = threading.RLock()
+        self._batches = {batch.id: batch for batch in map(ADAPTER.validate_python, database.documents("batch"))}
+
+    def all(self) -> list[StoredBatch]:
+        """Return every batch, the oldest first."""
+        with self.lock:
+            return list(self._batches.values())
+
+    def find(self, batch_id: str) -> StoredBatch:
+        """Return the batch; raises ServiceError 404 where there is none."""
+        batch = self._batches.get(batch_id)
+        if batch is None:
+            raise not_found("batch", batch_id)
+        return batch
+
+    def save(self, batch: StoredBatch, billed: Iterable[Billed] = ()) -> None:
+        """Store the batch, together with the rows that it was billed for since the last time."""
+        rows = [(batch.id, row.custom_id, row.row_hash, row.prompt_tokens, row.completion_tokens) for row in billed]
+        with self.lock:
+            self._batches[batch.id] = batch
+            self._database.put_batch(batch.id, ADAPTER.dump_python(batch, mode="json"), rows)
+
+    def clear(self) -> None:
+        """Forget every batch."""
+        with self.lock:
+            self._batches.clear()

@@ -1,0 +1,64 @@
+"""Rows answered by a real model: any endpoint that speaks OpenAI's chat completions or Responses."""
+
+import random
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from local.service.scenario import Forwarding
+
+TRIES = 4
+LONGEST_WAIT = 30.0
+RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
+
+
+class ModelElsewhere:
+    """A client of that endpoint. Its base address is written as for the openai client, as http://127.0.0.1:11434/v1."""
+
+    def __init__(self, forwarding: Forwarding) -> None:
+        self._model = forwarding.model
+        self._client = httpx2.Client(
+            base_url=forwarding.url,
+            headers={"authorization": f"Bearer {forwarding.key}"},
+            timeout=forwarding.timeout,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def ask(self, body: dict[str, Any], responses: bool) -> tuple[int, dict[str, Any]]:
+        """Return the status and the body of the answer; where there is none, a status of 503 and what went wrong."""
+        request = body if self._model is None else {**body, "model": self._model}
+        status, answer, wait = self._once(request, responses)
+        for attempt in range(1, TRIES):
+            if status not in RETRIED:
+                break
+            time.sleep(min(wait or 0.5 * 2**attempt * random.uniform(0.5, 1.5), LONGEST_WAIT))
+            status, answer, wait = self._once(request, responses)
+        return status, answer
+
+    def _once(self, body: dict[str, Any], responses: bool) -> tuple[int, dict[str, Any], float | None]:
+        try:
+            reply = self._client.post("responses" if responses else "chat/completions", json=body)
+        except httpx2.HTTPError as error:
+            text = f"The endpoint that answers the rows did not answer: {type(error).__name__}."
+            return 503, {"error": {"code": "serviceUnavailable", "message": text}}, None
+        wait = reply.headers.get("retry-after", "")
+        return reply.status_code, _json_of(reply), float(wait) if wait.isdigit() else None
+
+
+def _json_of(reply: httpx2.Response) -> dict[str, Any]:
+    try:
+        body = reply.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    return {"error": {"code": str(reply.status_code), "message": "The endpoint's answer is not a JSON object."}}

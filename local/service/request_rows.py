@@ -1,0 +1,75 @@
+"""One request line of a batch: what it asks, read in the same way for chat completions and for Responses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+CHAT_URLS = frozenset({"/chat/completions", "/v1/chat/completions"})
+RESPONSES_URLS = frozenset({"/responses", "/v1/responses"})
+CHARS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a request body asks for. `schema` is None where no JSON Schema is asked; `limit` is in tokens."""
+
+    deployment: str
+    prompt: str
+    input_chars: int
+    format: str
+    schema: dict[str, Any] | None
+    schema_name: str
+    strict: bool
+    limit: int | None
+
+    @property
+    def input_tokens(self) -> int:
+        """The estimate of input tokens, at four characters a token."""
+        return -(-self.input_chars // CHARS_PER_TOKEN)
+
+
+def read(body: dict[str, Any], responses: bool) -> Ask:
+    """Read a request body; `responses` tells the Responses API's form from that of chat completions."""
+    texts = list(_texts(body, responses))
+    form = ((body.get("text") or {}).get("format") if responses else body.get("response_format")) or {}
+    spec = form if responses else form.get("json_schema") or {}
+    schema = spec.get("schema") if form.get("type") == "json_schema" else None
+    limits = ("max_output_tokens",) if responses else ("max_completion_tokens", "max_tokens")
+    chars = sum(len(text) + 12 for _, text in texts) + (len(orjson.dumps(schema)) if schema is not None else 0)
+    return Ask(
+        deployment=str(body.get("model", "")),
+        prompt=next((text for role, text in reversed(texts) if role == "user"), ""),
+        input_chars=chars,
+        format=str(form.get("type", "text")),
+        schema=schema if isinstance(schema, dict) else None,
+        schema_name=str(spec.get("name", "")),
+        strict=bool(spec.get("strict")),
+        limit=next((body[name] for name in limits if isinstance(body.get(name), int)), None),
+    )
+
+
+def _texts(body: dict[str, Any], responses: bool) -> list[tuple[str, str]]:
+    """Return (role, text) of every message."""
+    found: list[tuple[str, str]] = []
+    if responses and isinstance(body.get("instructions"), str):
+        found.append(("system", body["instructions"]))
+    messages = body.get("input" if responses else "messages")
+    if isinstance(messages, str):
+        return [*found, ("user", messages)]
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, dict):
+            found.append((str(message.get("role", "user")), _content(message.get("content"))))
+    return found
+
+
+def _content(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else ()
+    return " ".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
+
+
+def has_messages(body: dict[str, Any], responses: bool) -> bool:
+    """Tell whether the body has any input for the model."""
+    return bool(body.get("input" if responses else "messages"))

@@ -1,0 +1,110 @@
+"""What strict Structured Outputs refuse, with the service's own texts where they are known.
+
+Source: Microsoft's page "Structured outputs" (the subset and its unsupported keywords) and the refusals that users report.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+MAX_NESTING = 10
+MAX_PROPERTIES = 5000
+NEVER = frozenset(
+    ["allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "default", "patternProperties", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties", "unevaluatedItems", "contains", "minContains", "maxContains", "uniqueItems"]
+)
+AZURE_LACKS = frozenset(["minLength", "maxLength", "pattern", "format", "minimum", "maximum", "multipleOf", "minItems", "maxItems"])
+AZURE_LACKS |= {"exclusiveMinimum", "exclusiveMaximum"}
+
+
+@lru_cache(maxsize=64)
+def fault(name: str, schema_json: bytes, dialect: str) -> str | None:
+    """Return the service's text about the first thing in a strict schema that it doesn't take, or None.
+
+    `dialect` is `azure` (what Microsoft documents) or `openai` (which also takes pattern, format, minimum, …).
+    """
+    barred = NEVER | AZURE_LACKS if dialect == "azure" else NEVER
+    schema = orjson.loads(schema_json)
+    try:
+        _Check(schema, barred).run()
+    except _Fault as found:
+        return f"Invalid schema for response_format '{name}': {found}"
+    return None
+
+
+class _Fault(Exception):
+    pass
+
+
+class _Check:
+    def __init__(self, root: Any, barred: frozenset[str]) -> None:
+        self.root, self.barred, self.properties = root, barred, 0
+
+    def run(self) -> None:
+        if not isinstance(self.root, dict) or self.root.get("type") != "object":
+            kind = self.root.get("type") if isinstance(self.root, dict) else None
+            raise _Fault(f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{kind}\"'.")
+        self._schema(self.root, (), 1)
+        for name, sub in self.root.get("$defs", {}).items():
+            self._schema(sub, ("$defs", name), 1)
+        if self.properties > MAX_PROPERTIES:
+            raise _Fault(f"{self.properties} parameters exceeds limit of {MAX_PROPERTIES}.")
+
+    def _schema(self, schema: Any, path: tuple[str, ...], level: int) -> None:
+        if level > MAX_NESTING:
+            raise _Fault(f"{level} levels of nesting exceeds limit of {MAX_NESTING}.")
+        if not isinstance(schema, dict):
+            raise _Fault(f"In context={path}, schema must be an object.")
+        for keyword in schema:
+            if keyword in self.barred:
+                raise _Fault(f"In context={path}, '{keyword}' is not permitted.")
+        if "$ref" in schema:
+            self._ref(schema["$ref"], path)
+            return
+        if not {"type", "enum", "const", "anyOf"} & schema.keys():
+            raise _Fault(f"In context={path}, schema must have a 'type' key.")
+        self._inner(schema, path, level)
+
+    def _inner(self, schema: dict[str, Any], path: tuple[str, ...], level: int) -> None:
+        for number, branch in enumerate(schema.get("anyOf", ())):
+            self._schema(branch, (*path, "anyOf", str(number)), level)
+        kinds = schema.get("type")
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        if "array" in kinds:
+            if "items" not in schema:
+                raise _Fault(f"In context={path}, array schema missing items.")
+            self._schema(schema["items"], (*path, "items"), level + 1)
+        if "object" in kinds:
+            self._object(schema, path, level)
+
+    def _object(self, schema: dict[str, Any], path: tuple[str, ...], level: int) -> None:
+        if schema.get("additionalProperties") is not False:
+            raise _Fault(f"In context={path}, 'additionalProperties' is required to be supplied and to be false.")
+        properties = schema.get("properties", {})
+        missing = [key for key in properties if key not in schema.get("required", ())]
+        if missing:
+            raise _Fault(
+                f"In context={path}, 'required' is required to be supplied and to be an array including every key in "
+                f"properties. Missing '{missing[0]}'."
+            )
+        extra = [key for key in schema.get("required", ()) if key not in properties]
+        if extra:
+            raise _Fault(f"In context={path}, 'required' names '{extra[0]}', which is not in properties.")
+        self.properties += len(properties)
+        for key, sub in properties.items():
+            deeper = _holds_object(sub)
+            self._schema(sub, (*path, "properties", key), level + 1 if deeper else level)
+
+    def _ref(self, ref: Any, path: tuple[str, ...]) -> None:
+        found = self.root
+        for part in str(ref).removeprefix("#").strip("/").split("/"):
+            if part:
+                found = found.get(part) if isinstance(found, dict) else None
+        if not str(ref).startswith("#") or not isinstance(found, dict):
+            raise _Fault(
+                f"In context={path}, reference can only point to definitions defined at the top level of the schema."
+            )
+
+
+def _holds_object(schema: Any) -> bool:
+    return isinstance(schema, dict) and bool({"properties", "items", "anyOf"} & schema.keys())
