@@ -1,0 +1,94 @@
+"""An answer's schema: the column `Required` or a JSON Schema → what is sent, and what answers are checked with.
+
+`prepare` makes a schema strict where that leaves its meaning as it is, and says what it changed; everything else is
+a SchemaFault with the JSON path and the remedy of each fault. `lint` and `check` judge schemas that are sent as they
+are, with `strict: true` and without.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import jsonschema_rs
+
+from shared.answer_schema.limits import check_limits
+from shared.answer_schema.recursion import check_recursion
+from shared.answer_schema.references import too_big
+from shared.answer_schema.report import Report, at
+from shared.answer_schema.required_column import from_required
+from shared.answer_schema.sent_form import sent_form
+from shared.answer_schema.strict_form import StrictForm
+from shared.errors import Finding, SchemaFault
+
+__all__ = ["AnswerSchema", "check", "from_required", "lint", "prepare"]
+
+
+_NO_SCHEMA: Final = "must be a JSON Schema: an object with a type and properties"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSchema:
+    """A schema in its two forms: `sent` to the service, `checked` against the answers.
+
+    `checked` also holds the checks that the service doesn't support. `changes` says what was mended, `warnings` what
+    the service may still refuse; both with JSON paths.
+    """
+
+    sent: dict[str, object]
+    checked: dict[str, object]
+    changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def prepare(schema: object) -> AnswerSchema:
+    """Make a JSON Schema strict; raises SchemaFault where that would change its meaning, or it is too large."""
+    report = Report()
+    checked, warnings = _strict_form(schema, report)
+    if report.findings:
+        raise SchemaFault(report.findings)
+    sent = sent_form(checked, report)
+    return AnswerSchema(sent, checked, report.changes(), warnings)
+
+
+def lint(schema: object) -> tuple[Finding, ...]:
+    """Name what makes the service refuse a schema that is sent unchanged, with `strict: true`."""
+    report = Report()
+    _strict_form(schema, report)
+    return (*report.findings, *report.unmended())
+
+
+def check(schema: object) -> tuple[Finding, ...]:
+    """Name what keeps a schema from checking answers, where it is sent unchanged and the service isn't strict."""
+    report = Report()
+    if not isinstance(schema, dict):
+        report.fault("$", _NO_SCHEMA)
+    elif problem := too_big(schema):
+        report.fault("$", problem)
+    else:
+        _compile(schema, report)
+    return tuple(report.findings)
+
+
+def _strict_form(schema: object, report: Report) -> tuple[dict[str, object], tuple[str, ...]]:
+    if not isinstance(schema, dict) or not schema:
+        report.fault("$", _NO_SCHEMA)
+        return {}, ()
+    if problem := too_big(schema):
+        report.fault("$", problem)
+        return {}, ()
+    checked = StrictForm(schema, report).write()
+    if report.findings:
+        return checked, ()
+    check_recursion(checked, report)
+    warnings = check_limits(checked, report)
+    if not report.findings:
+        _compile(checked, report)
+    return checked, warnings
+
+
+def _compile(schema: dict[str, object], report: Report) -> None:
+    try:
+        jsonschema_rs.validator_for(schema, offline=True)
+    except jsonschema_rs.ValidationError as exc:
+        report.fault(at("$", *exc.instance_path), f"is no valid JSON Schema: {exc.message[:200]}")
+    except ValueError as exc:
+        report.fault("$", f"cannot be used as a JSON Schema: {str(exc)[:200]}")

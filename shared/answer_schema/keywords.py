@@ -1,0 +1,103 @@
+"""JSON Schema's keywords by what Azure OpenAI's Structured Outputs do with them.
+
+Sources: Microsoft's page on Structured Outputs for Azure OpenAI (the unsupported keywords), OpenAI's guide on
+supported schemas (the forbidden ones) and JSON Schema 2020-12 (the meaning).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import orjson
+
+TYPES: Final = ("string", "number", "integer", "boolean", "object", "array", "null")
+
+ANNOTATIONS: Final = frozenset({"title", "description", "examples"})
+"""What tells the model something and checks nothing."""
+
+STRUCTURE: Final[Mapping[str, frozenset[str]]] = {
+    "object": frozenset({
+        "properties", "required", "additionalProperties", "unevaluatedProperties", "minProperties", "maxProperties",
+        "propertyNames",
+    }),
+    "array": frozenset({"items", "unevaluatedItems"}),
+}  # fmt: skip
+"""What says how a type is built."""
+
+SILENTLY_DROPPED: Final = frozenset({
+    "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "$vocabulary", "nullable", "discriminator",
+    "deprecated", "readOnly", "writeOnly", "example",
+})  # fmt: skip
+"""Metadata, and what is dealt with elsewhere (`$defs` where something refers to them, `nullable`)."""
+
+_ONE_OF_MANY: Final = "is not supported; write anyOf with branches that do not overlap"
+_TUPLE: Final = "is not supported; make it an object with a property for each place"
+_CONDITION: Final = "is not supported; write anyOf with one branch for each case"
+
+REFUSED: Final[Mapping[str, str]] = {
+    "oneOf": _ONE_OF_MANY,
+    "allOf": "is only supported with a single schema; merge its schemas into one",
+    "not": "is not supported; describe what is allowed instead",
+    "if": _CONDITION,
+    "then": _CONDITION,
+    "else": _CONDITION,
+    "dependentRequired": _CONDITION,
+    "dependentSchemas": _CONDITION,
+    "dependencies": _CONDITION,
+    "patternProperties": "is an open map, which is not supported; make it a list of objects with a key and a value",
+    "prefixItems": _TUPLE,
+    "additionalItems": _TUPLE,
+    "$dynamicRef": "is not supported; use $ref",
+    "$recursiveRef": "is not supported; use $ref",
+}
+"""What cannot be sent, nor be left out without changing the meaning; each with its remedy."""
+
+
+def _plural(noun: str) -> Callable[[object], str]:
+    return lambda count: f"{as_text(count)} {noun}" + ("" if count == 1 else "s")
+
+
+def as_text(value: object) -> str:
+    """A JSON value as a description says it: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+_CHARACTERS, _ITEMS = _plural("character"), _plural("item")
+
+CHECKS: Final[Mapping[str, Mapping[str, Callable[[object], str]]]] = {
+    "string": {
+        "minLength": lambda value: f"At least {_CHARACTERS(value)}.",
+        "maxLength": lambda value: f"At most {_CHARACTERS(value)}.",
+        "pattern": lambda value: f"Matches the regular expression {as_text(value)}",
+        "format": lambda value: f"Format: {as_text(value)}.",
+        "contentEncoding": lambda value: f"Encoded as {as_text(value)}.",
+        "contentMediaType": lambda value: f"Of the media type {as_text(value)}.",
+    },
+    "number": {
+        "minimum": lambda value: f"At least {as_text(value)}.",
+        "maximum": lambda value: f"At most {as_text(value)}.",
+        "exclusiveMinimum": lambda value: f"Greater than {as_text(value)}.",
+        "exclusiveMaximum": lambda value: f"Less than {as_text(value)}.",
+        "multipleOf": lambda value: f"A multiple of {as_text(value)}.",
+        "format": lambda value: f"Format: {as_text(value)}.",
+    },
+    "array": {
+        "minItems": lambda value: f"At least {_ITEMS(value)}.",
+        "maxItems": lambda value: f"At most {_ITEMS(value)}.",
+        "uniqueItems": lambda value: "No item twice." if value else "",
+        "contains": lambda value: f"Contains an item that fits {as_text(value)}.",
+        "minContains": lambda value: f"At least {_ITEMS(value)} like that.",
+        "maxContains": lambda value: f"At most {_ITEMS(value)} like that.",
+    },
+    "object": {},
+    "boolean": {},
+    "null": {},
+}
+"""Checks that the service doesn't support, by type: how the description says them in words."""
+
+PLAIN_CHECKS: Final = frozenset({"type", "enum", "const"}) | CHECKS["string"].keys() | CHECKS["number"].keys()
+"""What may stand in a schema that is kept for checking only: it holds no schema and refers to none."""
+
+
+def family(kind: str) -> str:
+    """The type whose keywords a type obeys: an integer is a number."""
+    return "number" if kind == "integer" else kind

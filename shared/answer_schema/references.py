@@ -1,0 +1,115 @@
+"""A schema's `$ref`s: what they point to, and the names that the targets get in the strict schema."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+type Pointer = tuple[str, ...]
+
+ROOT: Final[Pointer] = ()
+MAX_DEPTH: Final = 64
+MAX_NODES: Final = 100_000
+
+
+class BadReferenceError(ValueError):
+    """A `$ref` that cannot be followed; the text says why, and what to do."""
+
+
+def too_big(schema: object) -> str | None:
+    """Say whether a schema is too deep or too large to be looked at, whatever it holds, cycles included."""
+    nodes = 0
+    level = [schema]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        nodes += len(level)
+        if nodes > MAX_NODES:
+            return f"is larger than {MAX_NODES:,} JSON values; make it smaller"
+        if not level:
+            return None
+    return f"is nested deeper than {MAX_DEPTH} levels of JSON; flatten it, or use $defs and $ref"
+
+
+def _children(node: object) -> list[object]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return list(node) if isinstance(node, list) else []
+
+
+class References:
+    """Resolves the `$ref`s within one schema; targets are named as they are asked for."""
+
+    def __init__(self, schema: Mapping[str, object]) -> None:
+        self._schema = schema
+        self._names: dict[Pointer, str] = {}
+        self.root = self._root()
+        self.unwritten: list[tuple[str, Pointer]] = []
+        """Targets that were named and whose definition nobody has written yet."""
+
+    def target(self, ref: object) -> Pointer:
+        """Find what `$ref` points to, and that this is no endless chain; raises BadReferenceError."""
+        pointer = found = self._parse(ref)
+        seen = {found}
+        node = self.node(found)
+        while isinstance(node, dict) and "$ref" in node:
+            found = self._parse(node["$ref"])
+            if found in seen:
+                raise BadReferenceError("refers to itself only; give it a type")
+            seen.add(found)
+            node = self.node(found)
+        return pointer
+
+    def node(self, pointer: Pointer) -> object:
+        """The part of the schema at a pointer; raises BadReferenceError where there is none."""
+        node: object = self._schema
+        for key in pointer:
+            if isinstance(node, dict) and key in node:
+                node = node[key]
+            elif isinstance(node, list) and key in map(str, range(len(node))):
+                node = node[int(key)]
+            else:
+                raise BadReferenceError("points to nothing in this schema; add it under $defs")
+        return node
+
+    def name(self, pointer: Pointer) -> str:
+        """The `$ref` that stands for a target in the strict schema."""
+        if pointer == self.root:
+            return "#"
+        if pointer not in self._names:
+            name = self._free_name(pointer[-1] if pointer else "Root")
+            self._names[pointer] = name
+            self.unwritten.append((name, pointer))
+        return "#/$defs/" + self._names[pointer].replace("~", "~0").replace("/", "~1")
+
+    def _free_name(self, wanted: str) -> str:
+        taken = set(self._names.values())
+        name, number = wanted, 2
+        while name in taken:
+            name, number = f"{wanted}_{number}", number + 1
+        return name
+
+    def _root(self) -> Pointer:
+        """Where the root lies: elsewhere, where the schema is only a `$ref` (Pydantic writes recursive models so)."""
+        pointer: Pointer = ROOT
+        seen: set[Pointer] = set()
+        node: object = self._schema
+        while isinstance(node, dict) and "$ref" in node and pointer not in seen:
+            seen.add(pointer)
+            try:
+                pointer = self.target(node["$ref"])
+                node = self.node(pointer)
+            except BadReferenceError:
+                return ROOT
+        return pointer
+
+    def _parse(self, ref: object) -> Pointer:
+        if not isinstance(ref, str):
+            raise BadReferenceError("must be a text like #/$defs/name")
+        base, _, fragment = ref.partition("#")
+        if base and base != str(self._schema.get("$id", "")).rstrip("#"):
+            raise BadReferenceError("points outside this schema, which is never fetched; copy it under $defs")
+        if not fragment:
+            return ROOT
+        if not fragment.startswith("/"):
+            raise BadReferenceError("names an anchor, which is not supported; write #/$defs/name")
+        keys = unquote(fragment).removeprefix("/").split("/")
+        return tuple(key.replace("~1", "/").replace("~0", "~") for key in keys)

@@ -1,0 +1,80 @@
+"""What is found while a schema is made strict: faults, with their place and remedy, and changes, grouped."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from shared.errors import Finding
+
+_SHOWN: Final = 5
+_FINDINGS: Final = 50
+_KEY_SHOWN: Final = 60
+
+
+class Change(Enum):
+    """What is mended without changing the meaning.
+
+    `remedy` is what whoever sends the schema unchanged must do; None where the service takes it as it is, or may.
+    """
+
+    CLOSED = ("additionalProperties: false was added", "needs additionalProperties: false; add it")
+    REQUIRED = (
+        "was not required: now it is required and may be null",
+        "is not listed under required; list it, and let it be null where it is optional",
+    )
+    DEFAULT = ("is not supported and was dropped", "is not supported; leave it out")
+    UNWRAPPED = ("was replaced by its one schema", "is not supported here; put its one schema in its place")
+    TYPED = ("has no type: it was added", "has no type; add it")
+    TYPED_VALUES = ("has no type: that of its values was added", None)
+    NULLABLE = ("nullable was written as a type null", None)
+    SPLIT = ("its types were written as anyOf", None)
+    DESCRIBED = ("is not supported: it was moved into the description, and is still checked on the answer", None)
+    DROPPED = ("says nothing to the service and was dropped", None)
+
+    def __init__(self, text: str, remedy: str | None) -> None:
+        self.text = text
+        self.remedy = remedy
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects the faults and the changes of one schema."""
+
+    findings: list[Finding] = field(default_factory=list)
+    places: dict[Change, list[str]] = field(default_factory=dict)
+
+    def fault(self, path: str, problem: str) -> None:
+        """Note what cannot be mended; beyond 50 faults of one schema nobody reads on."""
+        if len(self.findings) < _FINDINGS:
+            self.findings.append(Finding(path, problem))
+
+    def change(self, change: Change, path: str) -> None:
+        """Note what was mended."""
+        self.places.setdefault(change, []).append(path)
+
+    def changes(self) -> tuple[str, ...]:
+        """Name the changes, one sentence for each kind, with the first places."""
+        return tuple(f"{_listed(paths)}: {change.text}" for change, paths in self.places.items())
+
+    def unmended(self) -> tuple[Finding, ...]:
+        """Name the changes as faults, as they are in a schema that is sent unchanged."""
+        return tuple(Finding(path, kind.remedy) for kind, paths in self.places.items() if kind.remedy for path in paths)
+
+
+def _listed(paths: list[str]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
+
+
+def at(path: str, *keys: str | int) -> str:
+    """Extend a JSON path: `$.properties.name`, `$.anyOf[0]`, `$.properties["two words"]`; long keys are cut."""
+    for key in keys:
+        if isinstance(key, int):
+            path += f"[{key}]"
+        elif len(key) > _KEY_SHOWN:
+            path += f'["{key[:_KEY_SHOWN]}…"]'
+        elif key.lstrip("$").isidentifier():
+            path += f".{key}"
+        else:
+            path += f'["{key}"]'
+    return path

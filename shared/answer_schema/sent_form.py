@@ -1,0 +1,55 @@
+"""The schema as it is sent: checks that the service doesn't support stand in the description, in words."""
+
+from shared.answer_schema.keywords import CHECKS, as_text, family
+from shared.answer_schema.report import Change, Report, at
+
+type Schema = dict[str, object]
+
+_SENT = frozenset({
+    "type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "const", "$ref", "$defs",
+    "title", "description",
+})  # fmt: skip
+
+
+def sent_form(node: object, report: Report, path: str = "$") -> Schema:
+    """Write a strict schema for the service; what was moved into descriptions goes to the report."""
+    if not isinstance(node, dict):
+        return {}
+    sent: Schema = {key: value for key, value in node.items() if key in _SENT}
+    described = _described(node)
+    for key, _ in described:
+        report.change(Change.DESCRIBED, at(path, key))
+    if described:
+        sent["description"] = " ".join([*_given(node), *(words for _, words in described if words)])
+    for key in ("properties", "$defs"):
+        if isinstance(inner := sent.get(key), dict):
+            sent[key] = {name: sent_form(schema, report, at(path, key, name)) for name, schema in inner.items()}
+    if "items" in sent:
+        sent["items"] = sent_form(sent["items"], report, at(path, "items"))
+    if isinstance(branches := sent.get("anyOf"), list):
+        sent["anyOf"] = [sent_form(branch, report, at(path, "anyOf", i)) for i, branch in enumerate(branches)]
+    return _apart(sent)
+
+
+def _described(node: Schema) -> list[tuple[str, str]]:
+    kinds = node.get("type")
+    families = {family(str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])} if kinds else CHECKS
+    words = {key: say for kind in families for key, say in CHECKS[kind].items()}
+    described = [(key, words[key](value)) for key, value in node.items() if key in words]
+    examples = node.get("examples")
+    if isinstance(examples, list) and examples:
+        described.append(("examples", "Examples: " + ", ".join(map(as_text, examples)) + "."))
+    return described
+
+
+def _given(node: Schema) -> list[str]:
+    """The user's own description, ended as a sentence."""
+    text = str(node.get("description", "")).strip()
+    return [text if text.endswith((".", "!", "?", ":", ";")) else text + "."] if text else []
+
+
+def _apart(sent: Schema) -> Schema:
+    """A `$ref` stands alone: what is said beside it is said beside an anyOf of this one reference."""
+    if "$ref" not in sent or len(sent) == 1:
+        return sent
+    return {"anyOf": [{"$ref": sent.pop("$ref")}]} | sent
