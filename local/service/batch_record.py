@@ -10,7 +10,17 @@ from local.service.scenario import BatchRule, LineFault, Quota
 from local.service.timeline import Plan, Stage
 
 Json = dict[str, Any]
-TIMES = ["created_at", "cancelled_at", "cancelling_at", "completed_at", "expired_at", "expires_at", "failed_at", "finalizing_at", "in_progress_at"]
+TIMES = [
+    "created_at",
+    "cancelled_at",
+    "cancelling_at",
+    "completed_at",
+    "expired_at",
+    "expires_at",
+    "failed_at",
+    "finalizing_at",
+    "in_progress_at",
+]
 
 
 @dataclass(frozen=True)
@@ -125,13 +135,14 @@ def _file_id(file_id: str | None, batch: StoredBatch, stage: Stage, rule: BatchR
 def _errors(batch: StoredBatch, stage: Stage, rule: BatchRule) -> Json | None:
     if stage.status != "failed":
         return None
-    lines = {
-        "integer": lambda line: line,
-        "string": lambda line: None if line is None else str(line),
-        "null": lambda _: None,
-    }
-    data = [{**fault.model_dump(), "line": lines[rule.error_lines_as](fault.line)} for fault in batch.faults]
+    data = [{**fault.model_dump(), "line": _line(fault.line, rule)} for fault in batch.faults]
     return {"object": "list", "data": data}
+
+
+def _line(line: int | str | None, rule: BatchRule) -> int | str | None:
+    if line is None or rule.error_lines_as == "null":
+        return None
+    return line if rule.error_lines_as == "integer" else str(line)
 
 
 def _counts(batch: StoredBatch, stage: Stage, rule: BatchRule) -> Json:

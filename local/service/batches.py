@@ -65,7 +65,7 @@ class Batches:
         self._workplace.clear()
 
     def create(self, new: NewBatch) -> tuple[Json, dict[str, str]]:
-        """Create a batch; return its object and the headers about the quota. Raises ServiceError where it is refused."""
+        """Create a batch; return its object and the quota's headers. Raises ServiceError where it is refused."""
         now, script = self._clock.now(), self._scripts.current
         batch_id = f"batch_{uuid.uuid4()}"
         folder = self._workplace.make(batch_id)

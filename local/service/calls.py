@@ -34,29 +34,30 @@ class Calls:
         if path is None:
             await self._app(scope, receive, send)
             return
-        call = _Call(scope, receive, send, self._service.scripts.current.call_rule(scope["method"], path))
-        at = self._service.clock.now()
-        try:
-            await call.run(self._app)
-        finally:
-            self._service.database.log_call(at, scope["method"], scope["path"], call.status, call.fault)
+        rule = self._service.scripts.current.call_rule(scope["method"], path)
+        await _Call(scope, receive, send, rule, self._service).run(self._app)
 
 
 class _Call:
     """One call, and what its rule does to it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, rule: CallRule | None) -> None:
-        self._scope, self._receive, self._send, self._rule = scope, receive, send, rule
-        self.status: int | None = None
-        self.fault = None if rule is None else _named(rule)
+    def __init__(self, scope: Scope, receive: Receive, send: Send, rule: CallRule | None, service: Service) -> None:
+        self._scope, self._receive, self._send, self._rule, self._service = scope, receive, send, rule, service
+        self._at = service.clock.now()
         self._left = None if rule is None else rule.cut
         self._broken = False
+
+    def _note(self, status: int | None) -> None:
+        """Write the call into the journal, before the caller can know how it ended."""
+        fault = None if self._rule is None else _named(self._rule)
+        self._service.database.log_call(self._at, self._scope["method"], self._scope["path"], status, fault)
 
     async def run(self, app: ASGIApp) -> None:
         rule = self._rule
         if rule is not None:
             await asyncio.sleep(rule.delay)
             if rule.drop == "before":
+                self._note(None)
                 return await self._abort()
             if rule.answer is not None:
                 return await self._refuse(rule.answer)
@@ -65,12 +66,13 @@ class _Call:
         except ClientDisconnect:
             return None  # the caller has gone, there is nobody to answer
         if rule is not None and rule.drop == "after":
+            self._note(None)
             await self._abort()
         return None
 
     async def _noting(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self._note(message["status"])
             message = {**message, "headers": [*message.get("headers", ()), *_request_ids()]}
         await self._send(message)
 
@@ -131,7 +133,6 @@ class _Call:
                 return
 
     async def _abort(self) -> None:
-        self.status = None
         if "abort" not in self._scope:
             raise RuntimeError("Connections can be dropped only where the service runs in its own server.")
         self._scope["abort"]()

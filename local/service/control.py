@@ -1,4 +1,4 @@
-"""The routes under `/_local/`, with which tests and people steer the service: clock, scenario, quota, journal, reset."""
+"""The routes under `/_local/` that steer the service: clock, scenario, quota, journal, reset."""
 
 from typing import Any
 

@@ -12,7 +12,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (seq INTEGER PRIMARY KEY, kind TEXT, id TEXT, doc BLOB, UNIQUE (kind, id));
 CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY, at REAL, method TEXT, path TEXT, status INTEGER, fault TEXT);
 CREATE TABLE IF NOT EXISTS billed (
-    seq INTEGER PRIMARY KEY, batch_id TEXT, custom_id TEXT, row_hash TEXT, prompt_tokens INTEGER, completion_tokens INTEGER
+    seq INTEGER PRIMARY KEY, batch_id TEXT, custom_id TEXT, row_hash TEXT,
+    prompt_tokens INTEGER, completion_tokens INTEGER
 );
 CREATE TABLE IF NOT EXISTS tries (rule TEXT, custom_id TEXT, tries INTEGER, PRIMARY KEY (rule, custom_id));
 """
@@ -97,7 +98,8 @@ class Database:
         with self._lock:
             (calls,) = self._connection.execute("SELECT count(*) FROM calls").fetchone()
             rows, tokens, distinct = self._connection.execute(
-                "SELECT count(*), coalesce(sum(prompt_tokens + completion_tokens), 0), count(DISTINCT row_hash) FROM billed"
+                "SELECT count(*), coalesce(sum(prompt_tokens + completion_tokens), 0), count(DISTINCT row_hash) "
+                "FROM billed"
             ).fetchone()
         return {"calls": calls, "billed": rows, "tokens": tokens, "billed_again": rows - distinct}
 

@@ -25,12 +25,11 @@ class NewBatch:
 
 
 def read(body: Any, api_version: str | None, limits: Limits) -> NewBatch:
-    """Read the body of `POST /batches`; raises ServiceError 400 where it is wrong. `api_version` None is the v1 route."""
+    """Read the body of `POST /batches`; raises ServiceError where it is wrong. On the v1 route `api_version` is None."""
     if not isinstance(body, dict):
         raise invalid_payload("The request's body must be a JSON object.")
-    blob, folder = body.get("input_blob"), body.get("output_folder")
-    if blob is not None:
-        _check_own_storage(body)
+    blob = body.get("input_blob")
+    folder = None if blob is None else _output_folder(body)
     file_id = body.get("input_file_id")
     if blob is None and (not isinstance(file_id, str) or not file_id):
         raise invalid_payload("Missing required parameter: 'input_file_id'.")
@@ -39,7 +38,7 @@ def read(body: Any, api_version: str | None, limits: Limits) -> NewBatch:
         endpoint=_endpoint(body),
         input_file_id=None if blob is not None else file_id,
         input_blob=blob,
-        output_folder=folder["url"] if blob is not None else None,
+        output_folder=folder,
         metadata=_metadata(body.get("metadata")),
         output_expires=expires if knows_expiry(api_version) else None,
         api_version=api_version,
@@ -68,7 +67,8 @@ def _metadata(given: Any) -> dict[str, str] | None:
     return given
 
 
-def _check_own_storage(body: dict[str, Any]) -> None:
+def _output_folder(body: dict[str, Any]) -> str:
+    """Return where an own-storage batch writes its results, once the rules of that mode are met."""
     folder = body.get("output_folder")
     if (
         not isinstance(body["input_blob"], str)
@@ -80,3 +80,4 @@ def _check_own_storage(body: dict[str, Any]) -> None:
         raise invalid_payload("Give either input_file_id or input_blob, not both.")
     if body.get("metadata"):
         raise invalid_payload("Metadata is not supported together with input_blob.")
+    return str(folder["url"])

@@ -11,11 +11,11 @@ from local.service.scenario import Limits, LineFault
 
 UNREADABLE = LineFault(
     code="input_no_permissions",
-    message="The input blob can't be read. Please check that it exists, and the permissions and the network of its account.",
+    message="The input blob can't be read. Please check that it exists, and its account's permissions and network.",
 )
 UNWRITABLE = LineFault(
     code="input_no_permissions",
-    message="The results can't be written. Please check the output folder, the permissions and the network of its account.",
+    message="The results can't be written. Please check the output folder, and its account's permissions and network.",
 )
 MODIFIED = LineFault(code="input_modified", message="The input blob was modified after the batch was submitted.")
 

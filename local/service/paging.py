@@ -62,7 +62,23 @@ def order_of(text: str | None) -> tuple[str, bool]:
 
 
 FIELDS = frozenset(
-    ["id", "status", "created_at", "completed_at", "cancelled_at", "cancelling_at", "failed_at", "expired_at", "expires_at", "in_progress_at", "finalizing_at", "endpoint", "input_file_id", "output_file_id", "error_file_id"]
+    [
+        "id",
+        "status",
+        "created_at",
+        "completed_at",
+        "cancelled_at",
+        "cancelling_at",
+        "failed_at",
+        "expired_at",
+        "expires_at",
+        "in_progress_at",
+        "finalizing_at",
+        "endpoint",
+        "input_file_id",
+        "output_file_id",
+        "error_file_id",
+    ]
 )
 
 

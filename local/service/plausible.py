@@ -67,7 +67,23 @@ RANGES: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 PROPER_NAME = re.compile(r"(?:\b(?:the|The)\s+)?\b[A-Z][\w'&.-]*(?:\s+(?:of|the|de|du|and)?\s*[A-Z0-9][\w'&.-]*)*")
 COMMANDS = frozenset(
-    ["provide", "give", "tell", "describe", "list", "what", "who", "where", "when", "which", "how", "please", "summarize", "explain", "classify"]
+    [
+        "provide",
+        "give",
+        "tell",
+        "describe",
+        "list",
+        "what",
+        "who",
+        "where",
+        "when",
+        "which",
+        "how",
+        "please",
+        "summarize",
+        "explain",
+        "classify",
+    ]
 )
 
 

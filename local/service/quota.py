@@ -22,8 +22,8 @@ def message(deployment: str | None, quota: Quota) -> str:
     whole = quota.tokens >= 1000 and quota.tokens % 1000 == 0
     limit = f"{quota.tokens // 1000}K" if whole else str(quota.tokens)
     return (
-        f"The number of enqueued tokens has surpassed the configured limit of {limit} for the deployment '{deployment}'. "
-        "Please either increase the limit or try again once the current jobs have finished."
+        f"The number of enqueued tokens has surpassed the configured limit of {limit} for the deployment "
+        f"'{deployment}'. Please either increase the limit or try again once the current jobs have finished."
     )
 
 

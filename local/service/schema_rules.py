@@ -1,6 +1,6 @@
 """What strict Structured Outputs refuse, with the service's own texts where they are known.
 
-Source: Microsoft's page "Structured outputs" (the subset and its unsupported keywords) and the refusals that users report.
+Source: Microsoft's page "Structured outputs" (the subset, what it lacks) and the refusals that users report.
 """
 
 from functools import lru_cache
@@ -11,9 +11,32 @@ import orjson
 MAX_NESTING = 10
 MAX_PROPERTIES = 5000
 NEVER = frozenset(
-    ["allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "default", "patternProperties", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties", "unevaluatedItems", "contains", "minContains", "maxContains", "uniqueItems"]
+    [
+        "allOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "dependentRequired",
+        "dependentSchemas",
+        "dependencies",
+        "default",
+        "patternProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "minProperties",
+        "maxProperties",
+        "unevaluatedItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "uniqueItems",
+    ]
 )
-AZURE_LACKS = frozenset(["minLength", "maxLength", "pattern", "format", "minimum", "maximum", "multipleOf", "minItems", "maxItems"])
+AZURE_LACKS = frozenset(
+    ["minLength", "maxLength", "pattern", "format", "minimum", "maximum", "multipleOf", "minItems", "maxItems"]
+)
 AZURE_LACKS |= {"exclusiveMinimum", "exclusiveMaximum"}
 
 

@@ -84,7 +84,7 @@ class Scripts:
         self.current = self.put(start)
 
     def put(self, scenario: Scenario) -> Script:
-        """Bring a scenario into force for all that comes from now on; raises ServiceError where its recording is amiss."""
+        """Bring a scenario into force for all that comes; raises ServiceError where its recording is amiss."""
         try:
             script = Script(f"scenario-{uuid.uuid4().hex}", scenario)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -115,7 +115,7 @@ class DroppableProtocol(H11Protocol):
             scope["abort"] = transport.abort
             await app(scope, receive, send)
 
-        self.app = with_abort  # type: ignore[assignment]
+        self.app = with_abort
 
 
 class Server(uvicorn.Server):

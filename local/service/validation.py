@@ -15,8 +15,8 @@ from local.service.scenario import Deployment, LineFault, Scenario
 BOM = b"\xef\xbb\xbf"
 BATCH_SKUS = frozenset({"GlobalBatch", "DataZoneBatch"})
 NO_MODEL = (
-    "Validation failed: A valid model deployment name couldn't be extracted from the input file. Please ensure that each "
-    "row in the input file has a valid deployment name specified in the 'model' field, and that the deployment name is "
+    "Validation failed: A valid model deployment name couldn't be extracted from the input file. Please ensure "
+    "that each row in the input file has a valid deployment name specified in the 'model' field, and that the deployment name is "
     "consistent across all rows."
 )
 EMPTY = "The input file is empty. Please ensure that the batch contains at least one request."

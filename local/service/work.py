@@ -217,7 +217,7 @@ class Work:
 
 
 def _order_of(batch: StoredBatch, offsets: Path) -> array[int]:
-    """Return where the rows lie, in the order in which they are executed: the same for the same file, never the file's."""
+    """Return where the rows lie, in the order of execution: the same for the same file, and never the file's."""
     starts = array("Q", offsets.read_bytes())
     if batch.rule.row_order == "input":
         return starts
