@@ -1,0 +1,75 @@
+"""A worker's claim to a step: a lease in the record itself, renewed while the step runs, lost without harm."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.errors import Conflict
+from shared.model import Batch, BatchState, Job, Lease
+from shared.ports import App
+
+
+class Claim[R: (Job, Batch)]:
+    """A claimed record. Every change goes through it, and raises Conflict once somebody else took over."""
+
+    def __init__(self, app: App, record: R, save: Callable[[R], R]) -> None:
+        self.record: R = record
+        self._app = app
+        self._save = save
+
+    def change(self, **changes: Any) -> R:
+        """Write changes, and renew the lease with them."""
+        self.record = self._save(replace(self.record, lease=self._lease(), **changes))
+        return self.record
+
+    def release(self, **changes: Any) -> R:
+        """Write changes and end the claim."""
+        self.record = self._save(replace(self.record, lease=None, **changes))
+        return self.record
+
+    def keep(self) -> None:
+        """Renew the lease where a third of it is over."""
+        lease = self.record.lease
+        left = None if lease is None else lease.until - self._app.now()
+        if left is None or left < self._app.settings.lease * 2 / 3:
+            self.change()
+
+    def keeping[T](self, items: Iterable[T], every: int = 1) -> Iterator[T]:
+        """Pass items on and keep the claim meanwhile, looking at the clock once for `every` of them."""
+        for number, item in enumerate(items):
+            if number % every == 0:
+                self.keep()
+            yield item
+
+    def _lease(self) -> Lease:
+        owner = self.record.lease.owner if self.record.lease else self._app.new_id()
+        return Lease(owner=owner, until=self._app.now() + self._app.settings.lease)
+
+
+def claim_job(app: App, job_id: str) -> Claim[Job] | None:
+    """Claim a job that has not ended; None where somebody else works on it, or there is nothing to do."""
+    job = app.store.job(job_id)
+    if job is None or job.state.ended or _is_taken(job, app.now()):
+        return None
+    return _claimed(Claim(app, replace(job, lease=None), app.store.save_job))
+
+
+def claim_batch(app: App, job_id: str, index: int, attempt: int, *states: BatchState) -> Claim[Batch] | None:
+    """Claim a batch in one of these states; None where somebody else works on it, or it is past them."""
+    batch = app.store.batch(job_id, index, attempt)
+    if batch is None or batch.state not in states or _is_taken(batch, app.now()):
+        return None
+    return _claimed(Claim(app, replace(batch, lease=None), app.store.save_batch))
+
+
+def _claimed[R: (Job, Batch)](claim: Claim[R]) -> Claim[R] | None:
+    try:
+        claim.change(queued_until=None)
+    except Conflict:
+        return None
+    return claim
+
+
+def _is_taken(record: Job | Batch, now: datetime) -> bool:
+    return record.lease is not None and record.lease.until > now

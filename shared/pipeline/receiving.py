@@ -1,0 +1,59 @@
+"""An event for a prompt file → a reserved job, once for each version of the file."""
+
+import logging
+
+from shared import names
+from shared.errors import Conflict
+from shared.model import BlobInfo, Job, JobState, OpenJob, job_id_of
+from shared.pipeline.reporting import publish
+from shared.ports import App, Container
+from shared.prompt_file import is_prompt_file
+
+log = logging.getLogger("structuredbatch.receiving")
+
+
+def receive(app: App, name: str) -> Job | None:
+    """Reserve the job of the prompt file's present version and return it; None where there is nothing to do."""
+    if not is_prompt_file(name):
+        return None
+    info = app.files.info(Container.PROMPTS, name)
+    if info is None:
+        log.info("prompt file is gone again", extra={"prompt_file": name})
+        return None
+    return reserve(app, entry_of(app, info))
+
+
+def entry_of(app: App, info: BlobInfo) -> OpenJob:
+    """The open index's entry for one version of a prompt file."""
+    job_id = job_id_of(app.settings.prompts_container, info.name, info.etag, info.last_modified)
+    return OpenJob(job_id, info.name, info.etag, app.now())
+
+
+def reserve(app: App, entry: OpenJob) -> Job | None:
+    """Write the open index's entry, then the job; a repetition returns the job there is, and None once it has ended."""
+    job = app.store.job(entry.job_id)
+    if job is None and app.files.info(Container.RESULTS, names.status_file(entry.prompt_file, entry.job_id)):
+        return None  # It ended so long ago that only its results are left.
+    if job is not None and job.state.ended:
+        return None
+    app.store.open_entry(entry)
+    if job is not None:
+        return job
+    try:
+        app.store.insert_job(_new_job(entry))
+    except Conflict:
+        return app.store.job(entry.job_id)  # Another event was quicker.
+    log.info("job reserved", extra={"job_id": entry.job_id, "prompt_file": entry.prompt_file})
+    return publish(app, entry.job_id)
+
+
+def _new_job(entry: OpenJob) -> Job:
+    return Job(
+        job_id=entry.job_id,
+        prompt_file=entry.prompt_file,
+        source_etag=entry.source_etag,
+        state=JobState.PREPARING,
+        created_at=entry.created_at,
+        updated_at=entry.created_at,
+        progress_at=entry.created_at,
+    )

@@ -1,0 +1,86 @@
+"""Writing status.json and latest.json: at every change, and never backwards."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from shared import names
+from shared.errors import Conflict, NotFound, Transient
+from shared.lifecycle import state_of
+from shared.model import Job
+from shared.ports import App, Container
+from shared.status_report import is_news, report
+
+TRIES = 5
+
+
+def publish(app: App, job_id: str) -> Job | None:
+    """Bring the job's state and its status.json up to what its batches say; returns the job, None where unknown.
+
+    The blob's version is read before the table, and the blob is written only if it is still that version: so what is
+    written is never older than what was there.
+    """
+    for _ in range(TRIES):
+        try:
+            return _publish(app, job_id)
+        except Conflict:
+            continue
+    return app.store.job(job_id)
+
+
+def _publish(app: App, job_id: str) -> Job | None:
+    first = app.store.job(job_id)
+    if first is None:
+        return None
+    name = names.status_file(first.prompt_file, job_id)
+    etag, before = _read(app, name)
+    job = app.store.job(job_id)
+    if job is None:
+        return None
+    batches = app.store.batches(job_id)
+    state, message = state_of(job, batches)
+    if (state, message) != (job.state, job.message) and not job.state.ended:
+        job = app.store.save_job(replace(job, state=state, message=message, updated_at=app.now()))
+    after = report(job, batches, app.now())
+    if before is None or is_news(before, after):
+        app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not etag, etag=etag)
+    return job
+
+
+def publish_latest(app: App, job: Job) -> None:
+    """Copy the ended job's status.json to latest.json, unless a newer job's is there."""
+    text = b"".join(app.files.read(Container.RESULTS, names.status_file(job.prompt_file, job.job_id)))
+    mine = json.loads(text)
+    for _ in range(TRIES):
+        etag, there = _read(app, names.latest_file(job))
+        if there is not None and _age(there) > _age(mine):
+            return
+        try:
+            app.files.write(Container.RESULTS, names.latest_file(job), text, create_only=not etag, etag=etag)
+            return
+        except Conflict:
+            continue
+    raise Transient(f"{names.latest_file(job)} is being written by others")
+
+
+def to_bytes(status: dict[str, Any]) -> bytes:
+    """A status report as the file holds it."""
+    return json.dumps(status, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _age(status: dict[str, Any]) -> tuple[str, str]:
+    return str(status.get("created_at")), str(status.get("job_id"))
+
+
+def _read(app: App, name: str) -> tuple[str, dict[str, Any] | None]:
+    """The blob's version and content; empty and None where there is no blob, or none of ours."""
+    info = app.files.info(Container.RESULTS, name)
+    if info is None:
+        return "", None
+    try:
+        found = json.loads(b"".join(app.files.read(Container.RESULTS, name, etag=info.etag)))
+    except NotFound as error:
+        raise Conflict(f"{name} went away meanwhile") from error
+    except ValueError:
+        return info.etag, None
+    return info.etag, found if isinstance(found, dict) else None
