@@ -53,18 +53,12 @@ def decode(encoding: str, chunks: Iterable[bytes]) -> Iterator[str]:
         except UnicodeDecodeError as error:
             good = error.object[: error.start].decode(encoding)
             yield good
-            raise not_decodable(encoding, line + good.count("\n") + 1, fed - len(error.object) + error.start) from None
+            raise _not_decodable(encoding, line + good.count("\n") + 1, fed - len(error.object) + error.start) from None
         line += text.count("\n")
         yield text
 
 
-def checked_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give UTF-8 chunks as they are, up to the first wrong byte, where JobFault (`not_utf8`) is raised."""
-    for text in decode("utf-8", chunks):
-        yield text.encode()
-
-
-def not_decodable(encoding: str, line: int, offset: int) -> JobFault:
+def _not_decodable(encoding: str, line: int, offset: int) -> JobFault:
     """Describe a byte that does not belong to the encoding; `line` counts from 1, `offset` from 0."""
     return JobFault(
         JobCode.NOT_UTF8,

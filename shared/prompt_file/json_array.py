@@ -1,115 +1,153 @@
 """`.json`: an array of objects, cut into its elements while it is read."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shared.errors import JobFault
 from shared.model import JobCode, Record
-from shared.prompt_file.encoding import checked_utf8, sniff_utf8
+from shared.prompt_file.encoding import decode, sniff_utf8
 from shared.prompt_file.json_record import parse_record
 from shared.prompt_file.lines import check_row_size
 
-_SPACE: Final = b" \t\r\n"
+_SPACE: Final = " \t\r\n"
+_SKIP_SPACE: Final = re.compile(r"[ \t\r\n]*+")
 
-# Each skips what cannot matter in its state, in one step of C; what follows decides.
-_TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+')
-_TO_ELEMENT_END: Final = re.compile(rb'[^"\[\]{},]*+')
-_TO_STRING_END: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+# Each skips what cannot matter in its state, in one step of C; the character that follows decides.
+_TO_BRACKET: Final = re.compile(r'[^"\[\]{}]*+')
+_TO_ELEMENT_END: Final = re.compile(r'[^"\[\]{},]*+')
+_TO_STRING_END: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
+
+_skip_value: Final = json.JSONDecoder().raw_decode
 
 
 def read_json_array(chunks: Iterable[bytes]) -> Iterator[Record]:
     """Read one record an element; memory is that of a chunk and an element.
 
-    Raises JobFault: `not_utf8`, `empty_file` is the caller's, `invalid_file` where the file is no array, ends within
-    it or goes on after it.
+    Raises JobFault: `not_utf8`, `invalid_file` where the file is no array, ends within it or goes on after it.
     """
-    for row, element in enumerate(_elements(checked_utf8(sniff_utf8(chunks))), 1):
-        yield parse_record(row, element)
+    for row, element in enumerate(_elements(decode("utf-8", sniff_utf8(chunks))), 1):
+        yield parse_record(row, element.encode())
 
 
-def _elements(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Cut an array into the texts of its elements, which are checked by nobody yet."""
-    scanner = _Scanner()
+def _elements(chunks: Iterable[str]) -> Iterator[str]:
+    """Cut an array into the texts of its elements, which may still be no JSON."""
+    array = _Array()
     for chunk in chunks:
-        yield from scanner.feed(chunk)
-    scanner.finish()
+        yield from array.feed(chunk)
+    array.finish()
 
 
-class _Scanner:
-    """Where the reading stands: before, in or after the array; in a string or not; how deep in an element."""
+class _Array:
+    """Where the reading stands: before, in or after the array, and in an element whose end is still to come."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._at = 0
         self._state = "before"
-        self._in_string = False
-        self._depth = 0
         self._count = 0
+        self._spaces = 0
+        self._element = _Element()
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: str) -> Iterator[str]:
         """Take in a chunk and give the elements that it completes."""
-        self._buffer += chunk
-        if self._state == "before":
-            self._open()
-        if self._state == "within":
-            yield from self._scan()
-        if self._state == "after" and self._buffer.strip(_SPACE):
+        at = self._open(chunk) if self._state == "before" else 0
+        while self._state == "within" and at < len(chunk):
+            end = self._element.end_in(chunk, at)
+            if end is None:
+                self._element.add(chunk[at:])
+                return
+            text = self._element.complete(chunk[at:end])
+            at = end + 1
+            if chunk[end] == "]":
+                self._state = "after"
+            # Nothing between the brackets is an empty array; nothing beside a comma is an element that is missing.
+            if text or self._count or self._state == "within":
+                self._count += 1
+                yield text
+        if self._state == "after" and chunk[at:].strip(_SPACE):
             raise _broken("goes on after the end of its array")
-        if self._state != "within":
-            self._buffer.clear()
-        check_row_size(len(self._buffer))
 
     def finish(self) -> None:
         """Note the end of the file."""
         if self._state == "within":
-            where = f"row {self._count + 1}" if self._buffer.strip(_SPACE) else "its array"
-            raise _broken(f"ends within {where}: it is not complete, or a bracket or quote is not closed")
+            raise _broken(f"ends before its array does, after {self._count} whole rows")
 
-    def _open(self) -> None:
-        text = self._buffer.lstrip(_SPACE)
-        if not text:
-            return
-        if not text.startswith(b"["):
+    def _open(self, chunk: str) -> int:
+        start = _space_end(chunk, 0)
+        if start == len(chunk):
+            self._spaces += start
+            check_row_size(self._spaces)
+            return start
+        if chunk[start] != "[":
             raise _broken("does not begin with [")
-        self._buffer = text[1:]
         self._state = "within"
+        return start + 1
 
-    def _scan(self) -> Iterator[bytes]:
-        buffer, start = self._buffer, 0
-        while self._step():
-            byte = buffer[self._at]
-            self._at += 1
-            if byte == _QUOTE:
+
+class _Element:
+    """An element on its way: what is known of it, whether that ends in a string, and how deep in brackets."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._size = 0
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def end_in(self, chunk: str, at: int) -> int | None:
+        """Find the comma or bracket after the element; `at` is where the chunk goes on with it."""
+        if not self._pieces and (end := _end_of_value(chunk, at)) is not None:
+            return end
+        if self._escaped:
+            at, self._escaped = at + 1, False
+        while (at := self._next(chunk, at)) < len(chunk):
+            character = chunk[at]
+            if character == "\\":
+                self._escaped = True
+                return None
+            if not self._depth and character in ",]":
+                return at
+            if character == '"':
                 self._in_string = not self._in_string
-            elif byte in _OPENING:
+            elif character in "[{":
                 self._depth += 1
             elif self._depth:
                 self._depth -= 1
-            elif byte in _ENDING:
-                element = bytes(buffer[start : self._at - 1]).strip(_SPACE)
-                start = self._at
-                if element or byte == _COMMA or self._count:
-                    self._count += 1
-                    yield element
-                if byte == _CLOSE:
-                    self._state = "after"
-                    break
-        del buffer[:start]
-        self._at -= start
+            at += 1
+        return None
 
-    def _step(self) -> bool:
-        """Go to the next byte that matters; False where the buffer ends before it."""
+    def _next(self, chunk: str, at: int) -> int:
+        """Go to the next character that matters: in a string its end, or a backslash that ends the chunk."""
         skip = _TO_STRING_END if self._in_string else _TO_BRACKET if self._depth else _TO_ELEMENT_END
-        found = skip.match(self._buffer, self._at)
-        self._at = found.end() if found else self._at
-        # A backslash at the buffer's end waits for what it escapes.
-        return self._at < len(self._buffer) and self._buffer[self._at] != _BACKSLASH
+        found = skip.match(chunk, at)
+        return found.end() if found else at
+
+    def add(self, piece: str) -> None:
+        """Keep a piece that does not complete the element."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        check_row_size(self._size)
+
+    def complete(self, piece: str) -> str:
+        """Give the element's text, and begin the next one."""
+        if self._pieces:
+            piece = "".join([*self._pieces, piece])
+            self._pieces, self._size = [], 0
+        return piece.strip(_SPACE)
 
 
-_QUOTE, _BACKSLASH, _COMMA, _CLOSE = b'"\\,]'
-_OPENING: Final = b"[{"
-_ENDING: Final = b",]"
+def _end_of_value(chunk: str, at: int) -> int | None:
+    """Find the comma or bracket after a whole JSON value by parsing it, the fastest way in Python; else None."""
+    try:
+        end = _space_end(chunk, _skip_value(chunk, _space_end(chunk, at))[1])
+    except (ValueError, RecursionError):
+        return None
+    return end if chunk[end : end + 1] in (",", "]") else None
+
+
+def _space_end(chunk: str, at: int) -> int:
+    found = _SKIP_SPACE.match(chunk, at)
+    return found.end() if found else at
 
 
 def _broken(what: str) -> JobFault:
