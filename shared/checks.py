@@ -1,0 +1,102 @@
+"""Answer schemas, compiled once each, and what they say of an answer.
+
+Nothing of an answer's content reaches a message: only the path, as far as the schema names it, and the keyword.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final
+
+import jsonschema_rs
+
+COMPILED_LIMIT: Final = 256
+"""Schemas kept compiled at a time: a file may have one for each row."""
+
+_SHOWN: Final = 3
+
+
+class Checks:
+    """The job's schemas by their number, compiled when first needed."""
+
+    def __init__(self, read_schema: Callable[[int], Mapping[str, Any]]) -> None:
+        """`read_schema` gives the schema of a number; it is asked again for one that was long unused."""
+        self.check = lru_cache(COMPILED_LIMIT)(lambda number: check_of(read_schema(number)))
+
+
+def check_of(schema: Mapping[str, Any]) -> Callable[[object], str | None]:
+    """Compile a schema into a check, which gives None for an answer that fits and else says where it does not.
+
+    Formats are checked, and nothing is ever fetched. With a schema that cannot be compiled no answer fits.
+    """
+    try:
+        validator = _compiled(dict(schema))
+    except ValueError:
+        return lambda _answer: "$: the schema itself cannot be used for checking"
+
+    def check(answer: object) -> str | None:
+        try:
+            return None if validator.is_valid(answer) else _faults(validator.iter_errors(answer))
+        except UnicodeEncodeError:
+            return check(_without_half_pairs(answer))
+
+    return check
+
+
+def _without_half_pairs(answer: object) -> object:
+    """Replace lone surrogates, which JSON may hold but the validator cannot read."""
+    replaced: object = json.loads(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
+    return replaced
+
+
+def _compiled(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    try:
+        return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+    except ValueError:
+        # A dialect of somebody's own cannot be fetched: read the schema as the current one.
+        schema.pop("$schema", None)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+
+
+def _faults(errors: Iterator[jsonschema_rs.ValidationError]) -> str:
+    """Say the first few faults, without repeating one."""
+    found = list(dict.fromkeys(_fault(error) for error in errors))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(found[:_SHOWN]) + more
+
+
+def _fault(error: jsonschema_rs.ValidationError) -> str:
+    return f"{_path(error.instance_path, error.schema_path)}: {_complaint(error.kind)}"
+
+
+def _path(path: Sequence[str | int], schema_path: Sequence[str | int]) -> str:
+    """Write a JSON path; names that the schema does not give were made up by the model, and are shown as `*`."""
+    named = {name for keyword, name in pairwise(schema_path) if keyword == "properties"}
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in named else ".*" for step in path)
+    return "$" + "".join(steps)
+
+
+def _complaint(kind: Any) -> str:
+    """Say what the schema asks for and the answer lacks, in the schema's words only."""
+    match kind.name:
+        case "type":
+            return "is no " + " or ".join(kind.types)
+        case "required":
+            return f"lacks {kind.property}"
+        case "additionalProperties" | "unevaluatedProperties":
+            return "has a property that the schema does not name"
+        case "enum":
+            return "is none of the allowed values (enum)"
+        case "const":
+            return "is not the one allowed value (const)"
+        case "anyOf" | "oneOf":
+            return f"fits none of the alternatives ({kind.name})"
+        case "format":
+            return f"is no {kind.format} (format)"
+        case "pattern":
+            return "does not match the pattern"
+        case name if hasattr(kind, "limit"):
+            return f"breaks {name} {kind.limit}"
+        case name:
+            return f"breaks {name}"

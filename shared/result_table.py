@@ -1,0 +1,104 @@
+"""The rows of results.csv and results.xlsx: their header and their cells, and results.csv itself."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from shared.fields import Cell, Field, cell_of, flatten
+from shared.model import ResultRow
+
+CHUNK_SIZE: Final = 1024 * 1024
+"""Characters or bytes that are collected before they are written."""
+
+_FIRST: Final = ("custom_id",)
+_LAST: Final = ("status", "error_code", "error_message")
+
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+
+
+def header(own: Sequence[str], fields: Sequence[Field]) -> list[str]:
+    """Name the columns: custom_id, the user's own, the answer's fields, status, error_code, error_message.
+
+    An answer's field that is named like a fixed column is prefixed `output.`, an own column that is named like a field
+    or a fixed column `input.`; more than once where that name is taken too.
+    """
+    fixed = {*_FIRST, *_LAST}
+    outputs = _prefixed("output.", [field.name for field in fields], fixed)
+    inputs = _prefixed("input.", own, fixed.union(outputs))
+    return [*_FIRST, *inputs, *outputs, *_LAST]
+
+
+def cells(row: ResultRow, own: Sequence[str], fields: Sequence[Field]) -> list[Cell]:
+    """Give a row's cells under that header; what is absent or null is None."""
+    outcome = row.outcome
+    inputs = (cell_of(row.input.get(name)) for name in own)
+    if outcome.code is None:
+        return [row.custom_id, *inputs, *flatten(outcome.output, fields), "ok", None, None]
+    return [row.custom_id, *inputs, *(None for _ in fields), "error", outcome.code.value, outcome.message]
+
+
+def _prefixed(prefix: str, names: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """Prefix the names that are taken, or stand here twice, until each is the only one."""
+    used = set(taken)
+    free = {name for name in names if name not in used}
+    result = []
+    for name in names:
+        unique = name
+        while unique in used or (unique is not name and unique in free):
+            unique = prefix + unique
+        used.add(unique)
+        result.append(unique)
+    return result
+
+
+class CsvTable:
+    """results.csv: UTF-8 with BOM, RFC 4180, CRLF; texts that a spreadsheet would run get a leading `'` if guarded."""
+
+    def __init__(self, write: Callable[[bytes], object], names: Sequence[str], *, guard: bool) -> None:
+        self._write = write
+        self._guard = guard
+        self._text = io.StringIO(newline="")
+        self._csv = csv.writer(self._text, lineterminator="\r\n")
+        self._text.write("\ufeff")
+        self.add(names)
+
+    def add(self, row: Iterable[Cell]) -> None:
+        """Append a row."""
+        self._csv.writerow([self._shown(cell) for cell in row])
+        if self._text.tell() >= CHUNK_SIZE:
+            self._flush()
+
+    def close(self) -> list[str]:
+        """Write what is left; there is nothing to warn of."""
+        self._flush()
+        return []
+
+    def _shown(self, cell: Cell) -> str:
+        if isinstance(cell, str):
+            return f"'{cell}" if self._guard and is_formula(cell) else cell
+        if isinstance(cell, bool):
+            return "true" if cell else "false"
+        return "" if cell is None else repr(cell)
+
+    def _flush(self) -> None:
+        text = self._text.getvalue()
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            encoded = without_half_pairs(text).encode()
+        self._write(encoded)
+        self._text.seek(0)
+        self._text.truncate()
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a text; a number with a sign is none (OWASP: CSV injection)."""
+    return bool(text) and text[0] in "=+-@\t\r" and _NUMBER.fullmatch(text) is None
+
+
+def without_half_pairs(text: str) -> str:
+    """Replace lone surrogates, which JSON can escape but UTF-8 cannot hold."""
+    return _HALF_PAIR.sub("\ufffd", text)
