@@ -1,0 +1,109 @@
+"""The distinct schemas of one job, numbered in order of first appearance, and their file: a JSON line each."""
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, overload
+
+import orjson
+
+from shared.answer_schema import AnswerSchema
+
+PREPARED: Final = 64
+"""How many schemas are kept ready for use; a file may have one for each row."""
+
+
+class SchemaList:
+    """Numbers the schemas of a job while its requests are built.
+
+    Only a hash and a number per schema stay in memory: each new one goes to `sink` as a line with its line end.
+    """
+
+    def __init__(self, sink: Callable[[bytes], object]) -> None:
+        self._sink = sink
+        self._numbers: dict[bytes, int] = {}
+        self._prepared: OrderedDict[bytes, AnswerSchema] = OrderedDict()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def number_of(self, key: str | bytes, name: str, make: Callable[[], AnswerSchema]) -> int:
+        """The number of the schema that `key` stands for; `make` is called where it was never seen.
+
+        Different keys share a number where name and schema are the same. What `make` raises is passed on.
+        """
+        digest = _digest(key, name)
+        number = self._numbers.get(digest)
+        if number is None:
+            number = self._numbers[digest] = self._add(name, self.prepared(key, name, make))
+        return number
+
+    def prepared(self, key: str | bytes, name: str, make: Callable[[], AnswerSchema]) -> AnswerSchema:
+        """The schema that `key` stands for, made again where it was long unused."""
+        digest = _digest(key, name)
+        schema = self._prepared.get(digest)
+        if schema is None:
+            schema = self._prepared[digest] = make()
+            if len(self._prepared) > PREPARED:
+                self._prepared.popitem(last=False)
+        else:
+            self._prepared.move_to_end(digest)
+        return schema
+
+    def _add(self, name: str, schema: AnswerSchema) -> int:
+        line = orjson.dumps({"name": name, "checked": schema.checked})
+        digest = _digest(line, "line")
+        number = self._numbers.get(digest)
+        if number is None:
+            number = self._numbers[digest] = self._size
+            self._size += 1
+            self._sink(line + b"\n")
+        return number
+
+    @staticmethod
+    def read(lines: Iterable[bytes]) -> "StoredSchemas":
+        """Read the file of a job's schemas, which were numbered in this order."""
+        return StoredSchemas(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSchema:
+    """One schema of a job: its name, and what answers are checked with."""
+
+    name: str
+    checked: dict[str, object]
+
+
+class StoredSchemas(Sequence[StoredSchema]):
+    """A job's schemas by number. They are kept as bytes, and parsed when asked for."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._text = bytearray()
+        self._starts = array("Q", [0])
+        for line in lines:
+            if line.strip():
+                self._text += line
+                self._starts.append(len(self._text))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, number: int) -> StoredSchema: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[StoredSchema]: ...
+    def __getitem__(self, number: int | slice) -> StoredSchema | list[StoredSchema]:
+        if isinstance(number, slice):
+            return [self[index] for index in range(*number.indices(len(self)))]
+        if not 0 <= number < len(self):
+            raise IndexError(f"the job has {len(self)} schemas, and none with the number {number}")
+        fields = orjson.loads(self._text[self._starts[number] : self._starts[number + 1]])
+        return StoredSchema(fields["name"], fields["checked"])
+
+
+def _digest(key: str | bytes, name: str) -> bytes:
+    text = key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
+    return blake2b(text, digest_size=16, key=blake2b(name.encode(), digest_size=32).digest()).digest()
