@@ -10,11 +10,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 _IS_POSIX = os.name == "posix"
 _NEW_GROUP: int = 0 if _IS_POSIX else getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
@@ -35,9 +38,14 @@ class Server:
     """A server running as a child process, with its output in a log file."""
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """Starts `command`; `environment` is added to this process's own."""
+        """Starts `command` in `folder` (by default the current one); `environment` is added to this process's own."""
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +55,7 @@ class Server:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                cwd=folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 start_new_session=_IS_POSIX,
                 creationflags=_NEW_GROUP,
@@ -75,6 +84,11 @@ class Server:
             if time.monotonic() > deadline:
                 raise ServerError(f"{self.name} was not ready after {seconds:.0f} seconds.{self._log_end()}")
             time.sleep(0.03)
+
+    def check(self) -> None:
+        """Raises ServerError where the child has ended."""
+        if not self.running:
+            raise ServerError(f"{self.name} has stopped.{self._log_end()}")
 
     def stop(self, seconds: float = 15) -> None:
         """Asks the child to end, waits, and ends its process group by force where asking does not help."""
@@ -135,16 +149,24 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
 
 def interrupt_on_signals() -> None:
     """Makes a request to end (SIGTERM, a closed terminal) unwind this process like Ctrl-C does."""
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+    for name in _ENDING_SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
 
 
-def ignore_signals() -> None:
-    """Lets clean-up finish: from here on, further signals to end are ignored."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Lets clean-up finish: for the length of a with-block, further signals to end are ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals do not reach this thread anyway
+        return
+    known = [getattr(signal, name) for name in ("SIGINT", *_ENDING_SIGNALS) if hasattr(signal, name)]
+    former = {signum: signal.signal(signum, signal.SIG_IGN) for signum in known}
+    try:
+        yield
+    finally:
+        for signum, handler in former.items():
+            signal.signal(signum, handler)
 
 
 def _interrupt(signum: int, _frame: FrameType | None) -> None:

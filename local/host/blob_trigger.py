@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties
 
 from local.host import connections
@@ -108,8 +108,8 @@ class BlobTrigger:
     def _deliver_or_forget(self, version: BlobVersion) -> None:
         try:
             self.deliver(version)
-        except AzureError as failure:
-            _log.warning("%s/%s could not be delivered: %s", self._container, version.name, failure)
+        except Exception:  # noqa: BLE001 - in a pool's thread nobody else would see it
+            _log.exception("%s/%s could not be delivered", self._container, version.name)
             self._received.pop(version.name, None)  # the next scan finds it again
 
     def _attempt(self, properties: BlobProperties) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from threading import Event
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.queue import QueueMessage
 
 from local.host import connections
@@ -109,8 +109,8 @@ class QueueTrigger:
     def _handle_or_leave(self, message: QueueMessage) -> None:
         try:
             self.handle(message)
-        except AzureError as failure:
-            _log.warning("Message %s of %s was left to come again: %s", message.id, self._queue_name, failure)
+        except Exception:  # noqa: BLE001 - in a pool's thread nobody else would see it
+            _log.exception("Message %s of %s was left to come again", message.id, self._queue_name)
 
     def _run(self, message: QueueMessage, text: str) -> bool:
         try:
@@ -159,7 +159,7 @@ class _Renewal:
         while not self._done.wait(self._trigger.renewal_seconds):
             try:
                 self._trigger.hide_again(self._message)
-            except HttpResponseError as failure:
+            except AzureError as failure:
                 _log.warning("Message %s could not be kept hidden: %s", self._message.id, failure)
 
 

@@ -1,0 +1,71 @@
+"""The main job on this machine alone: python -m local.demo [FILE ...]."""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from azure.core.exceptions import AzureError
+from azure.storage.blob import BlobServiceClient
+from rich.console import Console
+
+from local.drop import PROMPTS, DropError, plan_drops, upload
+from local.follow import follow
+from local.processes import Interrupted, ServerError, interrupt_on_signals
+from local.results import show_results
+from local.servers import LOCAL, PROJECT, running_servers
+
+SAMPLE = PROJECT / "samples" / "buildings.csv"
+_RUNS = LOCAL / "demo"
+_KEPT_SECONDS = 24 * 3600
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the demo; returns 0 where all jobs have completed.
+
+    The servers' data and logs are deleted at the end, but for those of a run that failed.
+    """
+    interrupt_on_signals()
+    console = Console(highlight=False)
+    _RUNS.mkdir(parents=True, exist_ok=True)
+    _remove_old_runs()
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=_RUNS))
+    status = 1
+    try:
+        status = _run(folder, [Path(argument) for argument in arguments] or [SAMPLE], console)
+    except (DropError, ServerError, AzureError) as failure:
+        print(failure, file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        status = 128 + interruption.signum if isinstance(interruption, Interrupted) else 130
+        print("\nStopped.", file=sys.stderr)
+    if status == 1:
+        print(f"The servers' logs are in {folder}.", file=sys.stderr)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return status
+
+
+def _run(folder: Path, paths: Sequence[Path], console: Console) -> int:
+    drops = plan_drops(paths)
+    console.print("Starting storage (Azurite), the local batch service and the functions ...")
+    with running_servers(folder) as servers:
+        console.print(f"Status page, while this runs: {servers.status_page}", soft_wrap=True)
+        storage = BlobServiceClient.from_connection_string(servers.connection_string)
+        dropped = upload(storage, drops)
+        for drop in dropped:
+            console.print(f"Dropped {PROMPTS}/{drop.blob}")
+        statuses = follow(storage, dropped, console, servers.check)
+        return show_results(storage, dropped, statuses, console)
+
+
+def _remove_old_runs() -> None:
+    """Deletes what failed runs of earlier days have left."""
+    for folder in _RUNS.glob("run-*"):
+        if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

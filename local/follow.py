@@ -1,0 +1,107 @@
+"""Follows jobs by their status.json, with a progress bar for each and a line for each change."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from local.processes import ServerError
+
+RESULTS = "results"
+ENDED = ("completed", "failed", "cancelled")
+_POLL_SECONDS = 0.4
+_FIRST_SIGN_SECONDS = 60
+
+type Status = Mapping[str, Any]
+
+
+class Job(Protocol):
+    """A job to follow."""
+
+    @property
+    def blob(self) -> str:
+        """The prompt file's name in its container."""
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+
+
+def follow(
+    storage: BlobServiceClient, jobs: Sequence[Job], console: Console, check: Callable[[], None]
+) -> list[Status]:
+    """Returns each job's last status, when all have ended; `check` is called now and then and raises to give up.
+
+    Raises ServerError where a job shows no sign of life: the functions are not running, or cannot see the file.
+    """
+    started = time.monotonic()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, TextColumn("{task.fields[state]}"), console=console) as progress:
+        followed = [_Followed(job, progress, progress.add_task(escape(job.blob), total=None, state="")) for job in jobs]
+        while not all(one.ended for one in followed):
+            check()
+            for one in followed:
+                one.look(storage)
+            if any(one.status is None for one in followed) and time.monotonic() - started > _FIRST_SIGN_SECONDS:
+                silent = ", ".join(one.job.blob for one in followed if one.status is None)
+                raise ServerError(f"No job has begun for {silent}. Are the functions running?")
+            time.sleep(_POLL_SECONDS)
+    return [one.status or {} for one in followed]
+
+
+def rows_done(status: Status) -> tuple[int, int | None]:
+    """Returns how many rows are done, as far as our side or the service counted them, and how many there are."""
+    rows = status["rows"]
+    counted = int(rows.get("succeeded") or 0) + int(rows.get("failed") or 0)
+    at_service = sum((batch.get("completed") or 0) + (batch.get("failed") or 0) for batch in status.get("batches", ()))
+    total = rows.get("total")
+    return (max(counted, min(at_service, total)) if total is not None else counted), total
+
+
+def describe(status: Status) -> str:
+    """Returns a job's state in a few words: its own, its batches' at the service, its message."""
+    batches = [f"{batch.get('status') or batch['state']}" for batch in status.get("batches", ())]
+    counts = {name: batches.count(name) for name in dict.fromkeys(batches)}
+    at_service = ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
+    ended = status["state"] in ENDED
+    parts = [status["state"], f"batch {at_service}" if at_service and not ended else "", status.get("message") or ""]
+    return " · ".join(part for part in parts if part)
+
+
+class _Followed:
+    """One job on the screen."""
+
+    def __init__(self, job: Job, progress: Progress, task: TaskID) -> None:
+        self.job = job
+        self.status: Status | None = None
+        self._progress = progress
+        self._task = task
+        self._told = ""
+
+    @property
+    def ended(self) -> bool:
+        return self.status is not None and self.status["state"] in ENDED
+
+    def look(self, storage: BlobServiceClient) -> None:
+        """Reads the status anew and shows what has changed."""
+        if self.ended:
+            return
+        blob = storage.get_blob_client(RESULTS, f"{self.job.blob}/{self.job.job_id}/status.json")
+        try:
+            self.status = json.loads(blob.download_blob().readall())
+        except ResourceNotFoundError:
+            return
+        assert self.status is not None
+        done, total = rows_done(self.status)
+        told = describe(self.status)
+        self._progress.update(self._task, completed=done, total=total, state=escape(told))
+        if told != self._told:
+            clock = time.strftime("%H:%M:%S")
+            self._progress.console.print(f"[dim]{clock}[/dim] {escape(self.job.blob)}: {escape(told)}")
+            self._told = told

@@ -1,0 +1,107 @@
+"""The three servers that make up the whole thing on one machine: storage, batch service, functions."""
+
+import json
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.azurite import ANY_PORTS, start_azurite
+from local.processes import Server, uninterrupted
+
+PROJECT = Path(__file__).resolve().parent.parent
+LOCAL = PROJECT / ".local"
+_READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the servers listen on loopback; 0 means any free port."""
+
+    storage: tuple[int, int, int] = ANY_PORTS
+    service: int = 0
+    functions: int = 0
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The running servers and how to reach them; no functions_url where the functions were left out."""
+
+    connection_string: str
+    service_url: str
+    functions_url: str | None
+    function_key: str
+    processes: tuple[Server, ...]
+
+    @property
+    def status_page(self) -> str | None:
+        """The address of the status page, with its key."""
+        return f"{self.functions_url}/api/dashboard#key={self.function_key}" if self.functions_url else None
+
+    def check(self) -> None:
+        """Raises ServerError where one of the servers has ended."""
+        for process in self.processes:
+            process.check()
+
+
+@contextmanager
+def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = True) -> Iterator[Servers]:
+    """Runs the servers for the length of a with-block, their data and logs in `folder`; raises ServerError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as running:
+        storage = start_azurite(folder / "storage", ports.storage, folder / "azurite.log")
+        running.callback(_stop, storage.server)
+        options = ["--port", str(ports.service), "--data", str(folder / "service")]
+        command = ["local.service", *options, "--storage", storage.connection_string]
+        service = _start("The batch service", command, folder / "service.log")
+        running.callback(_stop, service)
+        service_url = service.wait_for_line(r"^listening on (http://\S+)$", _READY_SECONDS)[1]
+        processes = [storage.server, service]
+        functions_url, key = None, secrets.token_urlsafe(16)
+        if functions:
+            settings = app_settings(storage.connection_string, service_url)
+            host = _start_functions(folder, settings, ports.functions, key)
+            running.callback(_stop, host)
+            processes.append(host)
+            functions_url = host.wait_for_line(r"^functions ready on (http://\S+) ", _READY_SECONDS)[1]
+        yield Servers(storage.connection_string, service_url, functions_url, key, tuple(processes))
+
+
+def app_settings(connection_string: str, service_url: str) -> dict[str, str]:
+    """Returns the app settings with which the functions use the local storage and batch service."""
+    return {
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "AzureWebJobsStorage": connection_string,
+        "BatchStorage": connection_string,
+        "AZURE_OPENAI_ENDPOINT": service_url,
+        "AZURE_OPENAI_API_KEY": "local",
+        "PROMPTS_TRIGGER_SOURCE": "LogsAndContainerScan",
+        "POLL_SCHEDULE": "*/2 * * * * *",
+    }
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _start_functions(folder: Path, settings: dict[str, str], port: int, key: str) -> Server:
+    # Given as a file, so that a local.settings.json made for Azure is not read, and as the environment, which beats it.
+    file = folder / "settings.json"
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": settings}, indent=2), "utf-8")
+    command = ["local.host", "--port", str(port), "--settings", str(file), "--stop-timeout", "10"]
+    return _start("The functions host", command, folder / "functions.log", {**settings, "FUNCTION_KEY": key})
+
+
+def _start(name: str, module: list[str], log: Path, environment: dict[str, str] | None = None) -> Server:
+    return Server(name, [sys.executable, "-m", "local.lifeline", *module], log, environment, PROJECT)
+
+
+def _stop(server: Server) -> None:
+    with uninterrupted():
+        server.stop()
