@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from shared import exact_json
 from shared.errors import JobFault
 from shared.model import Fault, JobCode, Record, RowCode
 from shared.prompt_file.encoding import REMEDY
@@ -32,6 +33,9 @@ def parse_record(row: int, raw: bytes) -> Record:
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
+            if (request := _without_answer(raw)) is not None:
+                raw = request
+                continue
             return _unreadable(row, raw, f"is no JSON: {error.msg} at character {error.pos + 1}", custom_id)
         if type(value) is not dict:
             return _unreadable(row, raw, f"is {_kind_of(value)} and no JSON object", custom_id)
@@ -46,8 +50,7 @@ def parse_record(row: int, raw: bytes) -> Record:
         custom_id = value["custom_id"] if isinstance(value.get("custom_id"), str) else custom_id
         source = value.get("source")
         if not isinstance(source, str):
-            request = {key: item for key, item in value.items() if key not in ("error", "answer")}
-            return Record(row, request if source is None else source, custom_id=custom_id)
+            return Record(row, _request_of(value) if source is None else source, custom_id=custom_id)
         raw = source.encode()
 
 
@@ -62,8 +65,29 @@ def _unreadable(row: int, raw: bytes, reason: str, custom_id: str) -> Record:
     return Record(row, {}, text, Fault(RowCode.INVALID_JSON, f"Row {row} {reason}."), custom_id)
 
 
+def _without_answer(raw: bytes) -> bytes | None:
+    """Drop an error line's answer where that alone is why orjson refuses it: a cut text may end in half a character.
+
+    None where it is no such line.
+    """
+    if b'"answer"' not in raw:
+        return None
+    try:
+        value = exact_json.loads(raw)
+        if not isinstance(value, dict) or "answer" not in value or not _is_error_line(value):
+            return None
+        del value["answer"]
+        return orjson.dumps(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _request_of(line: dict[str, object]) -> dict[str, object]:
+    return {key: item for key, item in line.items() if key not in ("error", "answer")}
+
+
 def _is_error_line(value: dict[str, object]) -> bool:
-    error = value["error"]
+    error = value.get("error")
     if not (isinstance(error, dict) and isinstance(error.get("code"), str) and type(error.get("row")) is int):
         return False
     if "source" in value:

@@ -1,0 +1,323 @@
+"""The form of one `_job.json`: its JSON Schema, and what to tell the person whose file does not fit it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Final
+
+import jsonschema_rs
+import orjson
+
+from shared.columns import Meaning
+from shared.errors import JobFault
+from shared.model import CHAT_URLS, RESPONSES_URL, JobCode
+from shared.templates import Template
+
+_MEANT: Final = {
+    Meaning.CUSTOM_ID: "the row's name in the results",
+    Meaning.MODEL: "the deployment that answers the row",
+    Meaning.PROMPT: "the user's message",
+    Meaning.SYSTEM: "the system message",
+    Meaning.REQUIRED: "the answer's fields, separated by commas",
+    Meaning.SCHEMA: "the JSON Schema of the answer",
+}
+
+SCHEMA: Final[dict[str, Any]] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Job settings (_job.json)",
+    "description": "How the prompt files of this folder, and of the folders below it, become batch requests.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "description": "The address of this schema, for editors; not read."},
+        "model": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The batch deployment for rows that name none.",
+            "examples": ["gpt-4o-batch"],
+        },
+        "system": {
+            "type": "string",
+            "description": "The system message of rows that have none.",
+            "examples": ["You know every tall building."],
+        },
+        "url": {
+            "enum": [*sorted(CHAT_URLS), RESPONSES_URL],
+            "default": "/chat/completions",
+            "description": "The API that requests go to.",
+        },
+        "prompt": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A template of the user's message for rows that have no prompt; {column} stands for the "
+            "row's value, {{ and }} for braces.",
+            "examples": ["Provide info about {Building}"],
+        },
+        "messages": {
+            "type": "array",
+            "minItems": 1,
+            "description": "Instead of `system` and `prompt`: chat messages whose texts are templates (few-shot).",
+            "items": {
+                "type": "object",
+                "required": ["role", "content"],
+                "properties": {
+                    "role": {
+                        "enum": ["system", "developer", "user", "assistant"],
+                        "description": "Who speaks.",
+                    },
+                    "content": {
+                        "type": ["string", "array"],
+                        "description": "A template, or a list of content parts whose `text` are templates.",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["type"],
+                            "properties": {"type": {"type": "string"}, "text": {"type": "string"}},
+                        },
+                    },
+                },
+            },
+            "examples": [[{"role": "user", "content": "Provide info about {Building}"}]],
+        },
+        "schema": {
+            "type": ["object", "string"],
+            "pattern": r"^_[^/]*\.json$",
+            "description": "The JSON Schema of the answer, or the name of a `_*.json` blob in the same folder that "
+            "holds one.",
+            "examples": ["_building.json"],
+        },
+        "schema_name": {
+            "type": "string",
+            "pattern": "^[a-zA-Z0-9_-]{1,64}$",
+            "description": "The schema's name in the request: letters, digits, `_` and `-`, 64 at most. Default: the "
+            "prompt file's name.",
+            "examples": ["building_info"],
+        },
+        "require_schema": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether records without a schema are errors. False: they are sent, and their answers are "
+            "plain text.",
+        },
+        "parameters": {
+            "type": "object",
+            "description": "Merged into the request body: `temperature`, `max_completion_tokens`, …",
+            "properties": {
+                "model": {"not": {}, "description": "Use the key `model`, or a column Model."},
+                "messages": {"not": {}, "description": "Use the keys `system` and `prompt`, or `messages`."},
+                "input": {"not": {}, "description": "Use the keys `system` and `prompt`, or `messages`."},
+                "response_format": {"not": {}, "description": "Use the key `schema`."},
+                "stream": {"const": False, "description": "A batch cannot stream."},
+                "n": {"const": 1, "description": "A row has one answer."},
+                "text": {
+                    "type": "object",
+                    "properties": {"format": {"not": {}, "description": "Use the key `schema`."}},
+                },
+            },
+            "examples": [{"temperature": 0, "max_completion_tokens": 800}],
+        },
+        "columns": {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "Which column has which meaning; null: none, a column of that name is the user's own.",
+            "properties": {
+                meaning.value: {"type": ["string", "null"], "minLength": 1, "description": f"The column with {what}."}
+                for meaning, what in _MEANT.items()
+            },
+            "examples": [{"custom_id": "Ticket", "prompt": "Question", "model": None}],
+        },
+        "limit": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Send only the first so many rows: a trial run. The others are `not_sent`.",
+            "examples": [10],
+        },
+        "formats": {
+            "type": "array",
+            "items": {"enum": ["csv", "xlsx", "jsonl"]},
+            "description": "In which forms results are written, over `RESULT_FORMATS`; JSONL always is.",
+            "examples": [["csv", "xlsx"]],
+        },
+        "max_attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "How often one row is tried, the first time included, over `MAX_ATTEMPTS`.",
+            "examples": [2],
+        },
+        "on_invalid_row": {
+            "enum": ["skip", "reject"],
+            "description": "Whether a job with invalid rows sends the others (`skip`) or nothing (`reject`), over "
+            "`ON_INVALID_ROW`.",
+        },
+    },
+}
+"""The JSON Schema (2020-12) of `_job.json`, published as docs/job-settings.schema.json."""
+
+_SHOWN: Final = 5
+
+
+def read_job_file(path: str, raw: bytes) -> dict[str, Any]:
+    """Parse and check one `_job.json`; raises JobFault (`invalid_job_settings`) that names each key at fault."""
+    value = parse_json(path, raw)
+    if not isinstance(value, dict):
+        raise invalid(path, [f"it must hold a JSON object, {{…}}, but holds {kind_of(value)}"])
+    faults = [*_faults_of_form(value), *_faults_of_choice(value)] or [*_faults_of_templates(value)]
+    if faults:
+        raise invalid(path, faults)
+    return value
+
+
+def parse_json(path: str, raw: bytes) -> object:
+    """Parse a blob of settings, with or without a byte order mark; raises JobFault (`invalid_job_settings`)."""
+    try:
+        text = raw.decode("utf-8-sig")
+        value: object = orjson.loads(text)
+        # What can't be written again can't be kept with the job: orjson writes fewer levels than it reads.
+        orjson.dumps(value)
+        json.loads(text, object_pairs_hook=_without_repetition, parse_int=float)
+    except UnicodeDecodeError as error:
+        raise invalid(path, [f"it is not UTF-8 (byte {error.start + 1} is wrong). Save it again as UTF-8"]) from None
+    except orjson.JSONDecodeError as error:
+        raise invalid(path, [f"it is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"]) from None
+    except _RepeatedKeyError as error:
+        raise invalid(path, [f'it has the key "{error}" twice in one object']) from None
+    except (TypeError, RecursionError):
+        raise invalid(path, ["it is nested too deep"]) from None
+    return value
+
+
+def invalid(path: str, faults: Sequence[str]) -> JobFault:
+    """Name all that is wrong with a settings blob."""
+    more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+    return JobFault(JobCode.INVALID_JOB_SETTINGS, f"{path}: {'; '.join([*faults[:_SHOWN], *more])}.")
+
+
+def templates_of(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """List the texts of a checked `_job.json` that are templates, each with the path of its key."""
+    if "prompt" in settings:
+        yield "prompt", settings["prompt"]
+    for number, message in enumerate(settings.get("messages", ())):
+        content = message["content"]
+        if isinstance(content, str):
+            yield f"messages[{number}].content", content
+        else:
+            for index, part in enumerate(content):
+                if "text" in part:
+                    yield f"messages[{number}].content[{index}].text", part["text"]
+
+
+def kind_of(value: object) -> str:
+    """Name a JSON value's type for people."""
+    if value is None:
+        return "null"
+    return _KINDS[type(value)]
+
+
+_KINDS: Final = {dict: "an object", list: "a list", str: "a text", bool: "a boolean"} | dict.fromkeys(
+    (int, float), "a number"
+)
+_TYPES: Final = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+}
+
+
+def _faults_of_form(value: Mapping[str, Any]) -> Iterator[str]:
+    for error in _validator().iter_errors(value):
+        keyword = error.schema_path[-1]
+        fragment = _at(SCHEMA, error.schema_path[:-1])
+        instance = _at(value, error.instance_path)
+        where = _path(error.instance_path)
+        if keyword == "additionalProperties":
+            for key in instance:
+                if key not in fragment["properties"]:
+                    yield _unknown(_path([*error.instance_path, key]), key, fragment["properties"])
+        elif keyword == "required":
+            missing = [key for key in fragment["required"] if key not in instance]
+            yield f"{where} lacks {' and '.join(missing)}"
+        elif "not" in fragment:
+            yield f"{where} cannot be set here. {fragment['description'].rstrip('.')}"
+        else:
+            yield f"{where} must be {_wanted(fragment)}, but is {_given(instance, fragment)}"
+
+
+def _faults_of_choice(value: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("prompt", "system"):
+        if "messages" in value and key in value:
+            yield f"messages stand in place of {key}: keep one of the two"
+
+
+def _faults_of_templates(value: Mapping[str, Any]) -> Iterator[str]:
+    for path, text in templates_of(value):
+        try:
+            Template.parse(text)
+        except ValueError as error:
+            yield f"{path}: {error}"
+
+
+def _unknown(path: str, key: str, allowed: Iterable[str]) -> str:
+    names = [name for name in allowed if name != "$schema"]
+    near = get_close_matches(key.lower().replace("-", "_").replace(" ", "_"), names, 1)
+    hint = f' (did you mean "{near[0]}"?)' if near else ""
+    return f"{path} is no known key{hint}; allowed are {', '.join(names)}"
+
+
+def _wanted(fragment: Mapping[str, Any]) -> str:
+    """Describe what a part of the schema allows."""
+    if "const" in fragment:
+        return f"{json.dumps(fragment['const'])} ({fragment['description'].rstrip('.')})"
+    if "enum" in fragment:
+        return f"one of {', '.join(map(json.dumps, fragment['enum']))}"
+    if "enum" in fragment.get("items", {}):
+        return f"a list of {', '.join(map(json.dumps, fragment['items']['enum']))}"
+    types = [fragment["type"]] if isinstance(fragment["type"], str) else fragment["type"]
+    text = " or ".join(_TYPES[name] for name in types)
+    if "minimum" in fragment:
+        return f"{text} of at least {fragment['minimum']}"
+    if "minLength" in fragment or "minItems" in fragment:
+        text += " that is not empty"
+    if "pattern" in fragment:
+        text += f" ({fragment['description'].rstrip('.')})"
+    return text
+
+
+def _given(value: object, fragment: Mapping[str, Any]) -> str:
+    """Describe a wrong value: by its type, and where a short word was wrong, by itself."""
+    short = isinstance(value, str) and len(value) <= 64 and ("enum" in fragment or "pattern" in fragment)
+    if short or type(value) in (int, float, bool):
+        return f"{kind_of(value)} ({json.dumps(value, ensure_ascii=False)})"
+    return f"{kind_of(value)} that is empty" if value in ("", []) else kind_of(value)
+
+
+def _path(keys: Sequence[str | int]) -> str:
+    """Write a path as people do: `messages[0].role`."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.removeprefix(".")
+
+
+def _at(value: Any, keys: Iterable[str | int]) -> Any:
+    for key in keys:
+        value = value[key]
+    return value
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedKeyError(key)
+        seen.add(key)
+
+
+class _RepeatedKeyError(Exception):
+    """An object holds the same key twice."""
+
+
+@cache
+def _validator() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(SCHEMA)
