@@ -142,9 +142,9 @@ def prompt_filtered() -> dict[str, Any]:
     return {
         "error": {
             "message": (
-                "The response was filtered due to the prompt triggering Azure OpenAI's content "
-                "management policy. Please modify your prompt and retry. To learn more about our content filtering policies please read our "
-                "documentation: https://go.microsoft.com/fwlink/?linkid=2198766"
+                "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. "
+                "Please modify your prompt and retry. To learn more about our content filtering policies please read "
+                "our documentation: https://go.microsoft.com/fwlink/?linkid=2198766"
             ),
             "type": None,
             "param": "prompt",

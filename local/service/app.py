@@ -5,12 +5,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from local.service.api import Api
 from local.service.calls import Calls, api_path
 from local.service.control import Control
 from local.service.errors import ServiceError, default_error, not_implemented
+from local.service.openapi import description
 from local.service.service import Service
 
 
@@ -23,10 +24,15 @@ def build_app(service: Service) -> Starlette:
             Mount("/openai", routes=dated),
             Mount("/v1", routes=v1),
             Mount("/_local", routes=Control(service).routes()),
+            Route("/openapi.json", _openapi),
         ],
         middleware=[Middleware(Calls, service=service)],
         exception_handlers={ServiceError: _refused, HTTPException: _http_error, Exception: _broken},
     )
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(description())
 
 
 async def _refused(request: Request, error: Exception) -> Response:

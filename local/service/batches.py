@@ -12,7 +12,7 @@ from local.service.batch_record import BlobSource, StoredBatch, batch_object
 from local.service.batch_table import BatchTable
 from local.service.clock import Clock
 from local.service.database import Database
-from local.service.errors import ServiceError
+from local.service.errors import ServiceError, invalid_payload
 from local.service.files import Files
 from local.service.new_batch import NewBatch
 from local.service.paging import Page, page_after
@@ -134,7 +134,9 @@ class Batches:
         """Put the input where the batch keeps it; return its blob, if it is one, and its name."""
         if new.input_blob is not None:
             return own_storage.take_input(self._blobs, new, target, script.scenario.limits)
-        file = self._files.get(new.input_file_id or "")
+        file = self._files.find(new.input_file_id or "")
+        if file is None:
+            raise invalid_payload(f"The file '{new.input_file_id}' was not found.")
         status = file.status(now)
         if status != "processed":
             text = f"The file '{file.id}' can't be used yet: its status is '{status}', and it must be 'processed'."

@@ -80,9 +80,16 @@ class Executor:
             text = rule.message or "This request could not be executed in time."
             return self._never_run(custom_id, code, text, rule)
         if rule is None and self.recorded is not None and (kept := self.recorded.line(custom_id)) is not None:
-            return self._replayed(custom_id, line, kept)
-        status, answer = self._answer(row, body, responses, rule, mark)
-        return self._done(custom_id, line, status, answer, rule, mark)
+            return self._replayed(custom_id, body, kept)
+        try:
+            status, answer = self._answer(body, responses, rule, mark)
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+            # Whatever a request may hold, it must not stop the others of its batch.
+            status, answer = (
+                400,
+                {"error": _fault("The request could not be understood.", "body", "invalid_request_error")},
+            )
+        return self._done(custom_id, body, status, answer, rule, mark)
 
     def _rule(self, custom_id: str, line: bytes) -> RowRule | None:
         for number, rule in enumerate(self.scenario.rows):
@@ -92,7 +99,7 @@ class Executor:
                 return rule
         return None
 
-    def _answer(self, row: Body, body: Body, responses: bool, rule: RowRule | None, mark: str) -> tuple[int, Body]:
+    def _answer(self, body: Body, responses: bool, rule: RowRule | None, mark: str) -> tuple[int, Body]:
         """Return the status and the body of a row's answer."""
         ask = request_rows.read(body, responses)
         outcome = "answered" if rule is None else rule.outcome
@@ -137,25 +144,25 @@ class Executor:
             None if text_or_none is None else _fault(text_or_none, where, "invalid_json_schema" if responses else None)
         )
 
-    def _done(self, custom_id: str, line: bytes, status: int, body: Body, rule: RowRule | None, mark: str) -> Done:
+    def _done(self, custom_id: str, request: Body, status: int, body: Body, rule: RowRule | None, mark: str) -> Done:
         wrapped = {"body": body, "request_id": answers.uuid_of(mark), "status_code": status}
         text = orjson.dumps({"custom_id": custom_id, "response": wrapped, "error": None}) + b"\n"
         if status >= 400:
             to_output = rule is not None and rule.file == "output"
             return Done(text if to_output else b"", b"" if to_output else text, True, None)
         copies = {"missing": 0, "twice": 2}.get(rule.outcome if rule is not None else "", 1)
-        return Done(text * copies, b"", False, _billed(custom_id, line, body))
+        return Done(text * copies, b"", False, _billed(custom_id, request, body))
 
     def _never_run(self, custom_id: str, code: str, message: str, rule: RowRule) -> Done:
         text = never_run_line(custom_id, code, message)
         to_output = rule.file == "output"
         return Done(text if to_output else b"", b"" if to_output else text, True, None)
 
-    def _replayed(self, custom_id: str, line: bytes, kept: bytes) -> Done:
+    def _replayed(self, custom_id: str, request: Body, kept: bytes) -> Done:
         response = orjson.loads(kept).get("response") or {}
         body, status = response.get("body") or {}, response.get("status_code", 0)
         if status == 200:
-            return Done(kept + b"\n", b"", False, _billed(custom_id, line, body))
+            return Done(kept + b"\n", b"", False, _billed(custom_id, request, body))
         return Done(b"", kept + b"\n", True, None)
 
 
@@ -164,11 +171,11 @@ def never_run_line(custom_id: str, code: str, message: str) -> bytes:
     return orjson.dumps({"custom_id": custom_id, "response": None, "error": {"code": code, "message": message}}) + b"\n"
 
 
-def _billed(custom_id: str, line: bytes, body: Body) -> Billed:
-    usage = body.get("usage") or {}
+def _billed(custom_id: str, request: Body, answer: Body) -> Billed:
+    usage = answer.get("usage") or {}
     return Billed(
         custom_id,
-        answers.mark_of(custom_id, orjson.dumps(orjson.loads(line)["body"]).decode()),
+        answers.mark_of(custom_id, str(request)),
         int(usage.get("prompt_tokens", usage.get("input_tokens", 0))),
         int(usage.get("completion_tokens", usage.get("output_tokens", 0))),
     )

@@ -136,10 +136,15 @@ class Files:
 
     def get(self, file_id: str) -> StoredFile:
         """Return the file; raises ServiceError 404 where there is none."""
-        file = self._files.get(file_id)
-        if file is None or not file.exists(self._clock.now()):
+        file = self.find(file_id)
+        if file is None:
             raise not_found("file", file_id)
         return file
+
+    def find(self, file_id: str) -> StoredFile | None:
+        """Return the file, or None where there is none."""
+        file = self._files.get(file_id)
+        return file if file is not None and file.exists(self._clock.now()) else None
 
     def page(self, purpose: str | None, after: str | None, limit: int, newest_first: bool) -> Page[StoredFile]:
         """Return one page of the files."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from local.service.errors import invalid_payload
 from local.service.files import expiry_seconds, knows_expiry
-from local.service.request_rows import CHAT_URLS, RESPONSES_URLS
 from local.service.scenario import Limits
+from local.service.validation import BATCH_ENDPOINTS
 
 MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
 
@@ -25,7 +25,7 @@ class NewBatch:
 
 
 def read(body: Any, api_version: str | None, limits: Limits) -> NewBatch:
-    """Read the body of `POST /batches`; raises ServiceError where it is wrong. On the v1 route `api_version` is None."""
+    """Read the body of `POST /batches`; raises ServiceError where it is wrong. No `api_version` is the v1 route."""
     if not isinstance(body, dict):
         raise invalid_payload("The request's body must be a JSON object.")
     blob = body.get("input_blob")
@@ -49,7 +49,7 @@ def _endpoint(body: dict[str, Any]) -> str:
     if body.get("completion_window") != "24h":
         raise invalid_payload("The completion_window must be '24h'.")
     endpoint = body.get("endpoint")
-    if not isinstance(endpoint, str) or endpoint not in CHAT_URLS | RESPONSES_URLS:
+    if not isinstance(endpoint, str) or endpoint not in BATCH_ENDPOINTS:
         raise invalid_payload("The endpoint must be /chat/completions, /v1/chat/completions or /v1/responses.")
     return endpoint
 

@@ -86,7 +86,8 @@ class _Filter:
     """A reader of the comparison, `and`, `or`, `not` and brackets of OData."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.tokens, self.next = text, self._split(text), 0
+        self.text, self.next = text, 0
+        self.tokens = self._split(text)
 
     def whole(self) -> Callable[[Item], bool]:
         found = self._either()

@@ -32,8 +32,8 @@ class Ask:
 def read(body: dict[str, Any], responses: bool) -> Ask:
     """Read a request body; `responses` tells the Responses API's form from that of chat completions."""
     texts = list(_texts(body, responses))
-    form = ((body.get("text") or {}).get("format") if responses else body.get("response_format")) or {}
-    spec = form if responses else form.get("json_schema") or {}
+    form = _object(_object(body.get("text")).get("format") if responses else body.get("response_format"))
+    spec = form if responses else _object(form.get("json_schema"))
     schema = spec.get("schema") if form.get("type") == "json_schema" else None
     limits = ("max_output_tokens",) if responses else ("max_completion_tokens", "max_tokens")
     chars = sum(len(text) + 12 for _, text in texts) + (len(orjson.dumps(schema)) if schema is not None else 0)
@@ -45,7 +45,7 @@ def read(body: dict[str, Any], responses: bool) -> Ask:
         schema=schema if isinstance(schema, dict) else None,
         schema_name=str(spec.get("name", "")),
         strict=bool(spec.get("strict")),
-        limit=next((body[name] for name in limits if isinstance(body.get(name), int)), None),
+        limit=next((body[name] for name in limits if isinstance(body.get(name), int) and body[name] > 0), None),
     )
 
 
@@ -61,6 +61,10 @@ def _texts(body: dict[str, Any], responses: bool) -> list[tuple[str, str]]:
         if isinstance(message, dict):
             found.append((str(message.get("role", "user")), _content(message.get("content"))))
     return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _content(content: Any) -> str:

@@ -50,6 +50,8 @@ def fault(name: str, schema_json: bytes, dialect: str) -> str | None:
     schema = orjson.loads(schema_json)
     try:
         _Check(schema, barred).run()
+    except RecursionError:
+        return f"Invalid schema for response_format '{name}': the schema is nested too deeply."
     except _Fault as found:
         return f"Invalid schema for response_format '{name}': {found}"
     return None
@@ -67,15 +69,13 @@ class _Check:
         if not isinstance(self.root, dict) or self.root.get("type") != "object":
             kind = self.root.get("type") if isinstance(self.root, dict) else None
             raise _Fault(f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{kind}\"'.")
-        self._schema(self.root, (), 1)
+        self._schema(self.root, (), 0)
         for name, sub in self.root.get("$defs", {}).items():
-            self._schema(sub, ("$defs", name), 1)
+            self._schema(sub, ("$defs", name), 0)
         if self.properties > MAX_PROPERTIES:
             raise _Fault(f"{self.properties} parameters exceeds limit of {MAX_PROPERTIES}.")
 
     def _schema(self, schema: Any, path: tuple[str, ...], level: int) -> None:
-        if level > MAX_NESTING:
-            raise _Fault(f"{level} levels of nesting exceeds limit of {MAX_NESTING}.")
         if not isinstance(schema, dict):
             raise _Fault(f"In context={path}, schema must be an object.")
         for keyword in schema:
@@ -96,7 +96,7 @@ class _Check:
         if "array" in kinds:
             if "items" not in schema:
                 raise _Fault(f"In context={path}, array schema missing items.")
-            self._schema(schema["items"], (*path, "items"), level + 1)
+            self._schema(schema["items"], (*path, "items"), level)
         if "object" in kinds:
             self._object(schema, path, level)
 
@@ -114,9 +114,10 @@ class _Check:
         if extra:
             raise _Fault(f"In context={path}, 'required' names '{extra[0]}', which is not in properties.")
         self.properties += len(properties)
+        if level + 1 > MAX_NESTING:
+            raise _Fault(f"{level + 1} levels of nesting exceeds limit of {MAX_NESTING}.")
         for key, sub in properties.items():
-            deeper = _holds_object(sub)
-            self._schema(sub, (*path, "properties", key), level + 1 if deeper else level)
+            self._schema(sub, (*path, "properties", key), level + 1)
 
     def _ref(self, ref: Any, path: tuple[str, ...]) -> None:
         found = self.root
@@ -127,7 +128,3 @@ class _Check:
             raise _Fault(
                 f"In context={path}, reference can only point to definitions defined at the top level of the schema."
             )
-
-
-def _holds_object(schema: Any) -> bool:
-    return isinstance(schema, dict) and bool({"properties", "items", "anyOf"} & schema.keys())

@@ -16,9 +16,10 @@ BOM = b"\xef\xbb\xbf"
 BATCH_SKUS = frozenset({"GlobalBatch", "DataZoneBatch"})
 NO_MODEL = (
     "Validation failed: A valid model deployment name couldn't be extracted from the input file. Please ensure "
-    "that each row in the input file has a valid deployment name specified in the 'model' field, and that the deployment name is "
-    "consistent across all rows."
+    "that each row in the input file has a valid deployment name specified in the 'model' field, and that the "
+    "deployment name is consistent across all rows."
 )
+BATCH_ENDPOINTS = CHAT_URLS | RESPONSES_URLS
 EMPTY = "The input file is empty. Please ensure that the batch contains at least one request."
 
 
@@ -96,7 +97,7 @@ class _Checker:
         yield from self._url_fault(row["url"])
         yield from self._body_faults(row["body"])
         if not self.faults:
-            self.tokens += request_rows.read(row["body"], row["url"] in RESPONSES_URLS).input_tokens
+            self.tokens += _tokens(row)
 
     def _id_fault(self, custom_id: str) -> Iterator[tuple[str, str, str]]:
         if custom_id in self.ids:
@@ -109,7 +110,7 @@ class _Checker:
             self.url = url
         if url != self.url:
             yield "url_mismatch", f"The url '{url}' differs from '{self.url}' of the requests before.", "url"
-        elif url not in CHAT_URLS | RESPONSES_URLS:
+        elif url not in BATCH_ENDPOINTS:
             yield "invalid_request", f"The url '{url}' is not supported for batches.", "url"
         elif self.endpoint in RESPONSES_URLS and url not in RESPONSES_URLS:
             yield "url_mismatch", f"The url '{url}' does not match the batch's endpoint '{self.endpoint}'.", "url"
@@ -139,6 +140,13 @@ class _Checker:
             text = f"The deployment '{name}' has the SKU '{deployment.sku}'. Batches need GlobalBatch or DataZoneBatch."
             return [LineFault(code="invalid_request", message=text, param="body.model")]
         return []
+
+
+def _tokens(row: dict[str, Any]) -> int:
+    try:
+        return request_rows.read(row["body"], row["url"] in RESPONSES_URLS).input_tokens
+    except (TypeError, ValueError):  # nested too deeply to be written as JSON again
+        return 0
 
 
 def _shape_fault(row: Any) -> tuple[str, str | None] | None:
