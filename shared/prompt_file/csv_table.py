@@ -53,7 +53,7 @@ class CsvTable:
                 continue
             if lines.ended:
                 raise _unclosed(row + 1)
-            if not any(cells) or (len(cells) == 1 and not cells[0].strip()):
+            if not any(cells) or (len(cells) == 1 and not cells[0].strip(" \t\r\n")):
                 continue
             row += 1
             lines.size = 0

@@ -75,7 +75,8 @@ def _first_sheet(data: bytes, notes: list[str]) -> CalamineSheet:
         index = (visible or tables)[0]
         _check_extent(archive, _path_of_sheet(archive, index))
     if len(tables) > 1:
-        notes.append(f'The workbook has {len(tables)} sheets; only the first, "{sheets[index].name}", was read.')
+        seen = "" if index == tables[0] else " that is visible"
+        notes.append(f'The workbook has {len(tables)} sheets; only the first{seen}, "{sheets[index].name}", was read.')
     return workbook.get_sheet_by_index(index)
 
 
