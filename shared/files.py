@@ -4,11 +4,13 @@ import base64
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
+from shared.errors import NotFound
 from shared.model import BlobInfo
 from shared.ports import BlobWriter, Container
 from shared.storage_errors import holder_is_missing, translate, translated, with_holder
@@ -77,6 +79,12 @@ class BlobFiles:
 
     def url(self, container: Container, name: str) -> str:
         return str(self._blob(container, name).url)
+
+    def name_of(self, container: Container, url: str) -> str:
+        inside = f"{self._client.get_container_client(self._names[container]).url}/"
+        if not url.startswith(inside):
+            raise NotFound(f"the address {url} is not in the {container} container")
+        return unquote(url.removeprefix(inside))
 
     def stage(self, container: Container, name: str, block_id: str, data: bytes) -> None:
         """Send one block of a blob that is being written."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from azure.core import MatchConditions
@@ -24,13 +25,11 @@ from azure.data.tables import TableClient, TableTransactionError, UpdateMode
 from pydantic import TypeAdapter
 
 from shared.errors import Conflict
-from shared.model import Batch, Job, OpenJob
+from shared.model import Batch, Job, OpenJob, newest_first
 from shared.ports import Gate
 from shared.storage_errors import holder_is_missing, translate, translated, with_holder
 
 TRANSACTION_LIMIT: Final = 100
-COUNTDOWN: Final = 10**15
-"""Milliseconds from which history's row keys count down; reached in the year 33658."""
 
 type Entity = dict[str, Any]
 
@@ -47,7 +46,8 @@ class TableJobStore:
 
     def open_jobs(self) -> Iterator[OpenJob]:
         for entity in self._query("PartitionKey eq 'open'"):
-            yield _record(OpenJob, entity)
+            entry: OpenJob = _record(OpenJob, entity)
+            yield entry
 
     def insert_job(self, job: Job) -> Job:
         with translated(f"job {job.job_id}"):
@@ -93,12 +93,11 @@ class TableJobStore:
         self._transaction(operations, f"batch {batch.key} of job {batch.job_id}")
 
     def close(self, job: Job) -> None:
-        countdown = COUNTDOWN - int(job.created_at.timestamp() * 1000)
-        self._put(_entity("history", f"{countdown:015d}-{job.job_id}", job, **_job_columns(job)))
+        self._put(_entity("history", newest_first(job), job, **_job_columns(job)))
         with translated(f"job {job.job_id}"):
             self._client.delete_entity("open", job.job_id)
 
-    def history(self, *, after: str, limit: int, state: str, prefix: str) -> tuple[list[Job], str]:
+    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[Job]:
         where, values = "PartitionKey eq 'history' and RowKey gt @after", {"after": after}
         if state:
             where, values = f"{where} and State eq @state", {**values, "state": state}
@@ -106,14 +105,8 @@ class TableJobStore:
             # The highest character that a name can have ends the range of names with this prefix.
             where = f"{where} and PromptFile ge @prefix and PromptFile lt @beyond"
             values = {**values, "prefix": prefix, "beyond": prefix + "\U0010ffff"}
-        found: list[Job] = []
-        last = ""
-        for entity in self._query(where, page=min(limit + 1, 1000), **values):
-            if len(found) == limit:
-                return found, last
-            found.append(_record(Job, entity))
-            last = str(entity["RowKey"])
-        return found, ""
+        found = islice(self._query(where, page=min(limit, 1000), **values), limit)
+        return [_record(Job, entity) for entity in found]
 
     def gate(self, model: str) -> Gate | None:
         entity = self._get("gate", _hash(model))
@@ -195,7 +188,8 @@ def _codec(kind: Any) -> TypeAdapter[Any]:
 
 
 def _entity(partition: str, row: str, record: object, **columns: object) -> Entity:
-    text = _codec(type(record)).dump_json(record).decode()
+    kind: Any = type(record)
+    text = _codec(kind).dump_json(record).decode()
     return {"PartitionKey": partition, "RowKey": row, "Record": text, **columns}
 
 
@@ -212,15 +206,12 @@ def _batch_entity(batch: Batch) -> Entity:
     return _entity(batch.job_id, f"batch-{batch.key}", replace(batch, version=""), **columns)
 
 
-def _record[T](kind: type[T], entity: Mapping[str, Any]) -> T:
-    record: T = _codec(kind).validate_json(entity["Record"])
-    return record
+def _record(kind: Any, entity: Mapping[str, Any]) -> Any:
+    return _codec(kind).validate_json(entity["Record"])
 
 
-def _versioned[T](kind: type[T], entity: Any) -> T:
-    changed: Any = _record(kind, entity)
-    version: T = replace(changed, version=entity.metadata["etag"])
-    return version
+def _versioned(kind: Any, entity: Any) -> Any:
+    return replace(_record(kind, entity), version=entity.metadata["etag"])
 
 
 def _etag(done: Mapping[str, Any]) -> str:

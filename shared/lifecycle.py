@@ -299,8 +299,9 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
             JobCode.GAVE_UP,
             f"{message} Mend the cause, then retry the job. {_last_wait(job)}".strip(),
         )
-    if batches and all(batch.failure is RowCode.BATCH_FAILED for batch in batches):
-        return JobState.FAILED, JobCode.BATCH_FAILED, batches[0].message
+    sent = [batch for batch in batches if batch.requests]
+    if sent and not job.rows_kept and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
+        return JobState.FAILED, JobCode.BATCH_FAILED, sent[0].message
     return JobState.COMPLETED, None, ""
 
 

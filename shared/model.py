@@ -368,3 +368,9 @@ def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> 
     """Name the job of one version of a prompt file: its last-modified time and 8 hex digits of a hash."""
     digest = hashlib.sha256(f"{container}/{name}\n{etag}".encode()).hexdigest()[:8]
     return f"{last_modified.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def newest_first(job: Job) -> str:
+    """The place of a job in a list by age: sorted as text, the newest comes first."""
+    countdown = 10**15 - int(job.created_at.timestamp() * 1000)
+    return f"{countdown:015d}-{job.job_id}"

@@ -55,6 +55,9 @@ class Files(Protocol):
     def url(self, container: Container, name: str) -> str:
         """The blob's address, as the batch service would be told it."""
 
+    def name_of(self, container: Container, url: str) -> str:
+        """The name of the blob at an address in this container; NotFound where it lies elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -102,8 +105,8 @@ class JobStore(Protocol):
     def close(self, job: Job) -> None:
         """Take an ended job from the open index into the history; repeating it changes nothing."""
 
-    def history(self, *, after: str, limit: int, state: str, prefix: str) -> tuple[list[Job], str]:
-        """Ended jobs, newest first, and the cursor for the next page (empty at the end)."""
+    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[Job]:
+        """At most `limit` ended jobs, newest first, those behind the place `after` (model.newest_first)."""
 
     def gate(self, model: str) -> Gate | None:
         """The deployment's gate, None where it never refused."""
@@ -176,6 +179,13 @@ class Queues(Protocol):
         """Enqueue a step, to be seen after `delay`."""
 
 
+class WebHook(Protocol):
+    """Somebody's address for notices."""
+
+    def post(self, url: str, body: bytes, signature: str) -> None:
+        """Deliver a JSON body, with its signature where that is not empty; Unavailable where it is not accepted."""
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """All that a use case needs from outside: ports, settings, the clock, waiting, and fresh ids."""
@@ -185,6 +195,7 @@ class App:
     store: JobStore
     service: BatchService
     queues: Queues
+    hook: WebHook
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     new_id: Callable[[], str]

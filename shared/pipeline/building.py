@@ -10,7 +10,7 @@ from shared import job_plan, names, outcomes
 from shared.batch_file import CustomIds, Shards, row_line
 from shared.errors import Conflict, JobFault, Misconfigured, NotFound, Transient
 from shared.job_plan import JobPlan
-from shared.job_settings import job_file_paths, resolve
+from shared.job_settings import JobSettings, job_file_paths, resolve
 from shared.lifecycle import is_stopping, next_wait
 from shared.model import (
     Batch,
@@ -26,6 +26,7 @@ from shared.model import (
     SentRow,
 )
 from shared.pipeline.claims import Claim, claim_job
+from shared.pipeline.parts import merged
 from shared.ports import App, BlobWriter, Container
 from shared.prompt_file import form_of, open_prompt_file
 from shared.requests import RequestBuilder
@@ -142,7 +143,7 @@ def read_plan(app: App, job: Job) -> JobPlan:
     return job_plan.from_json(b"".join(app.files.read(Container.WORK, names.plan(job))))
 
 
-def _job_settings(app: App, job: Job) -> "job_plan.JobSettings":
+def _job_settings(app: App, job: Job) -> JobSettings:
     layers = []
     for path in job_file_paths(job.prompt_file):
         text = _small_prompt_blob(app, path)
@@ -193,7 +194,7 @@ class _Built:
 
 
 class _Builder:
-    """One pass over the prompt file. The same copy and plan give the same blobs, so a repetition may write over them."""
+    """One pass over the prompt file: the same copy and plan give the same blobs, so repeating it does no harm."""
 
     def __init__(self, app: App, claim: Claim[Job], plan: JobPlan) -> None:
         self._app = app
@@ -230,8 +231,8 @@ class _Builder:
             self._take(record, builder, kept)
         self._close_all()
         self._built.warnings += [*file.notes, *builder.warnings]
-        self._check(builder)
         self._write_columns(builder)
+        self._check(builder)
         return self._built
 
     def _take(self, record: Record, builder: RequestBuilder, kept: "_Kept") -> None:
@@ -331,7 +332,8 @@ class _Builder:
         invalid = {code: count for code, count in self._built.unsent.items() if code != RowCode.NOT_SENT}
         if self._plan.rejects_invalid_rows and invalid:
             raise self._fault(
-                JobCode.INVALID_ROW, f"Nothing was sent, as {sum(invalid.values())} rows are invalid: {self._first_fault}"
+                JobCode.INVALID_ROW,
+                f"Nothing was sent, as {sum(invalid.values())} rows are invalid: {self._first_fault}",
             )
         if self._built.batches or self._built.kept:
             return
@@ -358,8 +360,6 @@ class _Builder:
         self._app.files.write(Container.WORK, names.columns(self._job), text.encode())
 
     def _kept_rows(self) -> Iterator[Outcome]:
-        from shared.pipeline.parts import merged
-
         if not self._job.previous:
             return iter(())
         previous = self._app.store.job(self._job.previous)

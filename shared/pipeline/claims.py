@@ -16,7 +16,7 @@ class Claim[R: (Job, Batch)]:
     def __init__(self, app: App, record: R, save: Callable[[R], R]) -> None:
         self.record: R = record
         self._app = app
-        self._save = save
+        self._save: Callable[[R], R] = save
 
     def change(self, **changes: Any) -> R:
         """Write changes, and renew the lease with them."""
@@ -28,12 +28,24 @@ class Claim[R: (Job, Batch)]:
         self.record = self._save(replace(self.record, lease=None, **changes))
         return self.record
 
+    def replace(self, record: R) -> R:
+        """Write the record as given, and end the claim."""
+        self.record = self._save(replace(record, lease=None))
+        return self.record
+
     def keep(self) -> None:
         """Renew the lease where a third of it is over."""
         lease = self.record.lease
         left = None if lease is None else lease.until - self._app.now()
         if left is None or left < self._app.settings.lease * 2 / 3:
             self.change()
+
+    def refresh(self, stored: R | None) -> None:
+        """Go on with the record as it is stored now; raises Conflict where it is no longer ours."""
+        mine = self.record.lease
+        if stored is None or mine is None or stored.lease is None or stored.lease.owner != mine.owner:
+            raise Conflict("somebody else took over this step")
+        self.record = stored
 
     def keeping[T](self, items: Iterable[T], every: int = 1) -> Iterator[T]:
         """Pass items on and keep the claim meanwhile, looking at the clock once for `every` of them."""

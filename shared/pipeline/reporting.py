@@ -7,8 +7,8 @@ from typing import Any
 from shared import names
 from shared.errors import Conflict, NotFound, Transient
 from shared.lifecycle import state_of
-from shared.model import Job
-from shared.ports import App, Container
+from shared.model import Job, JobState
+from shared.ports import App, Container, Message, Step
 from shared.status_report import is_news, report
 
 TRIES = 5
@@ -44,6 +44,8 @@ def _publish(app: App, job_id: str) -> Job | None:
     after = report(job, batches, app.now())
     if before is None or is_news(before, after):
         app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not etag, etag=etag)
+        if app.settings.notify_url and _calls_for_notice(before, after):
+            app.queues.send(Message(Step.NOTIFY, job_id))
     return job
 
 
@@ -66,6 +68,12 @@ def publish_latest(app: App, job: Job) -> None:
 def to_bytes(status: dict[str, Any]) -> bytes:
     """A status report as the file holds it."""
     return json.dumps(status, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _calls_for_notice(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+    """Whether the job has just ended, been held, or begun to wait."""
+    told = JobState(after["state"])
+    return told.value != (before or {}).get("state") and (told.ended or told in (JobState.HELD, JobState.WAITING))
 
 
 def _age(status: dict[str, Any]) -> tuple[str, str]:

@@ -1,0 +1,195 @@
+"""All outcomes of a job → its result files, in input order; and the end of the job."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from shared import names
+from shared.errors import JobFault, NotFound, Transient
+from shared.fields import TEXT_FIELDS, Field, fields_of, union
+from shared.job_plan import JobPlan, plan_of
+from shared.job_settings import JobSettings
+from shared.lifecycle import end_of, next_wait
+from shared.model import BatchState, Job, JobCode, Outcome, Record, RowCode
+from shared.pipeline.building import read_plan
+from shared.pipeline.claims import Claim, claim_job
+from shared.pipeline.parts import merged, work_lines
+from shared.pipeline.reporting import publish, publish_latest
+from shared.pipeline.rows import Rows
+from shared.ports import App, BlobWriter, Container
+from shared.result_files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, ResultFiles
+from shared.schema_list import SchemaList
+
+log = logging.getLogger("structuredbatch.assembly")
+
+UNREADABLE = frozenset({JobCode.UNSUPPORTED_FORMAT, JobCode.NOT_UTF8, JobCode.INVALID_FILE, JobCode.SOURCE_CHANGED})
+"""Faults after which not even the rows of the file are known."""
+
+
+def assemble(app: App, job_id: str) -> None:
+    """Write the result files of a job whose batches are all collected, and end it; what may pass makes it wait."""
+    claim = claim_job(app, job_id)
+    if claim is None:
+        return
+    batches = app.store.batches(job_id)
+    if not claim.record.built or any(batch.state is not BatchState.COLLECTED for batch in batches):
+        claim.release()
+        return
+    try:
+        counts = _write_results(app, claim)
+    except Transient as error:
+        message = f"{error}. The results are written as soon as it passes."
+        first = app.settings.backoff
+        claim.release(wait=next_wait(claim.record.wait, message, app.now(), first, job_id, error.retry_after))
+        return
+    state, code, message = end_of(claim.record, batches)
+    ended = claim.release(
+        state=state,
+        code=code,
+        message=message,
+        wait=None,
+        completed_at=app.now(),
+        updated_at=app.now(),
+        rows_total=counts.total,
+        rows_succeeded=counts.succeeded,
+        errors=dict(counts.errors),
+        warnings=tuple(dict.fromkeys([*claim.record.warnings, *counts.warnings])),
+    )
+    log.info("job ended", extra={"job_id": job_id, "state": state.value, "rows": counts.total})
+    close(app, ended)
+
+
+def close(app: App, job: Job) -> None:
+    """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
+    publish(app, job.job_id)
+    publish_latest(app, job)
+    app.store.close(job)
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What the result files hold."""
+
+    total: int | None = 0
+    succeeded: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one row."""
+        self.total = (self.total or 0) + 1
+        if outcome.code is None:
+            self.succeeded += 1
+        else:
+            self.errors[outcome.code.value] += 1
+
+
+def _write_results(app: App, claim: Claim[Job]) -> _Counts:
+    job = claim.record
+    try:
+        if job.code in UNREADABLE:
+            raise JobFault(job.code, job.message)
+        return _write_rows(app, claim, _plan(app, job))
+    except (JobFault, NotFound):
+        return _write_nothing(app, job)
+
+
+def _plan(app: App, job: Job) -> JobPlan:
+    try:
+        return read_plan(app, job)
+    except NotFound:
+        # The job ended before its settings could be read: the rows are told apart by the columns' own names.
+        return plan_of(JobSettings(), app.settings)
+
+
+def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> _Counts:
+    job = claim.record
+    own, fields = _columns(app, claim, plan)
+    writers = _writers(app, job, plan)
+    sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
+    files = ResultFiles(own, fields, sinks, plan.formula_guard)
+    counts = _Counts()
+    outcomes = _Outcomes(merged(app, job))
+    otherwise = _otherwise(job)
+    rows = Rows(app, job, plan)
+    for record in claim.keeping(rows.records, every=512):
+        row = rows.result(record, outcomes.of(record), otherwise)
+        counts.add(row.outcome)
+        files.add(row)
+    counts.warnings += files.close()
+    for writer in writers.values():
+        writer.commit()
+    return counts
+
+
+def _write_nothing(app: App, job: Job) -> _Counts:
+    """The files of a job whose prompt file could not be read: they exist, and are empty."""
+    writers = _writers(app, job, plan_of(JobSettings(), replace(app.settings, result_formats=("csv",))))
+    sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
+    ResultFiles((), (), sinks, guard=True).close()
+    for writer in writers.values():
+        writer.commit()
+    return _Counts(total=0 if job.code is JobCode.EMPTY_FILE else None)
+
+
+def _writers(app: App, job: Job, plan: JobPlan) -> dict[str, BlobWriter]:
+    wanted = [RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV]
+    if "xlsx" in plan.formats:
+        wanted.append(RESULTS_XLSX)
+    return {name: app.files.writer(Container.RESULTS, names.results_folder(job) + name) for name in wanted}
+
+
+def _columns(app: App, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], tuple[Field, ...]]:
+    """The user's own columns and the answers' fields, those of earlier jobs that this one retries first."""
+    job = claim.record
+    try:
+        found = json.loads(b"".join(app.files.read(Container.WORK, names.columns(job))))
+        own = [str(name) for name in found["own"]]
+    except NotFound:
+        own = _own_columns(app, claim, plan)
+        found = {"text": False}
+    chain = [job]
+    while chain[-1].previous and (before := app.store.job(chain[-1].previous)) is not None:
+        chain.append(before)
+    of_schemas = [
+        fields_of(schema.checked)
+        for one in reversed(chain)
+        for schema in SchemaList.read(work_lines(app, names.schemas(one)))
+    ]
+    return own, union([*of_schemas, *([TEXT_FIELDS] if found["text"] else [])])
+
+
+def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
+    """The own columns of a file that was never built, found by reading it."""
+    rows = Rows(app, claim.record, plan)
+    own: dict[str, None] = dict.fromkeys(rows.own_columns)
+    for record in claim.keeping(rows.records, every=512):
+        own.update(dict.fromkeys(rows.identify(record)[1]))
+    return list(own)
+
+
+class _Outcomes:
+    """The merged outcomes, taken row by row."""
+
+    def __init__(self, rows: Iterator[Outcome]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def of(self, record: Record) -> Outcome | None:
+        """The outcome of this row, None where it has none."""
+        found = self._next
+        if found is None or found.row != record.row:
+            return None
+        self._next = next(self._rows, None)
+        return found
+
+
+def _otherwise(job: Job) -> tuple[RowCode, str]:
+    """What rows without an outcome get."""
+    if job.gave_up_at is not None:
+        return RowCode.GAVE_UP, "The job gave up before this row could be sent."
+    if job.cancelled:
+        return RowCode.NOT_SENT, "The job was cancelled before this row was sent."
+    return RowCode.NOT_SENT, f"Nothing was sent: {job.message}" if job.message else "This row was not sent."

@@ -1,0 +1,48 @@
+"""A job's outcomes as they lie in the work container: parts sorted by row, merged into one outcome a row."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from shared import names, outcomes
+from shared.errors import NotFound
+from shared.model import Batch, BatchState, Job, Outcome, RowCode
+from shared.ports import App, Container
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut chunks into lines at line feeds only, without them; an empty last line is none."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def work_lines(app: App, name: str) -> Iterator[bytes]:
+    """The lines of a work file; none where it was never written."""
+    try:
+        yield from lines_of(app.files.read(Container.WORK, name))
+    except NotFound:
+        return
+
+
+def outcomes_in(app: App, name: str) -> Iterator[Outcome]:
+    """The outcomes in one part, by row."""
+    return (outcomes.from_line(line) for line in work_lines(app, name))
+
+
+def merged(app: App, job: Job) -> Iterator[Outcome]:
+    """Everything known of the job's rows, one outcome for each row that has any, by row."""
+    batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
+    parts = [outcomes_in(app, names.unsent(job)), outcomes_in(app, names.kept(job))]
+    return outcomes.merge([*parts, *(outcomes_in(app, names.batch_outcomes(batch)) for batch in batches)])
+
+
+def never_answered(rows: Iterable[tuple[int, str]], code: RowCode, message: str, batch: Batch) -> Iterator[Outcome]:
+    """The outcomes of a batch that will never have answers."""
+    for row, custom_id in rows:
+        yield replace(
+            Outcome(row=row, custom_id=custom_id, code=code, message=message),
+            attempts=batch.attempt if batch.batch_id else batch.attempt - 1,
+        )

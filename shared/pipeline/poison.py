@@ -1,0 +1,64 @@
+"""A message that failed for good → a job that waits, or one that ended as poisoned: never silence.
+
+The poll derives every step from the states again, so the step itself is not lost with its message; only a prompt file
+that cannot be built time after time ends its job.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from shared.errors import Conflict
+from shared.lifecycle import next_wait
+from shared.model import Job, JobCode, Wait
+from shared.pipeline.reporting import publish
+from shared.ports import App, Message, Step
+
+log = logging.getLogger("structuredbatch.poison")
+
+PATIENCE: Final = 3
+"""How many messages may be poisoned over a job before it ends."""
+
+TRIES: Final = 10
+EXPLANATION: Final = (
+    "A step of this job failed time and again for a reason that this app does not know; the function app's log has the "
+    "exception. The step is tried again."
+)
+
+
+def record(app: App, message: Message) -> None:
+    """Write down that a step failed for good, and make it wait before it is tried again."""
+    log.error("message poisoned", extra={"job_id": message.job_id, "step": message.step.value})
+    if message.step is Step.NOTIFY:
+        return
+    for _ in range(TRIES):
+        try:
+            _record(app, message)
+        except Conflict:
+            continue
+        publish(app, message.job_id)
+        return
+
+
+def _record(app: App, message: Message) -> None:
+    batch = app.store.batch(message.job_id, message.index, message.attempt) if message.index >= 0 else None
+    job = app.store.job(message.job_id)
+    if job is None or job.state.ended:
+        return
+    if batch is not None:
+        wait = _wait(app, batch.wait, f"{message.job_id}/{batch.key}")
+        app.store.save_batch(replace(batch, lease=None, queued_until=None, wait=wait))
+        return
+    app.store.save_job(_poisoned(app, job))
+
+
+def _poisoned(app: App, job: Job) -> Job:
+    wait = _wait(app, job.wait, job.job_id)
+    if job.built or wait.tries < PATIENCE:
+        return replace(job, lease=None, queued_until=None, wait=wait)
+    message = "The prompt file could not be processed, for a reason that this app does not know; see its log."
+    return replace(job, lease=None, queued_until=None, wait=None, built=True, code=JobCode.POISONED, message=message)
+
+
+def _wait(app: App, before: Wait | None, key: str) -> Wait:
+    return next_wait(before, EXPLANATION, app.now(), app.settings.backoff, key)

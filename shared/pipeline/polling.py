@@ -1,0 +1,258 @@
+"""One tick of the timer: ask the service for all open batches at once, and see that whatever is due goes on.
+
+Nothing here is heavy: what takes long is sent to the queues. Whatever was lost (an event, a message, a worker) is found
+again from the states alone.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.errors import AppError, Conflict, Transient
+from shared.lifecycle import Do, Due, Refusal, decide, next_wait, observed, put_back, refusal_of
+from shared.model import TERMINAL_STATUSES, Batch, BatchState, Job, RemoteBatch, RowCode
+from shared.pipeline import steps
+from shared.pipeline.assembly import close
+from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.receiving import reserve
+from shared.pipeline.reporting import publish
+from shared.pipeline.submission import deployment_fault, is_ours, record, refuse_for_quota
+from shared.pipeline.sweeping import sweep
+from shared.ports import App, Gate
+
+log = logging.getLogger("structuredbatch.polling")
+
+TRUST_IN_MESSAGES: Final = timedelta(minutes=5)
+"""How long a message in a queue is given to arrive before its step is queued again."""
+
+EXTRA_PAGES: Final = 10
+PAGE: Final = 100
+REFRESH_MINUTES: Final = 10
+"""How often status.json of a job without news is looked after, for warnings that come with age."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """An open job during one tick."""
+
+    job: Job
+    batches: list[Batch]
+    changed: bool = False
+
+
+def poll(app: App) -> None:
+    """Do one tick."""
+    sweep(app)
+    jobs = list(_open_jobs(app))
+    _ask(app, jobs)
+    _queue_due(app, jobs)
+    refresh = app.now().minute % REFRESH_MINUTES == 0
+    for item in jobs:
+        if item.changed or refresh:
+            publish(app, item.job.job_id)
+
+
+def _open_jobs(app: App) -> Iterator[_Open]:
+    """The open jobs with their batches; entries that a crash left behind are mended on the way."""
+    for entry in app.store.open_jobs():
+        try:
+            job = app.store.job(entry.job_id)
+            if job is None:
+                job = reserve(app, entry)
+            elif job.state.ended:
+                close(app, job)
+                continue
+            if job is not None:
+                yield _Open(job, app.store.batches(job.job_id))
+        except AppError as error:
+            log.warning("job passed over in this tick: %s", error, extra={"job_id": entry.job_id})
+
+
+def _ask(app: App, jobs: Sequence[_Open]) -> None:
+    """Bring all batches at the service up to date."""
+    asked = {
+        batch.batch_id: (item, number)
+        for item in jobs
+        for number, batch in enumerate(item.batches)
+        if batch.state is BatchState.SUBMITTED
+    }
+    doubtful = any(batch.creating_since is not None for item in jobs for batch in item.batches)
+    if not asked and not doubtful:
+        return
+    try:
+        for remote in _remote(app, set(asked), jobs):
+            item, number = asked[remote.batch_id]
+            _see(app, item, number, remote)
+    except Transient as error:
+        log.warning("the batch service could not be asked: %s", error)
+        for item, number in asked.values():
+            _note(app, item, number, str(error))
+
+
+def _remote(app: App, wanted: set[str], jobs: Sequence[_Open]) -> Iterator[RemoteBatch]:
+    """The service's word on the batches wanted: by pages first, those not found there by their ids."""
+    after = ""
+    left = set(wanted)
+    for _ in range(len(wanted) // PAGE + EXTRA_PAGES):
+        page, after = app.service.page(after)
+        for remote in page:
+            if remote.batch_id in left:
+                left.discard(remote.batch_id)
+                yield remote
+            elif remote.batch_id not in wanted:
+                _stranger(app, remote, jobs)
+        if not after or not left:
+            break
+    for batch_id in sorted(left):
+        found = app.service.batch(batch_id)
+        if found is not None:
+            yield found
+        else:
+            log.error("the service knows a batch no more", extra={"batch_id": batch_id})
+
+
+def _stranger(app: App, remote: RemoteBatch, jobs: Sequence[_Open]) -> None:
+    """A listed batch that no open row knows: adopt it if it is one of ours whose answer was lost, cancel a twin."""
+    for item in jobs:
+        for batch in item.batches:
+            if is_ours(batch, remote):
+                _adopt_or_cancel(app, item, batch, remote)
+                return
+    job_id = remote.metadata.get("job", "")
+    if remote.status in TERMINAL_STATUSES or not job_id or any(item.job.job_id == job_id for item in jobs):
+        return
+    rows = app.store.batches(job_id)
+    if rows and all(batch.batch_id != remote.batch_id for batch in rows):
+        _cancel_twin(app, remote, job_id)
+
+
+def _adopt_or_cancel(app: App, item: _Open, batch: Batch, remote: RemoteBatch) -> None:
+    if remote.status == "failed":
+        return  # It was refused, and its rows wait to be sent again.
+    if batch.batch_id and batch.batch_id != remote.batch_id:
+        if remote.status not in TERMINAL_STATUSES and remote.status != "cancelling":
+            _cancel_twin(app, remote, batch.job_id)
+        return
+    claim = claim_batch(app, batch.job_id, batch.index, batch.attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    if claim is not None:
+        record(app, claim, remote)
+        item.changed = True
+        log.warning("batch adopted", extra={"job_id": batch.job_id, "batch_id": remote.batch_id})
+
+
+def _cancel_twin(app: App, remote: RemoteBatch, job_id: str) -> None:
+    log.error("a second batch for the same rows is cancelled", extra={"job_id": job_id, "batch_id": remote.batch_id})
+    app.service.cancel(remote.batch_id)
+
+
+def _see(app: App, item: _Open, number: int, remote: RemoteBatch) -> None:
+    """Write down what the service says of one batch, where it is news."""
+    batch = item.batches[number]
+    seen = observed(batch, remote, app.now())
+    if seen == batch:
+        return
+    try:
+        if seen.failure is RowCode.BATCH_FAILED and _may_be_accepted_later(app, batch, remote):
+            item.batches[number] = app.store.batch(batch.job_id, batch.index, batch.attempt) or batch
+        else:
+            item.batches[number] = app.store.save_batch(seen)
+        item.changed = True
+    except Conflict:
+        pass  # Another poll, or a step, was quicker: the next tick sees what it did.
+
+
+def _may_be_accepted_later(app: App, batch: Batch, remote: RemoteBatch) -> bool:
+    """Put a batch that failed its validation back to wait, where waiting or mending can help."""
+    refusal = refusal_of(remote.errors)
+    if refusal is Refusal.FINAL:
+        return False
+    claim = claim_batch(app, batch.job_id, batch.index, batch.attempt, BatchState.SUBMITTED)
+    if claim is None:
+        raise Conflict("somebody else works on this batch")
+    reason = "; ".join(f"{code} {text}" for code, text, _ in remote.errors[:3])
+    if refusal is Refusal.QUOTA:
+        refuse_for_quota(app, claim, reason)
+        return True
+    message = str(deployment_fault(batch, reason))
+    if refusal is Refusal.PERMISSION:
+        message = f"The batch service may not read the input blob: give its identity access to WORK_CONTAINER. {reason}"
+    _wait_again(app, claim, message)
+    return True
+
+
+def _wait_again(app: App, claim: Claim[Batch], message: str) -> None:
+    batch = claim.record
+    wait = next_wait(batch.wait, message[:900], app.now(), app.settings.backoff, f"{batch.job_id}/{batch.key}")
+    claim.replace(put_back(batch, wait))
+
+
+def _note(app: App, item: _Open, number: int, message: str) -> None:
+    """Show that a batch could not be asked about, once; the next answer takes it back."""
+    batch = item.batches[number]
+    if batch.wait is not None:
+        return
+    wait = next_wait(None, message[:900], app.now(), app.settings.backoff, batch.key)
+    try:
+        item.batches[number] = app.store.save_batch(replace(batch, wait=wait))
+        item.changed = True
+    except Conflict:
+        pass
+
+
+def _queue_due(app: App, jobs: Sequence[_Open]) -> None:
+    gates: dict[str, Gate] = {}
+    for model in {batch.model for item in jobs for batch in item.batches}:
+        gate = app.store.gate(model)
+        if gate is not None:
+            gates[model] = gate
+    now = app.now()
+    due = [(item, step) for item in jobs for step in decide(item.job, item.batches, gates, now, app.settings.max_wait)]
+    for item, step in _taking_turns(due, gates):
+        try:
+            _queue(app, item, step, now)
+        except AppError as error:
+            log.warning("step passed over in this tick: %s", error, extra={"job_id": item.job.job_id})
+
+
+def _taking_turns(due: Iterable[tuple[_Open, Due]], gates: dict[str, Gate]) -> Iterator[tuple[_Open, Due]]:
+    """All steps that are due, but for a deployment that was refusing only its longest waiting batch."""
+    probes: dict[str, tuple[_Open, Due]] = {}
+    for item, step in due:
+        batch = step.batch
+        gate = gates.get(batch.model) if batch is not None and step.do is Do.SUBMIT else None
+        if batch is None or gate is None or not gate.tries:
+            yield item, step
+        elif batch.model not in probes or _waiting_since(item, batch) < _waiting_since(
+            *_with_batch(probes[batch.model])
+        ):
+            probes[batch.model] = (item, step)
+    yield from probes.values()
+
+
+def _with_batch(probe: tuple[_Open, Due]) -> tuple[_Open, Batch]:
+    item, step = probe
+    assert step.batch is not None  # Only submissions are probed.
+    return item, step.batch
+
+
+def _waiting_since(item: _Open, batch: Batch) -> tuple[datetime, str]:
+    return (item.job.created_at if batch.wait is None else batch.wait.until), f"{batch.job_id}/{batch.key}"
+
+
+def _queue(app: App, item: _Open, step: Due, now: datetime) -> None:
+    """Send one step to the queues, and note in its row that it is under way."""
+    if step.do in (Do.GIVE_UP, Do.CANCEL):
+        steps.perform(app, item.job.job_id, step)
+        item.changed = True
+        return
+    until = now + TRUST_IN_MESSAGES
+    try:
+        if step.batch is None:
+            item.job = app.store.save_job(replace(item.job, queued_until=until))
+        else:
+            app.store.save_batch(replace(step.batch, queued_until=until))
+    except Conflict:
+        return  # Somebody is at it already.
+    app.queues.send(steps.message_of(item.job.job_id, step))

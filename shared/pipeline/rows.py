@@ -1,0 +1,89 @@
+"""The prompt file's rows as the result files need them: who they are, and what was, or would have been, sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from shared import exact_json, names
+from shared.columns import Columns, Meaning, columns_of
+from shared.errors import JobFault
+from shared.job_plan import JobPlan
+from shared.model import Job, JobCode, Outcome, Record, Request, ResultRow, RowCode
+from shared.ports import App, Container
+from shared.prompt_file import form_of, open_prompt_file
+from shared.requests import RequestBuilder
+from shared.schema_list import SchemaList
+
+
+class Rows:
+    """A job's prompt file, read again from its copy. Raises JobFault where it cannot be read."""
+
+    def __init__(self, app: App, job: Job, plan: JobPlan) -> None:
+        form = form_of(job.prompt_file)
+        if form is None:
+            raise JobFault(JobCode.UNSUPPORTED_FORMAT, job.message)
+        file = open_prompt_file(form, app.files.read(Container.WORK, names.snapshot(job)))
+        self.records: Iterator[Record] = file.records
+        self._headers = file.headers
+        self._builder = _builder(job, plan, file.headers)
+        self._columns = None if self._builder or file.headers is None else _columns(file.headers)
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The user's own columns of a table."""
+        if self._builder is not None:
+            return self._builder.own_columns
+        return self._columns.own if self._columns else ()
+
+    def identify(self, record: Record) -> tuple[str, dict[str, object]]:
+        """The row's custom id and its own columns."""
+        if self._builder is not None:
+            return self._builder.identify(record)
+        columns = self._columns or Columns({}, tuple(record.values))
+        key = columns.meant.get(Meaning.CUSTOM_ID, "")
+        own = {name: record.values[name] for name in columns.own if name in record.values}
+        return str(record.values.get(key) or f"row-{record.row}"), own
+
+    def result(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> ResultRow:
+        """The row with its outcome, or with the code and message that rows without one get."""
+        custom_id, own = self.identify(record)
+        if outcome is None:
+            outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
+        if outcome.code is None:
+            return ResultRow(row=record.row, custom_id=custom_id, input=own, outcome=outcome)
+        request = None if outcome.code is RowCode.DUPLICATE_CUSTOM_ID else self._request(record)
+        source = None if request is not None else _source(record)
+        return ResultRow(
+            row=record.row, custom_id=custom_id, input=own, outcome=outcome, request=request, source=source
+        )
+
+    def _request(self, record: Record) -> Mapping[str, object] | None:
+        if self._builder is None:
+            return None
+        built = self._builder.build(record)
+        request = exact_json.loads(built.line) if isinstance(built, Request) else None
+        return request if isinstance(request, dict) else None
+
+
+def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None) -> RequestBuilder | None:
+    """The builder of the job's requests; None where the fault that ended the job keeps it from being made."""
+    try:
+        return RequestBuilder(
+            plan.settings,
+            prompt_file=job.prompt_file,
+            headers=headers,
+            default_model=plan.default_model or None,
+            schemas=SchemaList(lambda line: None),
+            max_bytes=plan.max_bytes,
+        )
+    except JobFault:
+        return None
+
+
+def _columns(headers: tuple[str, ...]) -> Columns:
+    try:
+        return columns_of(headers, {})
+    except JobFault:
+        return Columns({}, headers)
+
+
+def _source(record: Record) -> Mapping[str, object] | str:
+    return dict(record.values) if record.text is None else record.text

@@ -1,0 +1,130 @@
+"""What people, or the clock, decide about a job: cancel, release, retry, give up."""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from shared.errors import AppError, Conflict, NotFound
+from shared.lifecycle import is_held
+from shared.model import Batch, Job, JobState, OpenJob
+from shared.pipeline.reporting import publish
+from shared.ports import App, Message, Step
+
+log = logging.getLogger("structuredbatch.steering")
+
+TRIES: Final = 10
+
+
+class NotNow(AppError):
+    """The job's state does not allow what was asked for."""
+
+
+def cancel(app: App, job_id: str) -> Job:
+    """Stop a job: nothing more is sent, open batches are cancelled, what was answered is collected.
+
+    Raises NotFound for an unknown job and NotNow for one that has ended.
+    """
+
+    def cancelled(job: Job) -> Job:
+        if job.state.ended:
+            raise NotNow(f"The job has ended already ({job.state.value}).")
+        return replace(job, cancelled=True, wait=None, queued_until=None)
+
+    job = _change(app, job_id, cancelled)
+    log.info("job cancelled", extra={"job_id": job_id})
+    return publish(app, job_id) or job
+
+
+def release(app: App, job_id: str) -> Job:
+    """Let a held job go on. Raises NotFound for an unknown job and NotNow for one that is not held."""
+
+    def released(job: Job) -> Job:
+        if not is_held(job):
+            raise NotNow(f"The job is not held ({job.state.value}).")
+        return replace(job, released=True, progress_at=app.now())
+
+    job = _change(app, job_id, released)
+    log.info("job released", extra={"job_id": job_id})
+    return publish(app, job_id) or job
+
+
+def give_up(app: App, job_id: str) -> None:
+    """Stop a job that got nowhere for too long."""
+
+    def given_up(job: Job) -> Job:
+        if job.state.ended:
+            raise NotNow("The job has ended already.")
+        return replace(job, gave_up_at=job.gave_up_at or app.now(), wait=None, queued_until=None)
+
+    _change(app, job_id, given_up)
+    log.error("job gave up", extra={"job_id": job_id})
+
+
+def cancel_batch(app: App, batch: Batch) -> None:
+    """Ask the service to cancel a stopping job's batch."""
+    app.service.cancel(batch.batch_id)
+    try:
+        app.store.save_batch(replace(batch, cancel_sent=True))
+    except Conflict:
+        pass  # Then it is asked again, which does no harm.
+
+
+def retry(app: App, job_id: str) -> Job:
+    """Try the failed rows of an ended job again, as a job of its own over the same copy of the prompt file.
+
+    Raises NotFound for an unknown job, NotNow while it or a retry of it runs, or where nothing failed.
+    """
+    newest, number = _newest(app, job_id)
+    if not newest.state.ended:
+        raise NotNow(f"The job {newest.job_id} still runs ({newest.state.value}).")
+    if not newest.errors:
+        raise NotNow(f"No row of the job {newest.job_id} failed.")
+    first = newest.retry_of or newest.job_id
+    now = app.now()
+    entry = OpenJob(f"{first}-r{number + 1}", newest.prompt_file, newest.source_etag, now)
+    job = Job(
+        job_id=entry.job_id,
+        prompt_file=newest.prompt_file,
+        source_etag=newest.source_etag,
+        state=JobState.PREPARING,
+        created_at=now,
+        updated_at=now,
+        progress_at=now,
+        retry_of=first,
+        previous=newest.job_id,
+    )
+    try:
+        job = app.store.insert_job(job)
+    except Conflict as error:
+        raise NotNow(f"The job {entry.job_id} still runs.") from error
+    app.store.open_entry(entry)
+    app.queues.send(Message(Step.PREPARE, job.job_id))
+    log.info("job retried", extra={"job_id": job_id, "retry": job.job_id})
+    return publish(app, job.job_id) or job
+
+
+def _newest(app: App, job_id: str) -> tuple[Job, int]:
+    """The latest retry of a job, or the job itself, and its number (0 for the job itself)."""
+    job = app.store.job(job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    first = job.retry_of or job_id
+    found = re.search(r"-r(\d+)$", job_id) if job.retry_of else None
+    number = int(found[1]) if found else 0
+    while (later := app.store.job(f"{first}-r{number + 1}")) is not None:
+        job, number = later, number + 1
+    return job, number
+
+
+def _change(app: App, job_id: str, change: Callable[[Job], Job]) -> Job:
+    for _ in range(TRIES):
+        job = app.store.job(job_id)
+        if job is None:
+            raise NotFound(f"There is no job {job_id}.")
+        try:
+            return app.store.save_job(change(job))
+        except Conflict:
+            continue
+    raise Conflict(f"The job {job_id} is being changed by others; try again.")

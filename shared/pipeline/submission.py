@@ -1,0 +1,302 @@
+"""A prepared batch → a batch at the service, created once.
+
+The input file's id is recorded before its batch is created, and that a creating call begins before it is made. After a
+call whose answer was lost, the batch is looked for by its input file until it has had time to show; only then is it
+created again. A batch that shows up even later is found by polling, and cancelled where it has a twin.
+"""
+
+import io
+import logging
+from datetime import timedelta
+from typing import Final
+
+from shared import names
+from shared.errors import AnswerLost, QuotaExceeded, Refused, Transient, Unavailable
+from shared.lifecycle import (
+    Refusal,
+    is_held,
+    is_stopping,
+    next_wait,
+    put_back,
+    refusal_of,
+    token_limit,
+)
+from shared.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
+from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.splitting import split
+from shared.ports import App, Container, Gate
+
+log = logging.getLogger("structuredbatch.submission")
+
+PROCESSING_CHECKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks at a file that was just uploaded; after that it waits for the poll."""
+
+STUCK_FILE: Final = timedelta(minutes=30)
+"""How long a file may be processed before another is uploaded."""
+
+FILE_MARGIN: Final = timedelta(days=2)
+"""A file that expires sooner is uploaded again, as its batch may have to read it for a day."""
+
+LOOK_PAGES: Final = 10
+CLOCK_MARGIN: Final = timedelta(minutes=10)
+
+
+def submit(app: App, job_id: str, index: int, attempt: int) -> None:
+    """Bring a batch to the service, or write down why it has to wait; a stopping job's batch is closed instead."""
+    job = app.store.job(job_id)
+    claim = claim_batch(app, job_id, index, attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    if job is None or claim is None:
+        return
+    try:
+        _submit(app, job, claim)
+    except AnswerLost as error:
+        pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
+        message = f"{error}: looking for the batch before creating it again."
+        claim.release(wait=Wait(until=app.now() + pause, tries=_tries(claim) + 1, message=message))
+    except Transient as error:
+        _refused_for_now(app, claim, error)
+
+
+def _submit(app: App, job: Job, claim: Claim[Batch]) -> None:
+    if claim.record.creating_since is not None and _settle(app, claim):
+        return
+    if is_stopping(job):
+        _close_unsent(job, claim)
+        return
+    gate = app.store.gate(claim.record.model)
+    if is_held(job) or (gate is not None and gate.until > app.now()):
+        claim.release()
+        return
+    _drop_stale_file(app, claim)
+    if claim.record.state is BatchState.PREPARED:
+        _upload(app, claim)
+    if _is_processed(app, claim):
+        _create(app, job, claim)
+
+
+def _tries(claim: Claim[Batch]) -> int:
+    return claim.record.wait.tries if claim.record.wait else 0
+
+
+def _settle(app: App, claim: Claim[Batch]) -> bool:
+    """Look for the batch of a creating call whose answer was lost; True where nothing more is to be done now."""
+    since = claim.record.creating_since
+    assert since is not None
+    found = _look(app, claim.record)
+    if found is not None:
+        record(app, claim, found)
+        return True
+    if app.now() < since + app.settings.settle:
+        raise AnswerLost("The answer to the creation of a batch was lost")
+    claim.change(creating_since=None)
+    return False
+
+
+def _look(app: App, batch: Batch) -> RemoteBatch | None:
+    """Find a live batch over our input file among those created since the call began."""
+    assert batch.creating_since is not None
+    oldest = batch.creating_since - CLOCK_MARGIN
+    after = ""
+    for _ in range(LOOK_PAGES):
+        page, after = app.service.page(after)
+        for remote in page:
+            if is_ours(batch, remote) and remote.status != "failed":
+                return remote
+        if not after or page[-1].created_at < oldest:
+            return None
+    return None
+
+
+def is_ours(batch: Batch, remote: RemoteBatch) -> bool:
+    """Whether the service's batch reads this batch's input file."""
+    return bool(batch.file_id) and batch.file_id in (remote.input_file_id, remote.input_blob)
+
+
+def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
+    gave_up = job.gave_up_at is not None
+    claim.release(
+        state=BatchState.ENDED,
+        failure=RowCode.GAVE_UP if gave_up else RowCode.NOT_SENT,
+        message="The job gave up before this batch could be sent." if gave_up else "The job was cancelled first.",
+        wait=None,
+    )
+
+
+def _drop_stale_file(app: App, claim: Claim[Batch]) -> None:
+    expires = claim.record.file_expires_at
+    if claim.record.state is BatchState.UPLOADED and expires is not None and expires - app.now() < FILE_MARGIN:
+        claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
+
+
+def _upload(app: App, claim: Claim[Batch]) -> None:
+    batch = claim.record
+    name = names.batch_input(batch)
+    if app.settings.transfer == "storage":
+        claim.change(state=BatchState.UPLOADED, file_id=app.files.url(Container.WORK, name), uploaded_at=app.now())
+        return
+    content = io.BufferedReader(_BlobReader(app, claim, name), buffer_size=4 * 1024 * 1024)
+    try:
+        file = app.service.upload(f"{batch.job_id}-{batch.key}.jsonl", content)
+    except Refused as error:
+        raise Unavailable(f"{error}: the file is uploaded again later") from error
+    if file.expires_at is None:
+        log.warning("the service set no expiry on an uploaded file", extra={"file_id": file.file_id})
+    claim.change(
+        state=BatchState.UPLOADED, file_id=file.file_id, file_expires_at=file.expires_at, uploaded_at=app.now()
+    )
+
+
+def _is_processed(app: App, claim: Claim[Batch]) -> bool:
+    """Wait a little for the service to process the file; False where the poll has to come back to it."""
+    if app.settings.transfer == "storage":
+        return True
+    for pause in (*PROCESSING_CHECKS, None):
+        file = app.service.file(claim.record.file_id)
+        if file is None or file.status in ("error", "deleted"):
+            reason = file.message if file and file.message else "it gives no reason"
+            _forget_file(claim)
+            raise Unavailable(f"The service could not process an input file ({reason}); it is uploaded again")
+        if file.status in ("processed", "uploaded"):
+            return True
+        if pause is not None:
+            app.sleep(pause)
+    if claim.record.uploaded_at is not None and app.now() - claim.record.uploaded_at > STUCK_FILE:
+        _forget_file(claim)
+        raise Unavailable("The service did not process an input file for half an hour; it is uploaded again")
+    pause_after = min(app.settings.backoff, timedelta(seconds=20))
+    stuck = claim.record.uploaded_at is not None and app.now() - claim.record.uploaded_at > timedelta(minutes=2)
+    if stuck:
+        raise Unavailable(f"The service is still processing the input file {claim.record.file_id}")
+    claim.release(queued_until=app.now() + pause_after)
+    return False
+
+
+def _forget_file(claim: Claim[Batch]) -> None:
+    claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
+
+
+def _create(app: App, job: Job, claim: Claim[Batch]) -> None:
+    batch = claim.change(creating_since=app.now())
+    metadata = {"job": batch.job_id, "index": str(batch.index), "attempt": str(batch.attempt)}
+    folder = ""
+    if app.settings.transfer == "storage":
+        folder = app.files.url(Container.WORK, names.batch_output_folder(batch))
+    try:
+        remote = app.service.create(batch, metadata=metadata, output_folder=folder)
+    except AnswerLost:
+        raise
+    except Refused as error:
+        _refused_at_creation(app, job, claim, error)
+        return
+    except Transient:
+        claim.change(creating_since=None)
+        raise
+    record(app, claim, remote)
+
+
+def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
+    """Write down the batch that the service created, and that its deployment has room again."""
+    batch = claim.release(
+        state=BatchState.SUBMITTED,
+        batch_id=remote.batch_id,
+        status=remote.status,
+        counts=remote.counts,
+        created_at=remote.created_at,
+        changed_at=app.now(),
+        creating_since=None,
+        wait=None,
+        message="",
+    )
+    gate = app.store.gate(batch.model)
+    if gate is not None and gate.tries:
+        app.store.save_gate(Gate(batch.model, app.now(), 0))
+    log.info("batch submitted", extra={"job_id": batch.job_id, "batch_id": batch.batch_id, "requests": batch.requests})
+
+
+def _refused_at_creation(app: App, job: Job, claim: Claim[Batch], error: Refused) -> None:
+    """A refusal that says it is final may still be about the file, or about a deployment that will be mended."""
+    claim.change(creating_since=None)
+    if app.settings.transfer == "upload" and app.service.file(claim.record.file_id) is None:
+        _forget_file(claim)
+        raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error
+    if refusal_of([("", str(error), "")]) is not Refusal.FINAL:
+        raise deployment_fault(claim.record, str(error)) from error
+    claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=str(error)[:900], wait=None)
+
+
+def deployment_fault(batch: Batch, reason: str) -> Transient:
+    """What an operator has to mend where a deployment is unknown or is no batch deployment."""
+    return Unavailable(
+        f"The deployment {batch.model} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
+        f"or correct the model name. The service says: {reason}"[:900]
+    )
+
+
+def _refused_for_now(app: App, claim: Claim[Batch], error: Transient) -> None:
+    """Put the batch back to wait; a deployment without room is closed for all jobs meanwhile."""
+    batch = claim.record
+    if isinstance(error, QuotaExceeded) and batch.file_id:
+        refuse_for_quota(app, claim, str(error), error.retry_after)
+        return
+    wait = next_wait(batch.wait, str(error)[:900], app.now(), app.settings.backoff, _key(batch), error.retry_after)
+    claim.release(wait=wait)
+
+
+def refuse_for_quota(app: App, claim: Claim[Batch], reason: str, retry_after: float | None = None) -> None:
+    """Close the deployment's gate and put the batch back; one that can never fit is split in two."""
+    batch = claim.record
+    limit = token_limit(reason)
+    if limit is not None and batch.requests > 1 and batch.input_tokens > limit:
+        split(app, claim)
+        return
+    gate = app.store.gate(batch.model)
+    before = Wait(until=app.now(), tries=gate.tries, message="") if gate is not None and gate.tries else None
+    shared_wait = next_wait(before, "", app.now(), app.settings.backoff, batch.model, retry_after)
+    app.store.save_gate(Gate(batch.model, shared_wait.until, shared_wait.tries))
+    message = (
+        f"The deployment {batch.model} has no quota of enqueued tokens left: the batch is sent as soon as other "
+        f"batches have ended or the deployment's limit is raised. The service says: {reason}"
+    )
+    # Its own wait makes the jobs take turns: who was refused last comes after those who have waited longer.
+    tries = _tries(claim) + 1
+    claim.replace(put_back(batch, Wait(until=shared_wait.until, tries=tries, message=message[:900])))
+
+
+def _key(batch: Batch) -> str:
+    return f"{batch.job_id}/{batch.key}"
+
+
+class _BlobReader(io.RawIOBase):
+    """A work blob as a file object: read by ranges, never held, and the claim kept while it is read."""
+
+    def __init__(self, app: App, claim: Claim[Batch], name: str) -> None:
+        self._app = app
+        self._claim = claim
+        self._name = name
+        self._at = 0
+        self._size = claim.record.size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]  # any writable buffer, as io says
+        length = min(len(view), self._size - self._at)
+        if length <= 0:
+            return 0
+        self._claim.keep()
+        data = self._app.files.read_range(Container.WORK, self._name, self._at, length)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)

@@ -1,0 +1,82 @@
+"""Prompt files whose event was lost: found by walking the container, a few pages a tick.
+
+Never older than the app's own table, so that an app installed on a full container does not buy its history.
+"""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from shared import names
+from shared.errors import AppError
+from shared.model import BlobInfo
+from shared.pipeline.receiving import entry_of, reserve
+from shared.ports import App, Container, Message, Step
+from shared.prompt_file import is_prompt_file
+
+log = logging.getLogger("structuredbatch.sweeping")
+
+NAMES_A_TICK: Final = 10_000
+"""Names looked at in one tick: two pages of a listing."""
+
+SETTLED: Final = timedelta(minutes=2)
+"""How old a prompt file must be: before that, its event is probably on its way."""
+
+MARGIN: Final = timedelta(minutes=10)
+"""How far a walk looks back beyond the beginning of the one before it, as clocks differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk through the container: where it is, since when it runs, and when the one before it began."""
+
+    after: str
+    began: str
+    looks_back_to: str
+
+
+def sweep(app: App) -> None:
+    """Go on with the walk, and reserve the jobs of prompt files that no job knows; never raises an AppError."""
+    try:
+        _sweep(app)
+    except AppError as error:
+        log.warning("the sweep stops for this tick: %s", error)
+
+
+def _sweep(app: App) -> None:
+    installed = app.store.installed_at()
+    walk = _walk(app)
+    oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
+    found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
+    for info in found:
+        if oldest <= info.last_modified <= app.now() - SETTLED and is_prompt_file(info.name):
+            _recover(app, info, installed)
+    ended = len(found) < NAMES_A_TICK
+    now = app.now().isoformat()
+    following = _Walk("", now, walk.began) if ended else _Walk(found[-1].name, walk.began, walk.looks_back_to)
+    if not (ended and walk.after == "" and not found):
+        app.store.save_place("sweep", json.dumps(asdict(following)))
+
+
+def _walk(app: App) -> _Walk:
+    place = app.store.place("sweep")
+    if not place:
+        return _Walk("", app.now().isoformat(), datetime.fromtimestamp(0, UTC).isoformat())
+    return _Walk(**json.loads(place))
+
+
+def _recover(app: App, info: BlobInfo, installed: datetime) -> None:
+    if info.last_modified < installed:
+        return
+    entry = entry_of(app, info)
+    if app.store.job(entry.job_id) is not None:
+        return
+    if app.files.info(Container.RESULTS, names.status_file(info.name, entry.job_id)) is not None:
+        return
+    job = reserve(app, entry)
+    if job is not None:
+        log.warning("prompt file found without its event", extra={"job_id": job.job_id})
+        app.queues.send(Message(Step.PREPARE, job.job_id))

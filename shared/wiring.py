@@ -1,0 +1,124 @@
+"""The app put together from its settings: once, and only when it is first used."""
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final, cast
+
+from azure.core.credentials import TokenCredential
+from azure.data.tables import TableClient, TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
+
+from shared.files import BLOCK_SIZE, BlobFiles
+from shared.job_store import TableJobStore
+from shared.ports import App, BatchService, Container
+from shared.queues import StorageQueues
+from shared.settings import Settings, StorageAccount, read_settings
+from shared.storage_errors import TIMEOUTS
+from shared.web_hook import HttpWebHook
+
+BLOB_OPTIONS: Final[dict[str, Any]] = {"max_single_get_size": BLOCK_SIZE, "max_chunk_get_size": BLOCK_SIZE}
+
+
+@cache
+def app() -> App:
+    """The app of this process; raises SettingsFault where the storage account's settings are at fault."""
+    return build(os.environ)
+
+
+def build(environment: Mapping[str, str]) -> App:
+    """Build the app from an environment's settings."""
+    quieten()
+    settings = read_settings(environment)
+    return App(
+        settings=settings,
+        files=BlobFiles(_blobs(settings.storage), container_names(settings)),
+        store=TableJobStore(_table(settings), utc_now()),
+        service=cast(BatchService, _Later(lambda: _service(settings))),
+        queues=StorageQueues(
+            _queue(settings, settings.submissions_queue), _queue(settings, settings.completions_queue)
+        ),
+        hook=HttpWebHook(),
+        now=utc_now,
+        sleep=time.sleep,
+        new_id=lambda: uuid.uuid4().hex,
+    )
+
+
+class _Later:
+    """Something that is made when it is first used: the openai client takes a second to import."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
+def _service(settings: Settings) -> BatchService:
+    from shared.batch_service import OpenAIBatchService, client_of
+
+    return OpenAIBatchService(client_of(settings, _token(settings) if not settings.api_key else None), settings)
+
+
+def quieten() -> None:
+    """Keep the SDKs' loggers from writing every call, with its headers, into the app's log."""
+    for name in ("azure", "httpx2", "httpcore2", "openai"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def container_names(settings: Settings) -> dict[Container, str]:
+    """The containers' names by their roles."""
+    return {
+        Container.PROMPTS: settings.prompts_container,
+        Container.RESULTS: settings.results_container,
+        Container.WORK: settings.work_container,
+    }
+
+
+def utc_now() -> datetime:
+    """The present time."""
+    return datetime.now(UTC)
+
+
+@cache
+def _credential(client_id: str) -> TokenCredential:
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=client_id or None)
+
+
+def _token(settings: Settings) -> Callable[[], str]:
+    from azure.identity import get_bearer_token_provider
+
+    return get_bearer_token_provider(_credential(settings.client_id), settings.token_scope)
+
+
+def _blobs(account: StorageAccount) -> BlobServiceClient:
+    options = {**TIMEOUTS, **BLOB_OPTIONS}
+    if account.connection_string:
+        return BlobServiceClient.from_connection_string(account.connection_string, **options)
+    return BlobServiceClient(account.blob_uri, credential=_credential(account.client_id), **options)
+
+
+def _table(settings: Settings) -> TableClient:
+    account = settings.storage
+    if account.connection_string:
+        service = TableServiceClient.from_connection_string(account.connection_string, **TIMEOUTS)
+    else:
+        service = TableServiceClient(endpoint=account.table_uri, credential=_credential(account.client_id), **TIMEOUTS)
+    return service.get_table_client(settings.jobs_table)
+
+
+def _queue(settings: Settings, name: str) -> QueueClient:
+    account = settings.storage
+    if account.connection_string:
+        service = QueueServiceClient.from_connection_string(account.connection_string, **TIMEOUTS)
+    else:
+        service = QueueServiceClient(account.queue_uri, credential=_credential(account.client_id), **TIMEOUTS)
+    return service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
