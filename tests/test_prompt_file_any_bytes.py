@@ -41,7 +41,7 @@ def outcome(reading: Reading) -> object:
     return (reading.headers, reading.records, reading.fault, reading.message, reading.notes)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(NAMES), UGLY, st.integers(1, 9))
 def test_any_bytes_end_in_rows_or_a_fault_and_the_cuts_do_not_matter(name: str, data: bytes, size: int) -> None:
     whole = read(name, data)
@@ -50,7 +50,7 @@ def test_any_bytes_end_in_rows_or_a_fault_and_the_cuts_do_not_matter(name: str, 
     assert outcome(read(name, data, size)) == outcome(whole)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(["a.csv.gz", "a.jsonl.gz", "a.json.gz"]), UGLY, st.integers(1, 9), st.integers(0, 40))
 def test_any_bytes_within_gzip_too(name: str, data: bytes, size: int, lost: int) -> None:
     packed = gzip.compress(data, mtime=0)

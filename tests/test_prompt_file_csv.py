@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import JobCode, RowCode
@@ -210,6 +210,7 @@ CELLS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
 HEADERS = st.lists(st.from_regex(r"[A-Za-z]{2,8}", fullmatch=True), min_size=1, max_size=5, unique=True)
 
 
+@settings(deadline=None)
 @given(
     table=HEADERS.flatmap(
         lambda headers: st.tuples(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import JobCode, RowCode
@@ -309,6 +309,7 @@ RECORDS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(RECORDS, st.booleans(), st.sampled_from([None, 2]), st.integers(1, 60))
 def test_what_pythons_json_module_writes_is_read_back(
     records: list[dict[str, object]], ascii_only: bool, indent: int | None, size: int
@@ -320,6 +321,7 @@ def test_what_pythons_json_module_writes_is_read_back(
     assert read("a.json", array_text.encode(), size).values == records
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from('[]{},:"\\ \n1aé'), max_size=30), st.integers(1, 7))
 def test_an_array_is_read_whole_exactly_where_pythons_json_module_reads_it(text: str, size: int) -> None:
     """Whatever else it is: no row is lost, and none is made up."""

@@ -169,6 +169,7 @@ def test_the_extent_of_other_sheets_does_not_matter() -> None:
     assert read("a.xlsx", workbook_of(["a"], ["1"], change=change)).values == [{"a": "1"}]
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_is_written_in_15_digits_without_needless_ones(number: float) -> None:
     text = text_of(number)
@@ -177,7 +178,7 @@ def test_a_number_is_written_in_15_digits_without_needless_ones(number: float) -
     assert not text.endswith(".0")
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.lists(
