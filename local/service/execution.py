@@ -83,12 +83,10 @@ class Executor:
             return self._replayed(custom_id, body, kept)
         try:
             status, answer = self._answer(body, responses, rule, mark)
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             # Whatever a request may hold, it must not stop the others of its batch.
-            status, answer = (
-                400,
-                {"error": _fault("The request could not be understood.", "body", "invalid_request_error")},
-            )
+            fault = _fault("The request could not be understood.", "body", "invalid_request_error")
+            status, answer = 400, {"error": fault}
         return self._done(custom_id, body, status, answer, rule, mark)
 
     def _rule(self, custom_id: str, line: bytes) -> RowRule | None:

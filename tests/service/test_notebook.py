@@ -30,7 +30,7 @@ def test_the_notebooks_steps_run_unchanged(service: RunningService) -> None:
     # Submit a batch job with the file
     batch_response = client.batches.create(
         input_file_id=file_id,
-        endpoint="/chat/completions",
+        endpoint="/chat/completions",  # type: ignore[arg-type]
         completion_window="24h",
     )
     batch_id = batch_response.id
@@ -64,7 +64,7 @@ def test_the_notebooks_steps_run_unchanged(service: RunningService) -> None:
     # Cancel a batch job
     second = client.batches.create(
         input_file_id=file_id,
-        endpoint="/chat/completions",
+        endpoint="/chat/completions",  # type: ignore[arg-type]
         completion_window="24h",
     )
     assert client.batches.cancel(second.id).status == "cancelling"
