@@ -1,0 +1,53 @@
+"""What all tests share: no address but this machine's own is ever reached, and one Azurite serves a whole run."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.azurite import running_azurite
+
+
+class OutsideError(AssertionError):
+    """A test tried to reach beyond this machine."""
+
+
+def _is_loopback(host: object) -> bool:
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Fail whatever connects to, or asks for the address of, anything else than this machine."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family != getattr(socket, "AF_UNIX", None) and not _is_loopback(address[0]):
+            raise OutsideError(f"a test tried to connect to {address[0]}")
+        connect(self, address)
+
+    def guarded_look_up(host: Any, *rest: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not _is_loopback(name):
+            raise OutsideError(f"a test tried to look up {name}")
+        return look_up(host, *rest, **more)
+
+    socket.socket.connect = guarded_connect  # type: ignore[method-assign, assignment]
+    socket.getaddrinfo = guarded_look_up
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+    socket.getaddrinfo = look_up
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    """The connection string of an Azurite for this run."""
+    with running_azurite() as running:
+        yield running.connection_string
