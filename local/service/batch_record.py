@@ -93,16 +93,25 @@ def batch_object(batch: StoredBatch, stage: Stage) -> Json:
     if stage.status == "failed" and rule.failed_as == "completed_times":
         moments.update(completed_at=stage.failed_at, in_progress_at=stage.failed_at, finalizing_at=stage.failed_at)
         moments["failed_at"] = None
-    shown: Json = {
+    times = {name: _time(value, rule) for name, value in moments.items()}
+    shown: Json = {  # in the order in which Azure writes it
         "id": batch.id,
         "completion_window": "24h",
+        "created_at": times["created_at"],
         "endpoint": _endpoint(batch.endpoint, rule),
         "input_file_id": batch.input_file_id,
         "object": "batch",
         "status": _status(stage.status, rule),
-        **{name: _time(value, rule) for name, value in moments.items()},
+        "cancelled_at": times["cancelled_at"],
+        "cancelling_at": times["cancelling_at"],
+        "completed_at": times["completed_at"],
         "error_file_id": _file_id(batch.error_file_id, batch, stage, rule),
         "errors": _errors(batch, stage, rule),
+        "expired_at": times["expired_at"],
+        "expires_at": times["expires_at"],
+        "failed_at": times["failed_at"],
+        "finalizing_at": times["finalizing_at"],
+        "in_progress_at": times["in_progress_at"],
         "metadata": batch.metadata,
         "output_file_id": _file_id(batch.output_file_id, batch, stage, rule),
         "request_counts": _counts(batch, stage, rule),

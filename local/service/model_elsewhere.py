@@ -51,14 +51,16 @@ class ModelElsewhere:
             text = f"The endpoint that answers the rows did not answer: {type(error).__name__}."
             return 503, {"error": {"code": "serviceUnavailable", "message": text}}, None
         wait = reply.headers.get("retry-after", "")
-        return reply.status_code, _json_of(reply), float(wait) if wait.isdigit() else None
+        status, answer = _read(reply)
+        return status, answer, float(wait) if wait.isdigit() else None
 
 
-def _json_of(reply: httpx2.Response) -> dict[str, Any]:
+def _read(reply: httpx2.Response) -> tuple[int, dict[str, Any]]:
     try:
         body = reply.json()
     except ValueError:
         body = None
     if isinstance(body, dict):
-        return body
-    return {"error": {"code": str(reply.status_code), "message": "The endpoint's answer is not a JSON object."}}
+        return reply.status_code, body
+    text = "The endpoint that answers the rows did not answer with a JSON object."
+    return max(reply.status_code, 502), {"error": {"code": "BadGateway", "message": text}}
