@@ -1,4 +1,4 @@
-"""Lines of a batch's output and error files → one Outcome for the row each.
+"""Lines of a batch's output and error files → what the service answered → one Outcome for the row each.
 
 Both routes are read, chat completions and Responses, and both kinds of failure: a request that the model service
 answered with an HTTP error, and one that was never run. Lines come from outside, so no shape of them raises.
@@ -39,6 +39,18 @@ _STOPS: Final = {
 }
 
 
+class Answer(NamedTuple):
+    """What the service answered: an error already (`code`), or a text that may still not be what was asked for."""
+
+    code: RowCode | None
+    message: str
+    text: str | None
+    finish_reason: str
+    model: str
+    tokens: tuple[int, int] | None
+    status: int
+
+
 class _Said(NamedTuple):
     """What the model said: its text, or its refusal, why it ended, and what the content filter found."""
 
@@ -51,14 +63,11 @@ class _Said(NamedTuple):
 def custom_id_of(line: bytes) -> str | None:
     """Read a line's custom_id, without parsing the whole line where it stands at its beginning.
 
-    None where the line is no JSON object with a custom_id; a broken line may still have one.
+    None where the line is no JSON object with a custom_id; a line that is broken further on may still have one.
     """
-    if found := _ID_FIRST.match(line):
-        try:
-            return found[1].decode()
-        except UnicodeDecodeError:
-            return None
     try:
+        if found := _ID_FIRST.match(line):
+            return found[1].decode()
         parsed = exact_json.loads_line(line)
     except ValueError:
         return None
@@ -67,69 +76,109 @@ def custom_id_of(line: bytes) -> str | None:
 
 
 def outcome_of(line: Mapping[str, object], *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
-    """Say what became of a row, from its parsed line of the output or error file.
+    """Say what became of a row, from its parsed line of the output or error file; see `judged`."""
+    return judged(answer_in(line), sent=sent, attempts=attempts, check=check)
 
-    `check` is the row's schema, None for a row without one, whose answer becomes `{"text": …}`.
-    """
+
+def answer_in(line: Mapping[str, object]) -> Answer:
+    """Read what the service answered from a parsed line, of whatever shape it may be."""
+    if found := _ordinary(line):
+        return found
     response = line.get("response")
     if not isinstance(response, dict):
-        return _failure(0, line.get("error"), {}, sent, attempts)
+        return _failure(0, line.get("error"), {})
     status = _status(response.get("status_code"))
     body = _parsed_body(response.get("body"))
     fields = body if isinstance(body, dict) else {}
-    if 200 <= status < 300 and not fields.get("error"):
-        return _answered(body, sent, attempts, check)
-    error = fields.get("error") or line.get("error") or body
-    return _failure(status, error, fields, sent, attempts)
-
-
-def _answered(body: object, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
-    """Judge what the model service gave with a 2xx status."""
+    if not 200 <= status < 300 or fields.get("error"):
+        return _failure(status, fields.get("error") or line.get("error") or body, fields)
     said = _said(body)
-    code, message, output = _judged(said, check)
-    fields = body if isinstance(body, dict) else {}
-    model = fields.get("model")
+    code, message = _ended_early(said)
+    return Answer(
+        code=code,
+        message=message,
+        text=said.text if said.refusal is None else said.refusal,
+        finish_reason=said.reason,
+        model=_word(fields.get("model")),
+        tokens=_tokens(fields.get("usage")),
+        status=status,
+    )
+
+
+def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
+    """Decide between a result and a named error.
+
+    `check` is the row's schema, None for a row without one, whose answer becomes `{"text": …}`.
+    """
+    code, message, text = answer.code, answer.message, answer.text
+    output = None
+    if code is None and text is not None:
+        message, output = _checked(text, check)
+        if message:
+            code = RowCode.INVALID_OUTPUT
+        else:
+            text = None
     return Outcome(
         row=sent.row,
         custom_id=sent.custom_id,
         code=code,
         message=message,
         output=output,
-        text=None if code is None else said.text if said.refusal is None else said.refusal,
-        finish_reason=said.reason,
-        model=model if isinstance(model, str) else "",
-        usage=_usage(fields.get("usage")),
+        text=text,
+        finish_reason=answer.finish_reason,
+        model=answer.model,
+        usage=None if answer.tokens is None else Usage(*answer.tokens),
         attempts=attempts,
         schema=sent.schema,
-        status=200,
+        status=answer.status,
     )
 
 
-def _judged(said: _Said, check: Check | None) -> tuple[RowCode | None, str, object]:
-    """Decide between a result and a named error: code, message and parsed answer."""
-    if said.refusal is not None:
-        return RowCode.REFUSAL, "The model refused to answer.", None
-    stopped = _STOPS.get(said.reason)
-    if stopped is RowCode.CONTENT_FILTER:
-        return stopped, f"The answer was stopped by the content filter{_categories(said.filters)}.", None
-    if stopped is RowCode.TRUNCATED:
-        return stopped, f"The answer was cut at the token limit (it ended with {said.reason}).", None
-    if said.text is None:
-        return RowCode.INVALID_OUTPUT, f"The answer holds no text{_ended(said.reason)}.", None
+def _checked(text: str, check: Check | None) -> tuple[str, object]:
+    """Parse an answer's text and check it: a complaint, or an empty one and the output."""
     if check is None:
-        return None, "", {"text": said.text}
-    return _checked(said.text, check)
-
-
-def _checked(text: str, check: Check) -> tuple[RowCode | None, str, object]:
+        return "", {"text": text}
     try:
         output = exact_json.loads(text)
     except ValueError:
-        return RowCode.INVALID_OUTPUT, "The answer is no JSON.", None
+        return "The answer is no JSON.", None
     fault = check(output)
-    if fault is None:
-        return None, "", output
-    return RowCode.INVALID_OUTPUT, f"The answer does not fit its schema: {fault}", None
+    return ("", output) if fault is None else (f"The answer does not fit its schema: {fault}", None)
+
+
+def _ended_early(said: _Said) -> tuple[RowCode | None, str]:
+    """Name what kept the model from a whole answer, if anything did."""
+    if said.refusal is not None:
+        return RowCode.REFUSAL, "The model refused to answer."
+    stopped = _STOPS.get(said.reason)
+    if stopped is RowCode.CONTENT_FILTER:
+        return stopped, f"The answer was stopped by the content filter{_categories(said.filters)}."
+    if stopped is RowCode.TRUNCATED:
+        return stopped, f"The answer was cut at the token limit (it ended with {said.reason})."
+    if said.text is None:
+        ended = f" (it ended with {_quoted(said.reason)})" if said.reason else ""
+        return RowCode.INVALID_OUTPUT, f"The answer holds no text{ended}."
+    return None, ""
+
+
+def _ordinary(line: Mapping[str, Any]) -> Answer | None:
+    """Read a chat completion that went as it should, as nearly all do, in the fewest steps; None for all others."""
+    try:
+        response = line["response"]
+        body = response["body"]
+        choice = body["choices"][0]
+        message = choice["message"]
+        text = message["content"]
+        model = body["model"]
+        usage = body["usage"]
+        tokens = usage["prompt_tokens"], usage["completion_tokens"]
+        if choice["finish_reason"] != "stop" or response["status_code"] != 200 or message.get("refusal"):
+            return None
+    except (LookupError, TypeError, AttributeError):
+        return None
+    if type(text) is type(model) is str and type(tokens[0]) is type(tokens[1]) is int and text and "error" not in body:
+        return Answer(None, "", text, "stop", model, tokens, 200)
+    return None
 
 
 def _said(body: object) -> _Said:
@@ -173,7 +222,7 @@ def _responses(body: Mapping[str, Any]) -> _Said:
     return _Said(text, _part(parts, "refusal"), reason, _merged(filters))
 
 
-def _failure(status: int, error: object, body: Mapping[str, Any], sent: SentRow, attempts: int) -> Outcome:
+def _failure(status: int, error: object, body: Mapping[str, Any]) -> Answer:
     """Name a request that got no answer: refused by the model service, or never run."""
     details = _mapping(error)
     name = _word(details.get("code")) or _word(details.get("type"))
@@ -182,16 +231,14 @@ def _failure(status: int, error: object, body: Mapping[str, Any], sent: SentRow,
     code = _failure_code(status, name, inner)
     filters = inner.get("content_filter_result") if code is RowCode.CONTENT_FILTER else None
     said = _quoted(details.get("message") if details else error)
-    words = ": ".join(word for word in (f"HTTP {status}" if status else "", name, said) if word)
-    return Outcome(
-        row=sent.row,
-        custom_id=sent.custom_id,
+    words = ": ".join(word for word in (f"HTTP {status}" if status else "", _quoted(name), said) if word)
+    return Answer(
         code=code,
         message=words + _categories(filters) if words else "The service gave neither an answer nor an error.",
+        text=None,
+        finish_reason="",
         model=_word(body.get("model")),
-        usage=_usage(body.get("usage")),
-        attempts=attempts,
-        schema=sent.schema,
+        tokens=_tokens(body.get("usage")),
         status=status or (500 if name in _SERVER_CODES else 0),
     )
 
@@ -206,10 +253,6 @@ def _categories(filters: object) -> str:
     """Name what the content filter objected to: ` (hate, violence)`; the names are the service's own."""
     found = [_quoted(name) for name, result in _mapping(filters).items() if _mapping(result).get("filtered") is True]
     return f" ({', '.join(found)})" if found else ""
-
-
-def _ended(reason: str) -> str:
-    return f" (it ended with {_quoted(reason)})" if reason else ""
 
 
 def _quoted(words: object) -> str:
@@ -230,14 +273,12 @@ def _part(content: object, kind: str) -> str | None:
     return next((part[kind] for part in map(_mapping, _list(content)) if isinstance(part.get(kind), str)), None)
 
 
-def _usage(usage: object) -> Usage | None:
+def _tokens(usage: object) -> tuple[int, int] | None:
     """Read the tokens that were paid, under either route's names."""
     counts = _mapping(usage)
     read = counts.get("prompt_tokens", counts.get("input_tokens"))
     written = counts.get("completion_tokens", counts.get("output_tokens"))
-    if isinstance(read, int) and isinstance(written, int):
-        return Usage(read, written)
-    return None
+    return (read, written) if isinstance(read, int) and isinstance(written, int) else None
 
 
 def _parsed_body(body: object) -> object:

@@ -54,23 +54,22 @@ def union(of_schemas: Iterable[Sequence[Field]]) -> tuple[Field, ...]:
 
 def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:
     """Take an answer's values for the columns: None where there is none, lists and objects as JSON."""
-    return [_cell(answer, field, fields) for field in fields]
+    row: list[Cell] = []
+    for field in fields:
+        value = answer
+        for step in field.path:
+            value = value.get(step) if isinstance(value, dict) else None
+        if field.split and isinstance(value, dict) and _covered(value, field.path, {other.path for other in fields}):
+            value = None
+        row.append(value if isinstance(value, str) else cell_of(value))
+    return row
 
 
 def cell_of(value: object) -> Cell:
     """Show one value in a table: plain ones as they are, all others as JSON."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, (str, bool, int, float)):
         return value
     return exact_json.dumps(value).decode()
-
-
-def _cell(answer: object, field: Field, fields: Sequence[Field]) -> Cell:
-    value = answer
-    for step in field.path:
-        value = value.get(step) if isinstance(value, dict) else None
-    if field.split and isinstance(value, dict) and _covered(value, field.path, {other.path for other in fields}):
-        return None
-    return cell_of(value)
 
 
 def _covered(value: Mapping[str, object], path: tuple[str, ...], paths: set[tuple[str, ...]]) -> bool:

@@ -6,20 +6,23 @@ order, each finding its lines. Where the files don't fit into the temporary file
 after another, with one more pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
 """
 
+import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import islice
 from typing import Final
 
 from shared import exact_json
-from shared.answers import custom_id_of, outcome_of
+from shared.answer_shelf import MEMORY_LIMIT, AnswerShelf
+from shared.answers import Answer, answer_in, custom_id_of, judged
 from shared.checks import Checks
-from shared.line_shelf import Shelf
 from shared.model import Fault, Outcome, SentRow
 from shared.outcomes import best
 
 SCRATCH_LIMIT: Final = 192 * 1024 * 1024
 """Bytes of the temporary file: the disk of the smallest instances is below 1 GB, and shared."""
+
+_LINE_FEED: Final = ord("\n")
 
 type Open[T] = Callable[[], Iterator[T]]
 """Opens something to be read from its beginning, as often as needed."""
@@ -37,14 +40,19 @@ class Matching:
         attempts: int,
         checks: Checks,
         scratch: int = SCRATCH_LIMIT,
+        memory: int = MEMORY_LIMIT,
     ) -> None:
-        """`files` give chunks of any size; `absent` is what a row without a readable line gets."""
+        """`files` give chunks of any size; `absent` is what a row without a readable line gets.
+
+        Answers take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
+        """
         self._rows = rows
         self._files = files
         self._absent = absent
         self._attempts = attempts
         self._checks = checks
-        self._limit = scratch
+        self._scratch = scratch
+        self._memory = memory
         self.missing = 0
         """Rows without a readable line."""
         self.unknown = 0
@@ -59,48 +67,44 @@ class Matching:
     def outcomes(self) -> Iterator[Outcome]:
         """Give exactly one outcome for each row, in the rows' order."""
         with tempfile.TemporaryFile(buffering=0) as scratch:
-            shelf = Shelf(scratch, self._limit)
-            for custom_id, line in self._lines():
-                shelf.put(hash(custom_id), line)
-            self.unknown = shelf.lines
-            if not shelf.finish():
+            shelf = AnswerShelf(scratch, self._memory, self._scratch)
+            for custom_id, answer in self._answers():
+                shelf.put(custom_id, answer)
+                self.unknown += 1
+            shelf.finish()
+            if shelf.overflown:
                 yield from self._in_windows(shelf)
             else:
                 yield from self._walked(self._rows(), shelf)
 
-    def _in_windows(self, sizes: Shelf) -> Iterator[Outcome]:
-        """Walk as many rows at a time as the temporary file can hold the lines of."""
-        ahead, behind = self._rows(), self._rows()
+    def _in_windows(self, sizes: AnswerShelf) -> Iterator[Outcome]:
+        """Walk as many rows at a time as the temporary file can hold the answers of."""
+        ahead, behind = (sent.custom_id for sent in self._rows()), self._rows()
         while window := sizes.next_window(ahead):
-            wanted = frozenset(window)
             with tempfile.TemporaryFile(buffering=0) as scratch:
-                shelf = Shelf(scratch)
-                for custom_id, line in self._lines(again=True):
-                    if (key := hash(custom_id)) in wanted:
-                        shelf.put(key, line)
+                shelf = AnswerShelf(scratch, self._memory)
+                for custom_id, answer in self._answers(frozenset(window)):
+                    shelf.put(custom_id, answer)
                 shelf.finish()
                 yield from self._walked(islice(behind, len(window)), shelf)
 
-    def _walked(self, rows: Iterable[SentRow], shelf: Shelf) -> Iterator[Outcome]:
+    def _walked(self, rows: Iterable[SentRow], shelf: AnswerShelf) -> Iterator[Outcome]:
         for sent in rows:
-            lines = shelf.take(hash(sent.custom_id))
-            self.unknown -= len(lines)
-            found = [outcome for line in lines if (outcome := self._outcome(line, sent))]
-            self.repeated += max(len(found) - 1, 0)
-            self.missing += not found
-            yield best(found) if found else self._absence(sent)
+            answers = shelf.take(sent.custom_id)
+            if len(answers) == 1:
+                self.unknown -= 1
+                yield self._judged(answers[0], sent)
+            elif answers:
+                self.unknown -= len(answers)
+                self.repeated += len(answers) - 1
+                yield best([self._judged(answer, sent) for answer in answers])
+            else:
+                self.missing += 1
+                yield self._absence(sent)
 
-    def _outcome(self, line: bytes, sent: SentRow) -> Outcome | None:
-        try:
-            parsed = exact_json.loads_line(line)
-        except ValueError:
-            self.broken_lines += 1
-            return None
-        if not isinstance(parsed, dict) or parsed.get("custom_id") != sent.custom_id:
-            self.unknown += 1
-            return None
+    def _judged(self, answer: Answer, sent: SentRow) -> Outcome:
         check = self._checks.check(sent.schema) if sent.schema >= 0 else None
-        return outcome_of(parsed, sent=sent, attempts=self._attempts, check=check)
+        return judged(answer, sent=sent, attempts=self._attempts, check=check)
 
     def _absence(self, sent: SentRow) -> Outcome:
         return Outcome(
@@ -112,18 +116,26 @@ class Matching:
             schema=sent.schema,
         )
 
-    def _lines(self, *, again: bool = False) -> Iterator[tuple[str, bytes]]:
-        """Read all files' lines with their custom_id; what is wrong with them is counted the first time only."""
+    def _answers(self, wanted: Set[str] | None = None) -> Iterator[tuple[str, Answer]]:
+        """Read all files' answers, or the wanted ones, with their custom_id; faults are counted the first time."""
         for file in self._files:
-            for lines, ended in _blocks(file()):
-                for line in lines:
-                    custom_id = custom_id_of(line)
-                    if not ended and line.strip() and not _is_json(line):
-                        self.cut = True
-                    elif custom_id is not None:
-                        yield custom_id, line
-                    elif line.strip() and not again:
-                        self.broken_lines += 1
+            for line in lines_of(file()):
+                if wanted is not None and custom_id_of(line) not in wanted:
+                    continue
+                try:
+                    parsed = exact_json.loads_line(line)
+                except ValueError:
+                    parsed = None
+                custom_id = parsed.get("custom_id") if isinstance(parsed, dict) else None
+                if isinstance(parsed, dict) and isinstance(custom_id, str):
+                    yield custom_id, answer_in(parsed)
+                elif wanted is None:
+                    self._count_fault(line, cut=parsed is None and not line.endswith(b"\n"))
+
+    def _count_fault(self, line: bytes, *, cut: bool) -> None:
+        if line.strip():
+            self.cut |= cut
+            self.broken_lines += not cut
 
 
 def match(
@@ -134,27 +146,23 @@ def match(
     attempts: int,
     checks: Checks,
     scratch: int = SCRATCH_LIMIT,
+    memory: int = MEMORY_LIMIT,
 ) -> Matching:
     """Match the lines of `files`, the output file and the error file, to the batch's `rows`."""
-    return Matching(rows, files, absent=absent, attempts=attempts, checks=checks, scratch=scratch)
+    return Matching(rows, files, absent=absent, attempts=attempts, checks=checks, scratch=scratch, memory=memory)
 
 
-def _blocks(chunks: Iterator[bytes]) -> Iterator[tuple[list[bytes], bool]]:
-    """Cut chunks into lists of lines, at `\\n` bytes only; False marks a last line without its end."""
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut chunks into lines with their ends, which are `\\n` bytes only; the last line may have none."""
     unfinished: list[bytes] = []
     for chunk in chunks:
-        whole, newline, rest = chunk.rpartition(b"\n")
-        if newline:
-            yield b"".join((*unfinished, whole)).split(b"\n"), True
-            unfinished = [rest]
-        else:
-            unfinished.append(chunk)
-    yield [b"".join(unfinished)], False
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        exact_json.loads_line(line)
-    except ValueError:
-        return False
-    return True
+        for line in io.BytesIO(chunk):
+            if line[-1] != _LINE_FEED:
+                unfinished.append(line)
+            elif unfinished:
+                yield b"".join((*unfinished, line))
+                unfinished.clear()
+            else:
+                yield line
+    if unfinished:
+        yield b"".join(unfinished)

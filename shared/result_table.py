@@ -15,6 +15,7 @@ CHUNK_SIZE: Final = 1024 * 1024
 _FIRST: Final = ("custom_id",)
 _LAST: Final = ("status", "error_code", "error_message")
 
+_RISKY: Final = frozenset("=+-@\t\r")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
@@ -34,10 +35,10 @@ def header(own: Sequence[str], fields: Sequence[Field]) -> list[str]:
 def cells(row: ResultRow, own: Sequence[str], fields: Sequence[Field]) -> list[Cell]:
     """Give a row's cells under that header; what is absent or null is None."""
     outcome = row.outcome
-    inputs = (cell_of(row.input.get(name)) for name in own)
+    inputs = [cell_of(row.input.get(name)) for name in own]
     if outcome.code is None:
         return [row.custom_id, *inputs, *flatten(outcome.output, fields), "ok", None, None]
-    return [row.custom_id, *inputs, *(None for _ in fields), "error", outcome.code.value, outcome.message]
+    return [row.custom_id, *inputs, *[None] * len(fields), "error", outcome.code.value, outcome.message]
 
 
 def _prefixed(prefix: str, names: Sequence[str], taken: Iterable[str]) -> list[str]:
@@ -67,7 +68,9 @@ class CsvTable:
 
     def add(self, row: Iterable[Cell]) -> None:
         """Append a row."""
-        self._csv.writerow([self._shown(cell) for cell in row])
+        self._csv.writerow(
+            [cell if type(cell) is str and cell[:1] not in _RISKY else self._shown(cell) for cell in row]
+        )
         if self._text.tell() >= CHUNK_SIZE:
             self._flush()
 
@@ -76,12 +79,13 @@ class CsvTable:
         self._flush()
         return []
 
-    def _shown(self, cell: Cell) -> str:
+    def _shown(self, cell: Cell) -> Cell:
+        """Change the few cells that csv would not write right."""
         if isinstance(cell, str):
             return f"'{cell}" if self._guard and is_formula(cell) else cell
         if isinstance(cell, bool):
             return "true" if cell else "false"
-        return "" if cell is None else repr(cell)
+        return cell
 
     def _flush(self) -> None:
         text = self._text.getvalue()
@@ -96,7 +100,7 @@ class CsvTable:
 
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet would run a text; a number with a sign is none (OWASP: CSV injection)."""
-    return bool(text) and text[0] in "=+-@\t\r" and _NUMBER.fullmatch(text) is None
+    return text[:1] in _RISKY and _NUMBER.fullmatch(text) is None
 
 
 def without_half_pairs(text: str) -> str:
