@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import JobFault
 from shared.model import JobCode
-from shared.prompt_file import form_of, lines, open_prompt_file
+from shared.prompt_file import form_of, gzip_stream, lines, open_prompt_file
 from tests.reading import read
 
 TABLE = b"Prompt\n" + b"".join(b"What is %d?\n" % number for number in range(2000))
@@ -85,3 +85,23 @@ def test_a_bomb_is_given_up_long_before_its_end(
         next(open_prompt_file(form, unread).records)
 
     assert len(list(unread)) > 50
+
+
+@pytest.mark.parametrize("step", [1, 2, 100, 257, 258, 259, 1000])
+def test_no_output_is_left_behind_where_a_step_ends_within_a_repetition(
+    step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gzip_stream, "STEP", step)
+    for length in range(500, 800, 7):
+        data = b"x" * length
+        assert b"".join(gzip_stream.decompress([gzip.compress(data)])) == data
+
+
+def test_what_stands_before_a_damage_is_given_however_the_bytes_are_cut() -> None:
+    packed = bytearray(gzip.compress(TABLE))
+    packed[5000:5004] = b"\xff\xff\xff\xff"
+    whole = read("a.csv.gz", bytes(packed))
+
+    assert whole.fault is JobCode.INVALID_FILE
+    assert len(whole.records) > 500
+    assert read("a.csv.gz", bytes(packed), size=7).records == whole.records

@@ -48,9 +48,12 @@ class _Member:
         """Give what these bytes hold, in steps."""
         self.begun = True
         while data:
+            before = self._inflate.copy()
             try:
                 text = self._inflate.decompress(data, STEP)
             except zlib.error:
+                # The error took with it what stands before the damage: find that, so that the cuts don't matter.
+                yield from _up_to_damage(before, data)
                 raise JobFault(
                     JobCode.INVALID_FILE,
                     "The file is not valid gzip: it is damaged, or not compressed at all. "
@@ -59,3 +62,13 @@ class _Member:
             if text:
                 yield text
             data = self._inflate.unconsumed_tail
+
+
+def _up_to_damage(inflate: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    for place in range(len(data)):
+        try:
+            text = inflate.decompress(data[place : place + 1])
+        except zlib.error:
+            return
+        if text:
+            yield text
