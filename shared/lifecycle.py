@@ -264,7 +264,8 @@ def state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
     if waits:
         return JobState.WAITING, max(waits, key=lambda wait: wait.tries).message
     if all(batch.state in (BatchState.ENDED, BatchState.COLLECTED) for batch in batches):
-        return JobState.COLLECTING, ""
+        # What went wrong is said again at the end.
+        return JobState.COLLECTING, job.message if job.code is not None or job.gave_up_at is not None else ""
     if all(batch.state in (BatchState.PREPARED, BatchState.UPLOADED) for batch in batches):
         return JobState.PREPARING, ""
     return JobState.RUNNING, ""
