@@ -1,0 +1,142 @@
+"""Rows → batch requests, by the job's settings and each row's own values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from orjson import dumps
+
+from shared.job_settings import JobSettings, default_schema_name
+from shared.model import CHAT_URLS, Fault, Record, Request, RowCode
+from shared.requests.conversation import Conversation
+from shared.requests.faults import UnsendableError
+from shared.requests.formats import Formats
+from shared.requests.frame import Frame
+from shared.requests.frames import Frames
+from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
+from shared.requests.size import BYTES_PER_TOKEN, TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
+from shared.requests.whole import WholeRequests
+from shared.schema_list import SchemaList
+from shared.templates import MissingValue, Template
+
+_LAYOUTS: Final = 64
+_START: Final = b'{"custom_id":'
+
+
+class RequestBuilder:
+    """Builds the requests of one job, row by row; the same settings and rows give the same requests."""
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        *,
+        prompt_file: str,
+        headers: Sequence[str] | None,
+        default_model: str | None,
+        schemas: SchemaList,
+        max_bytes: int = UPLOAD_LIMIT,
+    ) -> None:
+        """`headers` are a table's, None for JSON records; `max_bytes` is what a whole batch file may have.
+
+        Raises JobFault: `missing_column`, `invalid_file` (two columns of one meaning), `invalid_job_settings`.
+        """
+        self._settings = settings
+        self._max_bytes = max_bytes
+        self._is_chat = settings.url in CHAT_URLS
+        model = settings.model or default_model or ""
+        self._conversation = Conversation(settings)
+        self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
+        self._frames = Frames(settings, model, self._conversation, self._formats)
+        self._whole = WholeRequests(self._formats, model, max_bytes)
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._table = None if headers is None else layout_of_table(headers, settings, self._conversation)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was changed in schemas, or may be refused, once each."""
+        return self._formats.warnings
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The user's own columns of a table; JSON records have their own each."""
+        return self._table.own if self._table else ()
+
+    @property
+    def saw_schema(self) -> bool:
+        """Whether the job or any row so far had a schema for its answer, good or bad."""
+        return self._formats.saw_any
+
+    def identify(self, record: Record) -> tuple[str, dict[str, object]]:
+        """The row's custom id, or `row-<number>`, and its own columns; works for every record."""
+        values = record.values
+        if self._table is None and record.is_request:
+            key, given = "custom_id", values.get("input")
+            own = dict(given) if isinstance(given, Mapping) else {}
+        else:
+            layout = self._table or self._layout(values)
+            key = layout.custom_id
+            own = {name: values[name] for name in layout.own if name in values}
+        try:
+            return custom_id_of(record, values.get(key)), own
+        except UnsendableError:
+            return record.custom_id or f"row-{record.row}", own
+
+    def build(self, record: Record) -> Request | Fault:
+        """The row as a batch request, or why it can be none. Custom ids that were used before are not looked for."""
+        if record.fault is not None:
+            return record.fault
+        try:
+            if self._table is None and record.is_request:
+                return self._whole.build(record)
+            return self._build(record)
+        except UnsendableError as exc:
+            return exc.fault
+        except MissingValue as exc:
+            return Fault(RowCode.MISSING_VALUE, str(exc))
+        except TypeError:  # orjson's, for half a surrogate pair, a number beyond 64 bits, too many levels
+            return Fault(RowCode.INVALID_REQUEST, "The row holds a text or a number that cannot be written as JSON.")
+
+    def _build(self, record: Record) -> Request | Fault:
+        values = record.values
+        layout = self._table or self._layout(values)
+        if layout.fault is not None:
+            return layout.fault
+        custom_id = custom_id_of(record, values.get(layout.custom_id))
+        prompt = values.get(layout.prompt) if layout.prompt_counts else ""
+        if type(prompt) is not str:
+            prompt = text_of(prompt, "The prompt")
+        has_prompt = prompt != "" and not prompt.isspace()
+        frame = self._frames.of_row(values, layout, has_prompt)
+        if isinstance(frame, Fault):
+            return frame
+        if has_prompt:
+            before, after = frame.parts
+            line = b"".join((_START, dumps(custom_id), before, dumps(prompt), after))
+            if self._is_chat and len(prompt) > TEXT_LENGTH:
+                check_text(prompt)
+        else:
+            line = self._from_template(custom_id, frame, values)
+        if len(line) >= self._max_bytes:
+            check_size(line, self._max_bytes)
+        tokens = len(line) // BYTES_PER_TOKEN + 1
+        return Request(record.row, custom_id, frame.model, frame.url, line, frame.schema, tokens)
+
+    def _layout(self, values: Mapping[str, object]) -> Layout:
+        """The meanings of a JSON record's keys; records come with the same keys over and over."""
+        keys = tuple(values)
+        layout = self._layouts.get(keys)
+        if layout is None:
+            if len(self._layouts) >= _LAYOUTS:
+                self._layouts.clear()
+            layout = self._layouts[keys] = layout_of_record(keys, self._settings, self._conversation)
+        return layout
+
+    def _from_template(self, custom_id: str, frame: Frame, values: Mapping[str, object]) -> bytes:
+        texts = [template.render(values) for template in frame.texts if isinstance(template, Template)]
+        if texts and not any(text.strip() for text in texts):
+            raise UnsendableError(RowCode.MISSING_PROMPT, "With this row's values, the job's template gives no text.")
+        line = [_START, dumps(custom_id), frame.parts[0]]
+        for text, part in zip(texts, frame.parts[1:], strict=True):
+            if self._is_chat:
+                check_text(text)
+            line += dumps(text), part
+        return b"".join(line)

@@ -1,0 +1,127 @@
+"""Which keys of a row mean what, and the texts found under them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import orjson
+
+from shared.columns import Columns, Meaning, column_key, columns_of
+from shared.errors import JobFault
+from shared.job_settings import JobSettings
+from shared.model import Fault, JobCode, Record, RowCode
+from shared.requests.conversation import Conversation
+from shared.requests.faults import UnsendableError
+
+ID_LENGTH: Final = 512
+"""Characters of a custom id; the service names no limit."""
+
+ABSENT: Final = "\0no such column"
+"""Stands for the header of a column that is not there; no header has this name."""
+
+_SHOWN: Final = 20
+_NAME_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The headers or keys of a row by their meaning, ABSENT where there is none, and the user's own."""
+
+    custom_id: str
+    model: str
+    prompt: str
+    system: str
+    required: str
+    schema: str
+    own: tuple[str, ...]
+    prompt_counts: bool
+    """Whether a row's own prompt is its message, and no value for the job's template."""
+
+    all_texts: bool
+    """Whether all values are texts, as in tables."""
+
+    fault: Fault | None = None
+    """What keeps all rows with these keys from being sent."""
+
+
+def layout_of_table(headers: Sequence[str], settings: JobSettings, conversation: Conversation) -> Layout:
+    """Find the meanings of a table's columns; raises JobFault (`missing_column`, `invalid_file`)."""
+    layout = _layout(columns_of(headers, settings.columns), conversation, all_texts=True)
+    if layout.prompt is ABSENT and not conversation.has_template:
+        raise JobFault(
+            JobCode.MISSING_COLUMN,
+            f'There is no column "Prompt", and the job has no template. The columns are {_listed(headers)}. Rename '
+            "one of them, or say under columns or prompt of _job.json what to ask.",
+        )
+    if missing := conversation.missing_in(headers):
+        raise JobFault(
+            JobCode.MISSING_COLUMN,
+            f"There is no column {_listed(missing)}, which the job's template names. The columns are "
+            f"{_listed(headers)}.",
+        )
+    return layout
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f'"{name[:_NAME_SHOWN]}"' for name in names[:_SHOWN]]
+    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return ", ".join([*quoted, *more])
+
+
+def _layout(columns: Columns, conversation: Conversation, *, all_texts: bool) -> Layout:
+    prompt = columns.meant.get(Meaning.PROMPT, ABSENT)
+    return Layout(
+        custom_id=columns.meant.get(Meaning.CUSTOM_ID, ABSENT),
+        model=columns.meant.get(Meaning.MODEL, ABSENT),
+        prompt=prompt,
+        system=columns.meant.get(Meaning.SYSTEM, ABSENT),
+        required=columns.meant.get(Meaning.REQUIRED, ABSENT),
+        schema=columns.meant.get(Meaning.SCHEMA, ABSENT),
+        own=columns.own,
+        prompt_counts=prompt is not ABSENT and not conversation.names(prompt),
+        all_texts=all_texts,
+    )
+
+
+def layout_of_record(keys: tuple[str, ...], settings: JobSettings, conversation: Conversation) -> Layout:
+    """Find the meanings of a JSON record's keys: what the settings name and the record lacks, it just does not have.
+
+    Where two keys have the same meaning, no key has one, and the layout says so as a fault.
+    """
+    present = {column_key(key) for key in keys}
+    overrides = {
+        meaning: header if header is None or column_key(header) in present else None
+        for meaning, header in settings.columns.items()
+    }
+    try:
+        return _layout(columns_of(keys, overrides), conversation, all_texts=False)
+    except JobFault as exc:
+        layout = _layout(Columns({}, keys), conversation, all_texts=False)
+        return replace(layout, fault=Fault(RowCode.INVALID_REQUEST, str(exc)))
+
+
+def text_of(value: object, name: str) -> str:
+    """A cell as text: numbers as JSON writes them, nothing as empty; raises UnsendableError for anything else."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnsendableError(RowCode.INVALID_REQUEST, f"{name} must be a text; it is {_kind(value)}.")
+    return orjson.dumps(value).decode()
+
+
+def custom_id_of(record: Record, value: object) -> str:
+    """A row's custom id, or one made of its number; raises UnsendableError for what can be none."""
+    custom_id = value if type(value) is str else text_of(value, "The custom id")
+    if len(custom_id) > ID_LENGTH:
+        raise UnsendableError(
+            RowCode.INVALID_REQUEST, f"The custom id has {len(custom_id)} characters; {ID_LENGTH} are allowed."
+        )
+    return custom_id if custom_id and not custom_id.isspace() else record.custom_id or f"row-{record.row}"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "an object" if isinstance(value, Mapping) else "a list"
