@@ -35,24 +35,22 @@ class Api:
     def routes(self) -> list[Route]:
         """Return the routes, without the family's prefix."""
         return [
-            self._route("/files", "POST", self._upload),
-            self._route("/files", "GET", self._list_files),
-            self._route("/files/import", "POST", self._import),
-            self._route("/files/{id}", "GET", self._file),
-            self._route("/files/{id}", "DELETE", self._delete_file),
-            self._route("/files/{id}/content", "GET", self._content),
-            self._route("/batches", "POST", self._create),
-            self._route("/batches", "GET", self._list_batches),
-            self._route("/batches/{id}", "GET", self._batch),
-            self._route("/batches/{id}/cancel", "POST", self._cancel),
+            self._route("/files", POST=self._upload, GET=self._list_files),
+            self._route("/files/import", POST=self._import),
+            self._route("/files/{id}", GET=self._file, DELETE=self._delete_file),
+            self._route("/files/{id}/content", GET=self._content),
+            self._route("/batches", POST=self._create, GET=self._list_batches),
+            self._route("/batches/{id}", GET=self._batch),
+            self._route("/batches/{id}/cancel", POST=self._cancel),
         ]
 
-    def _route(self, path: str, method: str, handler: Handler) -> Route:
+    def _route(self, path: str, **handlers: Handler) -> Route:
         async def endpoint(request: Request) -> Response:
             self._check_key(request)
+            handler = handlers["GET" if request.method == "HEAD" else request.method]
             return await handler(request, self._version(request))
 
-        return Route(path, endpoint, methods=[method], name=handler.__name__)
+        return Route(path, endpoint, methods=list(handlers))
 
     def _check_key(self, request: Request) -> None:
         bearer = request.headers.get("authorization", "")
@@ -83,7 +81,7 @@ class Api:
             raise _too_large(limits.upload_bytes)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise invalid_payload("The request must be multipart/form-data.")
-        async with request.form(max_files=1, max_fields=10) as form:
+        async with request.form(max_files=1) as form:
             file = await run_in_threadpool(self._take, form, version)
         shown = file_object(file, self._service.clock.now(), version)
         location = f"{request.url.replace(query='')}/{file.id}"

@@ -36,23 +36,23 @@ class ModelElsewhere:
     def ask(self, body: dict[str, Any], responses: bool) -> tuple[int, dict[str, Any]]:
         """Return the status and the body of the answer; where there is none, a status of 503 and what went wrong."""
         request = body if self._model is None else {**body, "model": self._model}
-        status, answer, wait = self._once(request, responses)
         for attempt in range(1, TRIES):
-            if status not in RETRIED:
-                break
-            time.sleep(min(wait or 0.5 * 2**attempt * random.uniform(0.5, 1.5), LONGEST_WAIT))
             status, answer, wait = self._once(request, responses)
-        return status, answer
+            if wait is None:
+                return status, answer
+            time.sleep(min(wait or 0.5 * 2**attempt * random.uniform(0.5, 1.5), LONGEST_WAIT))
+        return self._once(request, responses)[:2]
 
     def _once(self, body: dict[str, Any], responses: bool) -> tuple[int, dict[str, Any], float | None]:
+        """Return status, body, and the wait until another try: None where none is due, 0 where none is told."""
         try:
             reply = self._client.post("responses" if responses else "chat/completions", json=body)
         except httpx2.HTTPError as error:
             text = f"The endpoint that answers the rows did not answer: {type(error).__name__}."
-            return 503, {"error": {"code": "serviceUnavailable", "message": text}}, None
-        wait = reply.headers.get("retry-after", "")
-        status, answer = _read(reply)
-        return status, answer, float(wait) if wait.isdigit() else None
+            return 503, {"error": {"code": "serviceUnavailable", "message": text}}, 0.0
+        told = reply.headers.get("retry-after", "")
+        wait = (float(told) if told.isdigit() else 0.0) if reply.status_code in RETRIED else None
+        return *_read(reply), wait
 
 
 def _read(reply: httpx2.Response) -> tuple[int, dict[str, Any]]:

@@ -16,6 +16,19 @@ BATCH_STATUSES = [
     "validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"
 ]  # fmt: skip
 
+LINKS = {
+    "createFile": {
+        "retrieve": {"operationId": "retrieveFile", "parameters": {"file_id": "$response.body#/id"}},
+        "download": {"operationId": "downloadFile", "parameters": {"file_id": "$response.body#/id"}},
+        "delete": {"operationId": "deleteFile", "parameters": {"file_id": "$response.body#/id"}},
+        "batch": {"operationId": "createBatch", "requestBody": {"input_file_id": "$response.body#/id"}},
+    },
+    "createBatch": {
+        "retrieve": {"operationId": "retrieveBatch", "parameters": {"batch_id": "$response.body#/id"}},
+        "cancel": {"operationId": "cancelBatch", "parameters": {"batch_id": "$response.body#/id"}},
+    },
+}
+
 
 def description() -> Json:
     """Return the whole description; its paths are those behind `/openai/v1`."""
@@ -85,11 +98,11 @@ def _operation(
         refusals["404"] = "There is no such file or batch."
     if conflict:
         refusals["409"] = "The batch has ended."
-    if created:
-        refusals["501"] = "This is not emulated."
     answers: Json = {"201" if created else "200": {"description": summary, "content": content}}
+    if name == "createFile":
+        answers["201"]["headers"] = {"Location": {"schema": {"type": "string"}}}
     if created:
-        answers["201"]["headers"] = {} if name == "createBatch" else {"Location": {"schema": {"type": "string"}}}
+        answers["201"]["links"] = LINKS[name]
     for status, text in refusals.items():
         answers[status] = {"description": text, "content": {"application/json": {"schema": _ref("Error")}}}
     described: Json = {
@@ -181,7 +194,7 @@ def _batch_list_parameters() -> list[Json]:
 
 def _page_parameters(most: int) -> list[Json]:
     limit = _in_query("limit", {"type": "integer", "minimum": 1, "maximum": most})
-    return [limit, _in_query("after", {"type": "string"})]
+    return [limit, _in_query("after", {"type": "string", "minLength": 1})]
 
 
 def _in_query(name: str, schema: Json) -> Json:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from local.service.batch_record import BlobSource
-from local.service.errors import invalid_payload, not_implemented
+from local.service.errors import invalid_payload
 from local.service.new_batch import NewBatch
 from local.service.scenario import Limits, LineFault
 
@@ -43,7 +43,7 @@ class Blobs(Protocol):
 def take_input(blobs: Blobs | None, new: NewBatch, target: Path, limits: Limits) -> tuple[BlobSource, str]:
     """Copy the input blob to `target` and remember which version that was; return it and its name."""
     if blobs is None or new.input_blob is None or new.output_folder is None:
-        raise not_implemented("input_blob without a storage account (start it with --storage CONNECTION_STRING)")
+        raise invalid_payload("This service has no storage account: start it with --storage CONNECTION_STRING.")
     etag = blobs.etag(new.input_blob)
     try:
         if etag is not None and blobs.size(new.input_blob) > limits.blob_bytes:

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import uuid
 from array import array
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import BinaryIO
 import orjson
 
 from local.service import own_storage
+from local.service.answers import mark_of, uuid_of
 from local.service.batch_record import StoredBatch
 from local.service.batch_table import BatchTable
 from local.service.clock import Clock
@@ -171,7 +171,7 @@ class Work:
 
     def _to_file(self, batch: StoredBatch, kind: str, ended: float) -> str:
         # The id follows from the batch, so that a delivery that was broken off can be done again.
-        file_id = f"file-{uuid.uuid5(uuid.UUID(batch.id.removeprefix('batch_')), kind)}"
+        file_id = f"file-{uuid_of(mark_of(batch.id, kind))}"
         source = self._workplace.folder(batch.id) / kind
         if not self._files.path(file_id).exists():
             _write_at(source, batch.output_bytes if kind == "output" else batch.error_bytes, ())

@@ -210,5 +210,5 @@ def test_an_input_blob_has_its_own_size_limit(own: RunningService, client: OpenA
 def test_without_a_storage_account_the_mode_says_how_to_get_it(http: httpx2.Client) -> None:
     body = {"endpoint": "/chat/completions", "completion_window": "24h", "input_blob": "http://x/c/b"}
     reply = http.post("/v1/batches", json={**body, "output_folder": {"url": "http://x/c/out"}})
-    assert reply.status_code == 501
+    assert reply.status_code == 400
     assert "--storage" in reply.json()["error"]["message"]
