@@ -67,12 +67,12 @@ def _faults(errors: Iterator[jsonschema_rs.ValidationError]) -> str:
 
 
 def _fault(error: jsonschema_rs.ValidationError) -> str:
-    return f"{_path(error.instance_path, error.schema_path)}: {_complaint(error.kind)}"
+    return f"{_path(error.instance_path, error.evaluation_path)}: {_complaint(error.kind)}"
 
 
-def _path(path: Sequence[str | int], schema_path: Sequence[str | int]) -> str:
+def _path(path: Sequence[str | int], keywords: Sequence[str | int]) -> str:
     """Write a JSON path; names that the schema does not give were made up by the model, and are shown as `*`."""
-    named = {name for keyword, name in pairwise(schema_path) if keyword == "properties"}
+    named = {name for keyword, name in pairwise(keywords) if keyword == "properties"}
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in named else ".*" for step in path)
     return "$" + "".join(steps)
 

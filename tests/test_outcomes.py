@@ -1,0 +1,89 @@
+"""Outcomes as lines, the best of a row, and many parts merged into one."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model import Outcome, RowCode, Usage
+from shared.outcomes import best, from_line, is_paid, merge, to_line
+from tests.test_exact_json import JSON, TEXTS
+
+USAGES = st.none() | st.builds(Usage, st.integers(0, 10**12), st.integers(0, 10**12))
+OUTCOMES = st.builds(
+    Outcome,
+    row=st.integers(1, 10**9),
+    custom_id=TEXTS,
+    code=st.none() | st.sampled_from(RowCode),
+    message=TEXTS,
+    output=JSON,
+    text=st.none() | TEXTS,
+    finish_reason=TEXTS,
+    model=TEXTS,
+    usage=USAGES,
+    attempts=st.integers(0, 5),
+    schema=st.integers(-1, 10**6),
+    status=st.integers(0, 599),
+)
+
+
+@given(OUTCOMES)
+def test_an_outcome_comes_back_from_its_line(outcome: Outcome) -> None:
+    line = to_line(outcome)
+    assert b"\n" not in line
+    assert from_line(line) == outcome
+
+
+def test_big_numbers_and_odd_texts_come_back_from_a_line() -> None:
+    outcome = Outcome(row=1, custom_id="a", output={"n": 10**30, "t": "\u2028\u0085\0\ud800 é"})
+    assert from_line(to_line(outcome)) == outcome
+
+
+def test_a_line_that_is_no_outcome_is_refused() -> None:
+    with pytest.raises(ValueError, match="Unterminated"):
+        from_line(b'{"row": 1, "cust')
+
+
+GOOD = Outcome(row=1, custom_id="a", output={"x": 1}, model="m", usage=Usage(1, 1), attempts=1)
+MISSING = Outcome(row=1, custom_id="a", code=RowCode.MISSING, message="none", attempts=2)
+EXPIRED = Outcome(row=1, custom_id="a", code=RowCode.EXPIRED, message="late", attempts=1)
+BROKEN = Outcome(
+    row=1, custom_id="a", code=RowCode.INVALID_OUTPUT, message="bad", text="{", usage=Usage(5, 5), attempts=1, model="m"
+)
+
+
+def test_a_success_wins_over_later_failures() -> None:
+    assert best([MISSING, GOOD]) == replace(GOOD, attempts=2)
+
+
+def test_the_latest_failure_counts_and_carries_the_earlier_paid_answer() -> None:
+    assert best([BROKEN, MISSING]) == replace(MISSING, text="{", usage=Usage(5, 5), model="m")
+
+
+def test_within_one_attempt_an_answer_counts_more_than_its_absence() -> None:
+    assert best([EXPIRED, BROKEN]) == BROKEN
+
+
+@given(
+    st.lists(OUTCOMES, min_size=1, max_size=4).flatmap(lambda found: st.tuples(st.just(found), st.permutations(found)))
+)
+def test_the_best_does_not_depend_on_the_order(orders: tuple[list[Outcome], list[Outcome]]) -> None:
+    one_row, shuffled = ([replace(outcome, row=1, custom_id="a") for outcome in order] for order in orders)
+    assert best(one_row) == best(shuffled)
+    assert best(one_row).attempts == max(outcome.attempts for outcome in one_row)
+    assert (best(one_row).code is None) == any(outcome.code is None for outcome in one_row)
+    assert is_paid(best(one_row)) == any(map(is_paid, one_row))
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([GOOD, MISSING, EXPIRED, BROKEN])))))
+def test_merged_parts_hold_the_best_of_each_row_in_order(parts: list[list[tuple[int, Outcome]]]) -> None:
+    by_row = defaultdict(list)
+    sorted_parts = []
+    for part in parts:
+        outcomes = [replace(outcome, row=row) for row, outcome in sorted(part, key=lambda item: item[0])]
+        sorted_parts.append(outcomes)
+        for outcome in outcomes:
+            by_row[outcome.row].append(outcome)
+    assert list(merge([iter(part) for part in sorted_parts])) == [best(by_row[row]) for row in sorted(by_row)]
