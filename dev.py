@@ -278,8 +278,6 @@ def go_on(python: Path, command: List[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     if not WINDOWS:
-        for signum in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, signal.SIG_DFL)
         os.execve(arguments[0], arguments, environment)
     process = subprocess.Popen(arguments, env=environment)
     while True:
@@ -290,14 +288,19 @@ def go_on(python: Path, command: List[str]) -> int:
 
 
 def catch_signals() -> None:
-    """Makes a request to end unwind this process as Ctrl-C does, so that nothing it started goes on."""
+    """Makes a request to end unwind this process as Ctrl-C does, so that nothing it started goes on.
+
+    Ctrl-C itself too: a shell starts its background jobs with SIGINT ignored. An ignored SIGHUP (nohup) stays ignored.
+    """
 
     def stop(signum: int, _frame: object) -> None:
         raise SystemExit(128 + signum)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+        signum = getattr(signal, name, None)
+        if signum and not (name == "SIGHUP" and signal.getsignal(signum) is signal.SIG_IGN):
+            signal.signal(signum, stop)
 
 
 if __name__ == "__main__":

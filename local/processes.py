@@ -117,7 +117,7 @@ def run_to_end(command: Sequence[str | Path], seconds: float) -> subprocess.Comp
 
     Raises subprocess.TimeoutExpired after `seconds`.
     """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -127,11 +127,11 @@ def run_to_end(command: Sequence[str | Path], seconds: float) -> subprocess.Comp
         errors="replace",
         start_new_session=_IS_POSIX,
         creationflags=_NEW_GROUP,
-    )
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    finally:
-        kill_group(process)
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        finally:
+            kill_group(process)
     return subprocess.CompletedProcess(process.args, process.returncode, output, None)
 
 
@@ -148,10 +148,15 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
 
 
 def interrupt_on_signals() -> None:
-    """Makes a request to end (SIGTERM, a closed terminal) unwind this process like Ctrl-C does."""
+    """Makes a request to end (SIGTERM, a closed terminal) unwind this process like Ctrl-C does.
+
+    Ctrl-C itself too: a shell starts its background jobs with SIGINT ignored. An ignored SIGHUP (nohup) stays ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in _ENDING_SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+        signum = getattr(signal, name, None)
+        if signum and not (name == "SIGHUP" and signal.getsignal(signum) is signal.SIG_IGN):
+            signal.signal(signum, _interrupt)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from local.processes import Server, uninterrupted
 PROJECT = Path(__file__).resolve().parent.parent
 LOCAL = PROJECT / ".local"
 _READY_SECONDS = 60
+# Long enough to watch, in seconds; the real service takes minutes to hours.
+_SERVICE_TIMES = ("--processing", "0.5", "--validating", "1", "--running", "3", "--finalizing", "1")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
         storage = start_azurite(folder / "storage", ports.storage, folder / "azurite.log")
         running.callback(_stop, storage.server)
         options = ["--port", str(ports.service), "--data", str(folder / "service")]
-        command = ["local.service", *options, "--storage", storage.connection_string]
+        command = ["local.service", *options, *_SERVICE_TIMES, "--storage", storage.connection_string]
         service = _start("The batch service", command, folder / "service.log")
         running.callback(_stop, service)
         service_url = service.wait_for_line(r"^listening on (http://\S+)$", _READY_SECONDS)[1]

@@ -136,8 +136,9 @@ class FunctionNameFilter(logging.Filter):
         self._worker = worker
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Sets `record.function`, to the logger's name outside of functions."""
-        record.function = self._worker.running_function() or record.name
+        """Sets `record.function`; outside of functions, to "host" for this host and to the logger's name for others."""
+        own = record.name.startswith("local.host")
+        record.function = self._worker.running_function() or ("host" if own else record.name)
         return True
 
 

@@ -1,0 +1,153 @@
+"""The commands as users run them: demo, up and drop, services. With the app itself, so only where it exists."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SAMPLE = PROJECT / "tests" / "data" / "seed" / "buildings.csv"
+needs_app = pytest.mark.skipif(not (PROJECT / "function_app.py").exists(), reason="there is no function_app.py yet")
+posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+
+
+def command(module: str, folder: Path, *arguments: str) -> list[str]:
+    """A command of dev.py as it runs inside .venv, but with its files in a folder of the test's own."""
+    code = (
+        "import pathlib, runpy, sys\n"
+        "import local.servers\n"
+        "local.servers.LOCAL = pathlib.Path(sys.argv.pop(1))\n"
+        "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+    )
+    return [sys.executable, "-c", code, str(folder), module, *arguments]
+
+
+def run(module: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(module, folder, *arguments),
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=150,
+        check=False,
+    )
+
+
+def processes_with(text: str) -> list[str]:
+    """The command lines of running processes that contain a text; only Linux can say."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if text in line:
+            found.append(line)
+    return found
+
+
+def assert_nothing_left(folder: Path) -> None:
+    """All servers have the folder in their command line."""
+    deadline = time.monotonic() + 10
+    while processes_with(str(folder)):
+        assert time.monotonic() < deadline, processes_with(str(folder))
+        time.sleep(0.1)
+
+
+@needs_app
+def test_the_demo_turns_a_file_into_a_table_of_answers(tmp_path: Path) -> None:
+    done = run("local.demo", tmp_path, str(SAMPLE))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"buildings\.csv: running", done.stdout)
+    for word in ("BuildingName", "HeightInFeet", "task-0", "task-1", "task-2"):
+        assert word in done.stdout
+    results = Path(re.findall(r"^Results: (.*)$", done.stdout, re.MULTILINE)[0])
+    assert results.is_relative_to(tmp_path)
+    assert len((results / "results.jsonl").read_text("utf-8").splitlines()) == 3
+    assert {"status.json", "results.csv", "errors.jsonl"} <= {path.name for path in results.iterdir()}
+    assert list((tmp_path / "demo").iterdir()) == []
+    assert_nothing_left(tmp_path)
+
+
+@needs_app
+@posix_only
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path, how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        command("local.demo", tmp_path, str(SAMPLE)),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Dropped"):
+            break
+    assert len(processes_with(str(tmp_path))) >= 4 or sys.platform != "linux"
+    process.send_signal(how)
+    process.communicate(timeout=40)
+    assert process.returncode == 128 + how
+    assert_nothing_left(tmp_path)
+    assert list((tmp_path / "demo").iterdir()) == []
+
+
+@needs_app
+@posix_only
+def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Path) -> None:
+    up = subprocess.Popen(
+        command("local.up", tmp_path), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert up.stdout is not None
+        for line in up.stdout:
+            if line.startswith("Ctrl-C"):
+                break
+        again = run("local.up", tmp_path)
+        assert (again.returncode, "running already" in again.stderr) == (1, True)
+        done = run("local.drop", tmp_path, str(SAMPLE))
+        assert done.returncode == 0, done.stdout + done.stderr
+        results = Path(re.findall(r"^Results: (.*)$", done.stdout, re.MULTILINE)[0])
+        assert len((results / "results.jsonl").read_text("utf-8").splitlines()) == 3
+        up.send_signal(signal.SIGINT)
+        up.communicate(timeout=40)
+        assert up.returncode == 0
+    finally:
+        up.kill()
+        up.communicate()
+    assert_nothing_left(tmp_path)
+    assert not (tmp_path / "running.json").exists()
+
+
+def test_a_drop_without_running_servers_says_how_to_start_them(tmp_path: Path) -> None:
+    done = run("local.drop", tmp_path, str(SAMPLE))
+    assert done.returncode == 1
+    assert "python3 dev.py up" in done.stderr
+
+
+def test_the_demo_refuses_a_missing_file_before_it_starts_anything(tmp_path: Path) -> None:
+    done = run("local.demo", tmp_path, "no-such-file.csv")
+    assert done.returncode == 1
+    assert "There is no file" in done.stderr
+    assert "Starting" not in done.stdout
+
+
+def test_services_says_which_port_is_taken(tmp_path: Path) -> None:
+    with ExitStack() as taken:
+        try:
+            taken.enter_context(socket.create_server(("127.0.0.1", 10001)))
+        except OSError:
+            pass  # taken already, by somebody else's Azurite: just as good
+        done = run("local.up", tmp_path, "--services-only")
+    assert done.returncode == 1
+    assert "10001" in done.stderr
+    assert "is in use" in done.stderr

@@ -1,0 +1,255 @@
+"""dev.py: finding a Python, making .venv, installing only when needed, each time in a small project of its own."""
+
+import ast
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import dev
+
+PROJECT = Path(dev.__file__).parent
+posix_only = pytest.mark.skipif(os.name != "posix", reason="its stand-ins for Python are shell scripts")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project before its first call."""
+    return new_project(tmp_path / "my project")
+
+
+def new_project(folder: Path) -> Path:
+    """Makes a folder with dev.py, requirements that install nothing, and a command that says which Python runs it."""
+    (folder / "local").mkdir(parents=True)
+    shutil.copy(PROJECT / "dev.py", folder)
+    (folder / "requirements.txt").write_text("# nothing\n")
+    (folder / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    (folder / "local" / "__init__.py").touch()
+    (folder / "local" / "demo.py").write_text(
+        "import sys\nprint('demo', sys.prefix, *sys.argv[1:], flush=True)\nsys.exit(7)\n"
+    )
+    return folder
+
+
+def old_python() -> str:
+    """The oldest Python from 3.9 on this machine, to start dev.py with; the one that runs the tests at worst."""
+    versions = [(3, minor) for minor in range(9, 13)]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for major, minor in versions:
+        names = [*pyenv.glob(f"{major}.{minor}.*/bin/python3"), shutil.which(f"python{major}.{minor}")]
+        for name in filter(None, names):
+            answer = dev.probe([str(name), "-c", "import sys; print(*sys.version_info[:2])"])
+            if answer == f"{major} {minor}":
+                return str(name)
+    return sys.executable
+
+
+def start(
+    folder: Path, *arguments: str, python: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs dev.py as a user would, from some other folder."""
+    return subprocess.run(
+        [python or old_python(), str(folder / "dev.py"), *arguments],
+        cwd=folder.parent,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_it_is_readable_for_python_3_9() -> None:
+    ast.parse((PROJECT / "dev.py").read_text("utf-8"), feature_version=(3, 9))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a project after its first call."""
+    folder = new_project(tmp_path_factory.mktemp("made") / "project")
+    assert start(folder, "demo").returncode == 7
+    return folder
+
+
+@pytest.fixture
+def made_project(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "project", symlinks=True))
+
+
+def test_the_first_call_makes_everything_and_the_second_nothing(project: Path) -> None:
+    first = start(project, "demo", "a b.csv")
+    assert first.stdout.splitlines()[-1] == f"demo {project / '.venv'} a b.csv"
+    assert "Making .venv" in first.stdout
+    assert "Installing" in first.stdout
+    assert first.returncode == 7, "the command's own status"
+    second = start(project, "demo")
+    assert second.stdout == f"demo {project / '.venv'}\n"
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(made_project: Path) -> None:
+    (made_project / ".venv" / "kept").touch()
+    (made_project / "requirements.txt").write_text("# something else\n")
+    again = start(made_project, "demo")
+    assert "Installing" in again.stdout
+    assert "Making" not in again.stdout
+    assert (made_project / ".venv" / "kept").exists()
+    assert "Installing" not in start(made_project, "demo").stdout
+
+
+def test_a_failed_installation_says_so_and_the_next_call_tries_again(made_project: Path) -> None:
+    (made_project / "requirements.txt").write_text("./no-such-folder-here\n")
+    failed = start(made_project, "demo")
+    assert failed.returncode == 1
+    assert "pip could not install the requirements" in failed.stderr
+    assert "no-such-folder-here" in failed.stderr, "pip's own words"
+    (made_project / "requirements.txt").write_text("# mended\n")
+    assert start(made_project, "demo").returncode == 7
+
+
+@posix_only
+def test_an_interrupted_installation_leaves_no_process_and_is_made_anew(made_project: Path) -> None:
+    (made_project / "requirements.txt").write_text("some-package\n")
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        index.settimeout(60)
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        command = [old_python(), str(made_project / "dev.py"), "demo"]
+        with subprocess.Popen(command, env={**pip_free_environment(), "PIP_INDEX_URL": url}) as process:
+            connection, _ = index.accept()  # pip asks the package index, which never answers
+            with connection:
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20) == 130
+                connection.settimeout(20)
+                while connection.recv(1000):
+                    pass  # its request; then the end, as pip is gone
+    (made_project / "requirements.txt").write_text("# mended\n")
+    assert "Making .venv" in start(made_project, "demo").stdout
+
+
+def pip_free_environment() -> dict[str, str]:
+    """The environment without settings for pip, and without its configuration files."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull}
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, or does so within some seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_broken_environment_is_made_anew(project: Path) -> None:
+    (project / ".venv").mkdir()
+    (project / ".venv" / "pyvenv.cfg").write_text("home = /nowhere\nversion = 3.13.0\n")
+    assert start(project, "demo").returncode == 7
+
+
+def test_a_machine_without_a_new_python_is_told_how_to_get_one(project: Path) -> None:
+    python = old_python()
+    if python == sys.executable:
+        pytest.skip("no older Python on this machine to start with")
+    # The PATH of an old Python's folder alone: pyenv and uv are looked for in an empty home.
+    empty = project / "empty"
+    empty.mkdir()
+    homes = dict.fromkeys(("HOME", "PYENV_ROOT", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR", "APPDATA"), str(empty))
+    done = start(project, "demo", python=os.path.realpath(python), PATH=str(empty), **homes)
+    assert done.returncode == 2
+    assert "needs Python 3.13 or newer" in done.stderr
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",)])
+def test_a_wrong_command_shows_the_commands(project: Path, arguments: tuple[str, ...]) -> None:
+    done = start(project, *arguments)
+    assert done.returncode == 2
+    assert "services" in done.stdout + done.stderr
+    assert not (project / ".venv").exists()
+
+
+class FakeMachine:
+    """A machine whose only Pythons are those that a test puts there; wanted is a version that nobody has yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, path: str, version: str = "3 99", *, works: bool = True) -> str:
+        """Puts a program there that answers as a Python of that version does, or not at all."""
+        program = self.folder / path
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\necho {version} {program}\n" if works else "#!/bin/sh\nexit 127\n")
+        program.chmod(0o755)
+        return str(program)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    monkeypatch.setattr(dev, "NEEDED", (3, 99))
+    monkeypatch.setattr(dev, "TRIED", ("3.99", "3.100"))
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("PYENV_ROOT", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    return FakeMachine(tmp_path)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "place",
+    [
+        "bin/python3.99",
+        "bin/python3.100",
+        "bin/python3",
+        "home/.pyenv/versions/3.99.2/bin/python3",
+        "home/.local/share/uv/python/cpython-3.100.1-linux-x86_64-gnu/bin/python3",
+    ],
+)
+def test_a_python_is_found_wherever_it_is(machine: FakeMachine, place: str) -> None:
+    machine.add("bin/python", "3 9")
+    machine.add("home/.pyenv/versions/3.98.0/bin/python3", "3 98")
+    expected = machine.add(place, "3 100")
+    assert dev.find_python() == expected
+
+
+@posix_only
+def test_pyenv_and_uv_may_be_elsewhere(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(machine.folder / "py [env]"))
+    expected = machine.add("py [env]/versions/3.99.0/bin/python3")
+    assert dev.find_python() == expected
+    shutil.rmtree(machine.folder / "py [env]")
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(machine.folder / "uvs"))
+    expected = machine.add("uvs/cpython-3.99.0-any/bin/python3")
+    assert dev.find_python() == expected
+
+
+@posix_only
+def test_a_shim_without_a_python_behind_it_is_passed_over(machine: FakeMachine) -> None:
+    machine.add("bin/python3.99", works=False)
+    expected = machine.add("home/.pyenv/versions/3.99.2/bin/python3")
+    assert dev.find_python() == expected
+
+
+@posix_only
+def test_uv_is_asked_last(machine: FakeMachine) -> None:
+    found = machine.add("somewhere/python")
+    uv = Path(machine.add("bin/uv"))
+    uv.write_text(f"#!/bin/sh\necho {found}\n")
+    assert dev.find_python() == found
+
+
+@posix_only
+def test_nothing_is_found_where_nothing_is(machine: FakeMachine) -> None:
+    machine.add("bin/python3", "3 98")
+    assert dev.find_python() is None
