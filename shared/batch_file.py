@@ -142,13 +142,15 @@ def follow_up(
 ) -> Iterator[tuple[bytes, SentRow]]:
     """Take those requests of a batch whose rows are to be tried again, without line ends, in the batch's order.
 
-    `lines` and `rows` go in lockstep; `keep` holds rows of the file, `raised` those whose token cap is doubled.
-    Raises ValueError where one of the two is longer.
+    `lines` and `rows` go in lockstep; `keep` holds rows of the file, `raised` those of them whose token cap is doubled:
+    they are left out where no cap was set. Raises ValueError where one of the two is longer.
     """
     for line, row in zip(lines, rows, strict=True):
         if row.row in keep:
             request = line.rstrip(b"\r\n")
-            yield (raise_cap(request) or request) if row.row in raised else request, row
+            again = raise_cap(request) if row.row in raised else request
+            if again is not None:
+                yield again, row
 
 
 def raise_cap(line: bytes) -> bytes | None:
