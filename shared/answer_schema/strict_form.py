@@ -98,19 +98,22 @@ class StrictForm:
         self._report.fault(path, problem)
         return _UNUSABLE
 
-    def _single(self, node: Schema, keys: Iterable[str], path: str) -> Schema:
-        """Replace lists of a single schema by that schema; what is said beside such a list comes first."""
+    def _single(self, node: Schema, keys: tuple[str, ...], path: str) -> Schema:
+        """Replace lists of a single schema by that schema, as often as they lie in one another."""
         for key in keys:
             branches = node.get(key)
-            if not isinstance(branches, list) or len(branches) != 1 or not isinstance(branches[0], dict):
-                continue
-            branch, outer = branches[0], {name: value for name, value in node.items() if name != key}
-            for name in branch:
-                if name in outer and outer[name] != branch[name] and name not in _FREE:
-                    self._fault(at(path, key, 0, name), f"differs from the {name} beside {key}; merge the two")
-            self._report.change(Change.UNWRAPPED, at(path, key))
-            node = outer | {name: value for name, value in branch.items() if name not in outer}
+            if isinstance(branches, list) and len(branches) == 1 and isinstance(branches[0], dict):
+                self._report.change(Change.UNWRAPPED, at(path, key))
+                return self._single(self._merged(node, key, branches[0], path), keys, path)
         return node
+
+    def _merged(self, node: Schema, key: str, branch: Schema, path: str) -> Schema:
+        """Put the one schema of a list in its place; what is said beside the list comes first."""
+        outer = {name: value for name, value in node.items() if name != key}
+        for name in branch:
+            if name in outer and outer[name] != branch[name] and name not in _FREE:
+                self._fault(at(path, key, 0, name), f"differs from the {name} beside {key}; merge the two")
+        return outer | {name: value for name, value in branch.items() if name not in outer}
 
     def _without_metadata(self, node: Schema, path: str) -> Schema:
         if "default" in node:
