@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
@@ -331,3 +333,53 @@ def test_columns_of_several_schemas_stand_side_by_side() -> None:
     files, _warnings = written([success({"City": "x"}), success({"a": {"b": 1}}, 2)], fields=fields)
     columns = [line[1:4] for line in table(files["results.csv"])]
     assert columns == [["City", "Height", "a.b"], ["x", "", ""], ["", "", "1"]]
+
+
+DOCS = (Path(__file__).parent.parent / "docs" / "results.md").read_text("utf-8")
+
+
+def example_of(name: str) -> str:
+    """Take a file's example from the documentation."""
+    return DOCS.split(f"## `{name}`")[1].split("```")[1].partition("\n")[2]
+
+
+def test_the_documentation_s_examples_are_what_is_written() -> None:
+    inner = {"type": "object", "properties": {"City": {"type": "string"}}}
+    types = {"BuildingName": {"type": "string"}, "HeightInFeet": {"type": "integer"}, "Address": inner}
+    answer = {"BuildingName": "The Shard", "HeightInFeet": 1016, "Address": {"City": "London"}}
+    good = replace(success(answer, Ticket="A-1"), custom_id="task-0")
+    good = replace(good, outcome=replace(good.outcome, custom_id="task-0", model="gpt-4o-2024-08-06"))
+    refused = Outcome(
+        row=2,
+        custom_id="task-1",
+        code=RowCode.REFUSAL,
+        message="The model refused to answer.",
+        text="I'm sorry, I can't help with that.",
+        finish_reason="stop",
+        model="gpt-4o-2024-08-06",
+        usage=Usage(80, 11),
+        attempts=1,
+    )
+    body = {"model": "gpt-4o-batch", "messages": [{"role": "user", "content": "How high is it?"}]}
+    request = {"custom_id": "task-1", "method": "POST", "url": "/chat/completions", "body": body}
+    unsent = Outcome(row=3, custom_id="row-3", code=RowCode.MISSING_PROMPT, message="The prompt is empty.")
+    rows = [
+        good,
+        ResultRow(row=2, custom_id="task-1", input={"Ticket": "=A-2"}, outcome=refused, request=request),
+        ResultRow(
+            row=3,
+            custom_id="row-3",
+            input={"Ticket": "A-3"},
+            outcome=unsent,
+            source={"Prompt": "", "Ticket": "A-3"},
+        ),
+    ]
+    files, _warnings = written(rows, ["Ticket"], fields_of({"type": "object", "properties": types}))
+    for name in ("results.jsonl", "errors.jsonl"):
+        assert files[name].decode() == example_of(name)
+    assert files["results.csv"].decode("utf-8-sig").replace("\r\n", "\n") == example_of("results.csv")
+
+
+def test_the_documentation_explains_every_code() -> None:
+    explained = [line.split("`")[1] for line in DOCS.split("\n") if line.startswith("| `")]
+    assert explained == [code.value for code in RowCode]
