@@ -3,8 +3,9 @@
     partition     row                       holds
     <job id>      job                       the job
     <job id>      batch-00000-1             a batch (index, attempt)
-    open          <job id>                  the open index: name, etag and time of the prompt file
+    open          <job id>                  the open index: name, etag and time of the prompt file; what lists show
     history       <countdown>-<job id>      an ended job, so that a listing by row key is newest first
+    history-<state>                         the same once more, so that a listing of one state need not look for it
     gate          <hash of a deployment>    until when a deployment's quota is not tried again
     app           installed, place-<name>   when the table was first used; where a walk stopped
 
@@ -12,6 +13,7 @@ Each record is one property of JSON: table storage drops nulls and has no nested
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +28,7 @@ from pydantic import TypeAdapter
 
 from shared.errors import Conflict
 from shared.model import Batch, Job, OpenJob, newest_first
-from shared.ports import Gate
+from shared.ports import Gate, Listed
 from shared.storage_errors import holder_is_missing, translate, translated, with_holder
 
 TRANSACTION_LIMIT: Final = 100
@@ -37,17 +39,28 @@ type Entity = dict[str, Any]
 class TableJobStore:
     """Jobs in table storage; see the port for what each method promises."""
 
-    def __init__(self, client: TableClient, now: datetime) -> None:
+    def __init__(self, client: TableClient) -> None:
         self._client = client
-        self._now = now
 
     def open_entry(self, entry: OpenJob) -> None:
-        self._put(_entity("open", entry.job_id, entry))
+        # Merged, so that what is listed of the job stays.
+        self._put(_entity("open", entry.job_id, entry), UpdateMode.MERGE)
 
     def open_jobs(self) -> Iterator[OpenJob]:
+        for listed in self.all_listed():
+            yield listed.entry
+
+    def listed(self, job_id: str) -> Listed | None:
+        entity = self._get("open", job_id)
+        return None if entity is None else _listed(entity)
+
+    def all_listed(self) -> Iterator[Listed]:
         for entity in self._query("PartitionKey eq 'open'"):
-            entry: OpenJob = _record(OpenJob, entity)
-            yield entry
+            yield _listed(entity)
+
+    def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
+        entity = _entity("open", listed.entry.job_id, listed.entry, Status=json.dumps(status))
+        self._replace(entity, listed.version, f"the open job {listed.entry.job_id}")
 
     def insert_job(self, job: Job) -> Job:
         with translated(f"job {job.job_id}"):
@@ -93,20 +106,25 @@ class TableJobStore:
         self._transaction(operations, f"batch {batch.key} of job {batch.job_id}")
 
     def close(self, job: Job) -> None:
-        self._put(_entity("history", newest_first(job), job, **_job_columns(job)))
+        entity = self._get("open", job.job_id)
+        if entity is None:
+            return  # It was closed before: this row goes last.
+        columns = {**_job_columns(job), "Status": entity.get("Status", "")}
+        for partition in ("history", f"history-{job.state.value}"):
+            self._put(_entity(partition, newest_first(job), replace(job, version=""), **columns))
         with translated(f"job {job.job_id}"):
             self._client.delete_entity("open", job.job_id)
 
-    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[Job]:
-        where, values = "PartitionKey eq 'history' and RowKey gt @after", {"after": after}
-        if state:
-            where, values = f"{where} and State eq @state", {**values, "state": state}
-        if prefix:
-            # The highest character that a name can have ends the range of names with this prefix.
-            where = f"{where} and PromptFile ge @prefix and PromptFile lt @beyond"
-            values = {**values, "prefix": prefix, "beyond": prefix + "\U0010ffff"}
-        found = islice(self._query(where, page=min(limit, 1000), **values), limit)
-        return [_record(Job, entity) for entity in found]
+    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
+        where = "PartitionKey eq @partition and RowKey gt @after"
+        values = {"partition": f"history-{state}" if state else "history", "after": after}
+        first, beyond = _range(prefix)
+        if first:
+            where = f"{where} and PromptFile ge @first and PromptFile lt @beyond"
+            values = {**values, "first": first, "beyond": beyond}
+        found = self._query(where, page=min(limit, 1000), **values)
+        matching = (entity for entity in found if str(entity["PromptFile"]).startswith(prefix))
+        return [(_record(Job, entity), _status(entity)) for entity in islice(matching, limit)]
 
     def gate(self, model: str) -> Gate | None:
         entity = self._get("gate", _hash(model))
@@ -115,11 +133,11 @@ class TableJobStore:
     def save_gate(self, gate: Gate) -> None:
         self._put(_entity("gate", _hash(gate.model), gate))
 
-    def installed_at(self) -> datetime:
+    def installed_at(self, now: datetime) -> datetime:
         entity = self._get("app", "installed")
         if entity is None:
-            self._insert_once({"PartitionKey": "app", "RowKey": "installed", "At": self._now.isoformat()})
-            entity = self._get("app", "installed") or {"At": self._now.isoformat()}
+            self._insert_once({"PartitionKey": "app", "RowKey": "installed", "At": now.isoformat()})
+            entity = self._get("app", "installed") or {"At": now.isoformat()}
         return datetime.fromisoformat(entity["At"]).astimezone(UTC)
 
     def place(self, name: str) -> str:
@@ -129,9 +147,9 @@ class TableJobStore:
     def save_place(self, name: str, value: str) -> None:
         self._put({"PartitionKey": "app", "RowKey": f"place-{name}", "Place": value})
 
-    def _put(self, entity: Entity) -> None:
+    def _put(self, entity: Entity, mode: UpdateMode = UpdateMode.REPLACE) -> None:
         with translated(f"row {entity['RowKey']}"):
-            self._made(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
+            self._made(lambda: self._client.upsert_entity(entity, mode=mode))
 
     def _insert_once(self, entity: Entity) -> None:
         try:
@@ -212,6 +230,26 @@ def _record(kind: Any, entity: Mapping[str, Any]) -> Any:
 
 def _versioned(kind: Any, entity: Any) -> Any:
     return replace(_record(kind, entity), version=entity.metadata["etag"])
+
+
+def _listed(entity: Any) -> Listed:
+    return Listed(_record(OpenJob, entity), _status(entity), entity.metadata["etag"])
+
+
+def _status(entity: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    text = entity.get("Status")
+    return json.loads(text) if text else None
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    """Where texts that begin with `prefix`, or with a part of it, begin and end, whatever the order of characters.
+
+    The end is the text with its last character raised by one. Beyond U+D7FF that would not hold in every order, so a
+    shorter prefix is taken there; both are empty where nothing is left of it.
+    """
+    while prefix and prefix[-1] >= "\ud7ff":
+        prefix = prefix[:-1]
+    return (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)) if prefix else ("", "")
 
 
 def _etag(done: Mapping[str, Any]) -> str:

@@ -158,8 +158,11 @@ def observed(batch: Batch, remote: RemoteBatch, now: datetime) -> Batch:
         error_file_id=remote.error_file_id or remote.error_blob,
         changed_at=now if changed else batch.changed_at,
     )
+    if remote.status not in ("validating", "failed"):
+        # Only now it is accepted: until then it may be refused for the same reason as before.
+        seen = replace(seen, wait=None, refusals=0)
     if remote.status in TERMINAL_STATUSES and batch.state is BatchState.SUBMITTED:
-        seen = replace(seen, state=BatchState.ENDED, wait=None)
+        seen = replace(seen, state=BatchState.ENDED)
         if remote.status == "failed":
             seen = _failed(seen, remote)
     return seen
@@ -171,6 +174,7 @@ def _failed(batch: Batch, remote: RemoteBatch) -> Batch:
     )
     return replace(
         batch,
+        wait=None,
         failure=RowCode.BATCH_FAILED,
         message=f"The service refused the batch at its validation: {shown or 'it gives no reason'}"[:900],
     )
@@ -226,6 +230,7 @@ def put_back(batch: Batch, wait: Wait) -> Batch:
         message="",
         lease=None,
         wait=wait,
+        refusals=batch.refusals + 1,
     )
 
 

@@ -294,6 +294,8 @@ class Batch:
     changed_at: datetime | None = None
     """When the service last showed progress: the batch's creation, another status or count."""
     cancel_sent: bool = False
+    refusals: int = 0
+    """Validations in a row that it failed for a reason which may pass."""
     reads: int = 0
     """How often the output was fetched and found short."""
     succeeded: int = 0
@@ -370,7 +372,7 @@ def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> 
     return f"{last_modified.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
 
 
-def newest_first(job: Job) -> str:
+def newest_first(job: Job | OpenJob) -> str:
     """The place of a job in a list by age: sorted as text, the newest comes first."""
     countdown = 10**15 - int(job.created_at.timestamp() * 1000)
     return f"{countdown:015d}-{job.job_id}"

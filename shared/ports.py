@@ -3,11 +3,11 @@
 All of them raise only errors of shared.errors: Transient kinds where waiting may help, Conflict, NotFound, Refused.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from shared.model import Batch, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile
 from shared.settings import Settings
@@ -69,6 +69,15 @@ class Gate:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An open job as the list of jobs shows it: its last published status without batches, None before the first."""
+
+    entry: OpenJob
+    status: Mapping[str, Any] | None
+    version: str
+
+
 class JobStore(Protocol):
     """Jobs, batches and the open index. Every write of a job or a batch is conditional on the version read."""
 
@@ -77,6 +86,15 @@ class JobStore(Protocol):
 
     def open_jobs(self) -> Iterator[OpenJob]:
         """The open index, page by page."""
+
+    def listed(self, job_id: str) -> Listed | None:
+        """What the list of jobs shows of an open job, None where it is not open."""
+
+    def all_listed(self) -> Iterator[Listed]:
+        """What the list of jobs shows of all open jobs, page by page."""
+
+    def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
+        """Change what is shown of an open job; Conflict where it changed since it was read, or is open no more."""
 
     def insert_job(self, job: Job) -> Job:
         """Write a new job; Conflict where it exists."""
@@ -105,8 +123,12 @@ class JobStore(Protocol):
     def close(self, job: Job) -> None:
         """Take an ended job from the open index into the history; repeating it changes nothing."""
 
-    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[Job]:
-        """At most `limit` ended jobs, newest first, those behind the place `after` (model.newest_first)."""
+    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
+        """At most `limit` ended jobs, newest first, each with the status that was listed when it was closed.
+
+        Those behind the place `after` (model.newest_first); of one state or whose prompt file begins with `prefix`
+        where these are not empty.
+        """
 
     def gate(self, model: str) -> Gate | None:
         """The deployment's gate, None where it never refused."""
@@ -114,8 +136,8 @@ class JobStore(Protocol):
     def save_gate(self, gate: Gate) -> None:
         """Write a deployment's gate; the last writer wins, as it only spaces calls out."""
 
-    def installed_at(self) -> datetime:
-        """When the app first used its table: older prompt files are no business of its sweep."""
+    def installed_at(self, now: datetime) -> datetime:
+        """When the app first asked this, now for the first time: older prompt files are no business of its sweep."""
 
     def place(self, name: str) -> str:
         """Where a walk that goes on from tick to tick stopped, empty at the start."""
@@ -183,7 +205,11 @@ class WebHook(Protocol):
     """Somebody's address for notices."""
 
     def post(self, url: str, body: bytes, signature: str) -> None:
-        """Deliver a JSON body, with its signature where that is not empty; Unavailable where it is not accepted."""
+        """Deliver a JSON body, with its signature where that is not empty.
+
+        Raises Unavailable where nobody answers, or somebody who is overloaded or broken; Misconfigured where the
+        answer is a refusal of this very notice or address.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
+from shared import telemetry
 from shared.files import BLOCK_SIZE, BlobFiles
 from shared.job_store import TableJobStore
 from shared.ports import App, BatchService, Container
@@ -34,11 +35,12 @@ def app() -> App:
 def build(environment: Mapping[str, str]) -> App:
     """Build the app from an environment's settings."""
     quieten()
+    telemetry.configure()
     settings = read_settings(environment)
     return App(
         settings=settings,
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),
-        store=TableJobStore(_table(settings), utc_now()),
+        store=TableJobStore(_table(settings)),
         service=cast(BatchService, _Later(lambda: _service(settings))),
         queues=StorageQueues(
             _queue(settings, settings.submissions_queue), _queue(settings, settings.completions_queue)

@@ -117,6 +117,8 @@ class World:
     def folders(self, name: str) -> list[str]:
         """The result folders of a prompt file, oldest first."""
         container = self.blobs.get_container_client(self.app.settings.results_container)
+        if not container.exists():
+            return []
         found = {blob.name.rpartition("/")[0] for blob in container.list_blobs(name_starts_with=f"{name}/")}
         return sorted(folder for folder in found if folder != name)
 
@@ -154,9 +156,7 @@ class World:
         return make_world(self.service, {**self.environment, **changes}, self.queues)
 
 
-def make_world(
-    service: RunningService, environment: Mapping[str, str], queues: HeldQueues | None = None
-) -> World:
+def make_world(service: RunningService, environment: Mapping[str, str], queues: HeldQueues | None = None) -> World:
     """Put a world together from settings."""
     clock = Clock(service)
     queues = queues or HeldQueues(clock)

@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from shared import names
+from shared import names, telemetry
 from shared.errors import Conflict, NotFound, Transient
 from shared.lifecycle import state_of
 from shared.model import Job, JobState
 from shared.ports import App, Container, Message, Step
-from shared.status_report import is_news, report
+from shared.status_report import is_news, report, summary
 
 TRIES = 5
 
@@ -33,6 +33,7 @@ def _publish(app: App, job_id: str) -> Job | None:
     if first is None:
         return None
     name = names.status_file(first.prompt_file, job_id)
+    listed = app.store.listed(job_id)
     etag, before = _read(app, name)
     job = app.store.job(job_id)
     if job is None:
@@ -46,6 +47,9 @@ def _publish(app: App, job_id: str) -> Job | None:
         app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not etag, etag=etag)
         if app.settings.notify_url and _calls_for_notice(before, after):
             app.queues.send(Message(Step.NOTIFY, job_id))
+        telemetry.job_changed(before, after)
+    if listed is not None and (listed.status is None or is_news(listed.status, summary(after))):
+        app.store.list_as(listed, summary(after))
     return job
 
 

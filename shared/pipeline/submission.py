@@ -204,7 +204,7 @@ def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
         created_at=remote.created_at,
         changed_at=app.now(),
         creating_since=None,
-        wait=None,
+        wait=claim.record.wait if claim.record.refusals else None,
         message="",
     )
     gate = app.store.gate(batch.model)

@@ -47,7 +47,8 @@ def sweep(app: App) -> None:
 
 
 def _sweep(app: App) -> None:
-    installed = app.store.installed_at()
+    # Blobs tell the time of their last change in whole seconds.
+    installed = app.store.installed_at(app.now()).replace(microsecond=0)
     walk = _walk(app)
     oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
     found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
