@@ -25,6 +25,7 @@ def test_the_function_key_may_stand_in_the_query(host: FunctionsHost) -> None:
 def test_an_anonymous_function_needs_no_key_and_a_literal_route_wins(host: FunctionsHost) -> None:
     answer = host.http("GET", "/api/orders/all")
     assert (answer.status, answer.body) == (200, b"all")
+    assert host.http("GET", "/api/letters/all").body == b"all letters"
     assert ("set-cookie", "seen=1; HttpOnly; Path=/") in answer.headers
 
 

@@ -21,6 +21,7 @@ def app_in(folder: Path, code: str) -> Path:
 
 def test_all_functions_are_found(host: FunctionsHost) -> None:
     assert sorted((function.name, function.trigger.type) for function in host.functions) == [
+        ("all_of_anything", "httpTrigger"),
         ("all_orders", "httpTrigger"),
         ("broken", "httpTrigger"),
         ("order", "httpTrigger"),

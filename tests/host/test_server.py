@@ -56,7 +56,7 @@ def serving(settings_file: Path, *arguments: str) -> Iterator[tuple[subprocess.P
         assert process.stdout is not None
         ready = process.stdout.readline()
         assert ready.startswith("functions ready on http://127.0.0.1:"), process.communicate()[1]
-        assert ready.endswith(" (10 functions)\n")
+        assert ready.endswith(" (11 functions)\n")
         yield process, ready.split()[3]
     finally:
         process.kill()

@@ -75,6 +75,11 @@ async def order(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(seen), status_code=201, mimetype="application/json", headers={"X-Seen": "yes"})
 
 
+@app.route(route="{what}/all", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def all_of_anything(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"all {req.route_params['what']}")
+
+
 @app.route(route="orders/all", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def all_orders(req: func.HttpRequest) -> func.HttpResponse:
     response = func.HttpResponse("all")
