@@ -11,6 +11,7 @@ from azurefunctions.extensions.bindings.blob import BlobClient
 
 from shared import http_api, queues, wiring
 from shared.pipeline import poison, polling, receiving, steps
+from shared.status_page import status_page
 
 STORAGE = "BatchStorage"
 PROMPTS = os.environ.get("PROMPTS_CONTAINER") or "prompts"
@@ -102,5 +103,22 @@ def retry_job(req: func.HttpRequest) -> func.HttpResponse:
     return _response(http_api.retry_answer(wiring.app, req.route_params["job_id"]))
 
 
+@app.function_name("dashboard")
+@app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def dashboard(req: func.HttpRequest) -> func.HttpResponse:
+    """The status page. It holds no data: what it shows, it asks the routes above for, with a key."""
+    page = status_page()
+    return func.HttpResponse(page.html, headers=page.headers, mimetype="text/html", charset="utf-8")
+
+
+@app.function_name("openapi")
+@app.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """The description of these routes."""
+    return _response(http_api.openapi_answer())
+
+
 def _response(answer: http_api.Answer) -> func.HttpResponse:
-    return func.HttpResponse(answer.text(), status_code=answer.status, mimetype="application/json")
+    return func.HttpResponse(
+        answer.content(), status_code=answer.status, headers=dict(answer.headers), mimetype="application/json"
+    )

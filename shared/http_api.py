@@ -1,33 +1,38 @@
 """The HTTP API's answers: use cases called, their errors turned into statuses. Plain values in and out."""
 
 import json
+import logging
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared import names
 from shared.errors import AppError, Conflict, NotFound, Transient
 from shared.model import Job, JobState
+from shared.openapi import DESCRIPTION, JOB_ID, LIMIT, LIMIT_MOST
 from shared.pipeline import steering, steps
 from shared.pipeline.listing import list_jobs
 from shared.ports import App, Container
 from shared.settings import SettingsFault
 from shared.status_report import report
 
-LIMIT: Final = 50
-LIMIT_MOST: Final = 500
+log = logging.getLogger("structuredbatch.http_api")
+
+HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: its status and its JSON body."""
+    """An HTTP answer: its status, its JSON body, and headers."""
 
     status: int
     body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
 
-    def text(self) -> str:
-        """The body as JSON text."""
-        return json.dumps(self.body, ensure_ascii=False)
+    def content(self) -> bytes:
+        """The body as JSON text in UTF-8."""
+        return json.dumps(self.body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
@@ -35,7 +40,7 @@ def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
 
     def answer(app: App) -> Answer:
         limit = query.get("limit", str(LIMIT))
-        if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= LIMIT_MOST:
+        if not re.fullmatch("[0-9]{1,9}", limit) or not 1 <= int(limit) <= LIMIT_MOST:
             return _error(400, "invalid_limit", f"limit must be a whole number from 1 to {LIMIT_MOST}.")
         state = query.get("state", "")
         if state and state not in set(JobState):
@@ -52,13 +57,15 @@ def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
 
 
 def job_answer(app: Callable[[], App], job_id: str) -> Answer:
-    """One job's status.json."""
+    """One job's status.json; the header Link names the address of its results' folder."""
 
     def answer(app: App) -> Answer:
-        job = app.store.job(job_id)
+        job = app.store.job(_checked(job_id))
         if job is None:
-            raise NotFound(f"There is no job {job_id}.")
-        return Answer(200, _status(app, job))
+            raise NotFound("There is no such job.")
+        folder = app.files.url(Container.RESULTS, names.results_folder(job))
+        link = f'<{folder}>; rel="related"; title="results"'
+        return Answer(200, _status(app, job), {**HEADERS, "Link": link})
 
     return _guarded(app, answer)
 
@@ -78,13 +85,29 @@ def retry_answer(app: Callable[[], App], job_id: str) -> Answer:
     return _steered(app, job_id, steering.retry)
 
 
+def openapi_answer() -> Answer:
+    """The description of these routes; it needs no app."""
+    return Answer(200, DESCRIPTION, {**HEADERS, "Cache-Control": "no-cache"})
+
+
 def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str], Job]) -> Answer:
     def answer(app: App) -> Answer:
-        job = use_case(app, job_id)
-        steps.queue_due(app, job.job_id)
+        job = use_case(app, _checked(job_id))
+        try:
+            steps.queue_due(app, job.job_id)
+        except (AppError, SettingsFault) as error:
+            # What was decided is written down: the timer does what follows from it.
+            log.warning("steering left to the timer: %s", error, extra={"job_id": job.job_id})
         return Answer(202, _status(app, app.store.job(job.job_id) or job))
 
     return _guarded(app, answer)
+
+
+def _checked(job_id: str) -> str:
+    """The id, where it can be one at all: table storage refuses keys with some characters."""
+    if not re.fullmatch(JOB_ID, job_id):
+        raise NotFound("There is no such job.")
+    return job_id
 
 
 def _guarded(app: Callable[[], App], answer: Callable[[App], Answer]) -> Answer:
@@ -100,8 +123,10 @@ def _guarded(app: Callable[[], App], answer: Callable[[App], Answer]) -> Answer:
         return _error(503, "unavailable", str(error))
     except SettingsFault as error:
         return _error(500, "settings", str(error))
-    except AppError as error:
-        return _error(500, "internal", str(error))
+    except Exception:
+        # Every error of the API has the same form; the log has the rest.
+        log.exception("request failed")
+        return _error(500, "internal", "The request failed for a reason that this app does not know; its log has more.")
 
 
 def _status(app: App, job: Job) -> dict[str, Any]:

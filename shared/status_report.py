@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from shared.lifecycle import age_warnings, state_of
 from shared.model import Batch, BatchState, Job, Usage
+
+SHOWN_WARNINGS: Final = 20
+"""How many warnings the list of jobs shows, so that a row of the table stays small."""
 
 
 def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
@@ -37,6 +40,16 @@ def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
         "warnings": [*job.warnings, *age_warnings(batches, now)],
         "batches": [_batch(batch) for batch in batches],
     }
+
+
+def summary(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as the list of jobs shows it: without its batches, and with a bounded number of warnings."""
+    shown = {key: value for key, value in status.items() if key != "batches"}
+    warnings = shown["warnings"]
+    if len(warnings) > SHOWN_WARNINGS:
+        left_out = len(warnings) - SHOWN_WARNINGS
+        shown["warnings"] = [*warnings[:SHOWN_WARNINGS], f"{left_out} more warnings are in the job's status.json."]
+    return shown
 
 
 def errors_of(job: Job, batches: Sequence[Batch]) -> dict[str, int]:

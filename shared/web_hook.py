@@ -1,35 +1,57 @@
 """Adapter: notices over HTTP, behind shared.ports.WebHook."""
 
+import http.client
 import urllib.error
 import urllib.request
+from email.message import Message
 from typing import Final
 
-from shared.errors import Unavailable
+from shared.errors import Misconfigured, Unavailable
 
-TIMEOUT: Final = 20.0
-"""Seconds for one call."""
+TIMEOUT: Final = 10.0
+"""Seconds for connecting, and for each wait for a part of the answer."""
 
 
 class HttpWebHook:
     """Posts notices; see the port for what it promises. Redirects are not followed: the address is a setting."""
 
     def __init__(self) -> None:
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.OpenerDirector()
+        # Only what a notice needs: neither files nor ftp, no cookies, no passwords, no redirects.
+        for handler in (
+            urllib.request.ProxyHandler(),
+            urllib.request.HTTPHandler(),
+            urllib.request.HTTPSHandler(),
+            urllib.request.HTTPDefaultErrorHandler(),
+            urllib.request.HTTPErrorProcessor(),
+            urllib.request.UnknownHandler(),
+        ):
+            self._opener.add_handler(handler)
 
     def post(self, url: str, body: bytes, signature: str) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": "StructuredBatch"}
         if signature:
             headers["X-Signature-256"] = signature
-        request = urllib.request.Request(url, body, headers, method="POST")
         try:
+            request = urllib.request.Request(url, body, headers, method="POST")
             with self._opener.open(request, timeout=TIMEOUT) as response:
                 response.read(1)
         except urllib.error.HTTPError as error:
-            raise Unavailable(f"the address for notices answers {error.code}") from error
-        except OSError as error:
+            with error:
+                raise _refusal(error.code, error.headers) from error
+        except (OSError, http.client.HTTPException) as error:
             raise Unavailable(f"the address for notices cannot be reached ({type(error).__name__})") from error
+        except ValueError as error:
+            raise Misconfigured("NOTIFY_URL is no address that a notice can be posted to") from error
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        return None
+def _refusal(status: int, headers: Message) -> Unavailable | Misconfigured:
+    message = f"the address for notices answers {status}"
+    if status == 429 or status >= 500:
+        return Unavailable(message, _seconds(headers.get("Retry-After")))
+    return Misconfigured(message)
+
+
+def _seconds(text: str | None) -> float | None:
+    """The seconds that a Retry-After header asks for; None for a date, or nothing."""
+    return float(text) if text and text.isascii() and text.isdigit() else None
