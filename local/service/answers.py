@@ -158,9 +158,10 @@ def prompt_filtered() -> dict[str, Any]:
     }
 
 
-def mark_of(*parts: str) -> str:
-    """Return 32 hexadecimal digits that follow from the parts."""
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+def mark_of(name: str, content: str | bytes) -> str:
+    """Return 32 hexadecimal digits that follow from a name and a content."""
+    written = content if isinstance(content, bytes) else content.encode()
+    return hashlib.blake2b(name.encode() + b"\0" + written, digest_size=16).hexdigest()
 
 
 def uuid_of(mark: str) -> str:

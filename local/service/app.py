@@ -4,9 +4,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from local.service import page
 from local.service.api import Api
 from local.service.calls import Calls, api_path
 from local.service.control import Control
@@ -25,10 +26,15 @@ def build_app(service: Service) -> Starlette:
             Mount("/v1", routes=v1),
             Mount("/_local", routes=Control(service).routes()),
             Route("/openapi.json", _openapi),
+            Route("/", _page),
         ],
         middleware=[Middleware(Calls, service=service)],
         exception_handlers={ServiceError: _refused, HTTPException: _http_error, Exception: _broken},
     )
+
+
+async def _page(request: Request) -> Response:
+    return HTMLResponse(page.html(str(request.base_url).rstrip("/")))
 
 
 async def _openapi(request: Request) -> Response:

@@ -15,7 +15,9 @@ class BatchTable:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.lock = threading.RLock()
+        self._waiting: set[str] = set()
         self._batches = {batch.id: batch for batch in map(ADAPTER.validate_python, database.documents("batch"))}
+        self._waiting.update(batch.id for batch in self._batches.values() if batch.quota is not None)
 
     def all(self) -> list[StoredBatch]:
         """Return every batch, the oldest first."""
@@ -34,9 +36,16 @@ class BatchTable:
         rows = [(batch.id, row.custom_id, row.row_hash, row.prompt_tokens, row.completion_tokens) for row in billed]
         with self.lock:
             self._batches[batch.id] = batch
+            (self._waiting.discard if batch.quota is None else self._waiting.add)(batch.id)
             self._database.put_batch(batch.id, ADAPTER.dump_python(batch, mode="json"), rows)
 
     def clear(self) -> None:
         """Forget every batch."""
         with self.lock:
             self._batches.clear()
+            self._waiting.clear()
+
+    @property
+    def any_waiting(self) -> bool:
+        """Tell whether the end of validation has yet to look at some batch's quota."""
+        return bool(self._waiting)

@@ -59,10 +59,18 @@ class Batches:
 
     def clear(self) -> None:
         """Forget every batch."""
+        self.close()
         self._table.clear()
         with self._works_lock:
             self._works.clear()
         self._workplace.clear()
+
+    def close(self) -> None:
+        """End the work that goes on by itself."""
+        with self._works_lock:
+            works = list(self._works.values())
+        for work in works:
+            work.stop()
 
     def create(self, new: NewBatch) -> tuple[Json, dict[str, str]]:
         """Create a batch; return its object and the quota's headers. Raises ServiceError where it is refused."""
@@ -196,6 +204,8 @@ class Batches:
 
     def _settle(self, now: float) -> None:
         """Decide, in the order of creation, which batches validation has refused by now for want of quota."""
+        if not self._table.any_waiting:
+            return
         with self._table.lock:
             earlier: list[StoredBatch] = []
             for batch in self._table.all():

@@ -5,12 +5,11 @@ from typing import Any, Protocol
 
 import orjson
 
-from local.service import answers, instances, plausible, request_rows, schema_rules
+from local.service import answers, instances, plausible, request_faults, request_rows
 from local.service.answers import Answer
 from local.service.request_rows import RESPONSES_URLS, Ask
 from local.service.scenario import RowRule, Scenario
 
-SCHEMAS_SINCE = "2024-08-01-preview"
 Body = dict[str, Any]
 
 
@@ -72,6 +71,7 @@ class Executor:
         """Answer one request line."""
         row = orjson.loads(line)
         custom_id, body = row["custom_id"], row["body"]
+        content = _content_of(body, line)
         responses = row["url"] in RESPONSES_URLS
         mark = answers.mark_of(self.batch_id, custom_id)
         rule = self._rule(custom_id, line)
@@ -80,14 +80,13 @@ class Executor:
             text = rule.message or "This request could not be executed in time."
             return self._never_run(custom_id, code, text, rule)
         if rule is None and self.recorded is not None and (kept := self.recorded.line(custom_id)) is not None:
-            return self._replayed(custom_id, body, kept)
+            return self._replayed(custom_id, content, kept)
         try:
-            status, answer = self._answer(body, responses, rule, mark)
+            status, answer = self._answer(body, content, responses, rule, mark)
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             # Whatever a request may hold, it must not stop the others of its batch.
-            fault = _fault("The request could not be understood.", "body", "invalid_request_error")
-            status, answer = 400, {"error": fault}
-        return self._done(custom_id, body, status, answer, rule, mark)
+            status, answer = 400, {"error": request_faults.NOT_UNDERSTOOD}
+        return self._done(custom_id, content, status, answer, rule, mark)
 
     def _rule(self, custom_id: str, line: bytes) -> RowRule | None:
         for number, rule in enumerate(self.scenario.rows):
@@ -97,7 +96,7 @@ class Executor:
                 return rule
         return None
 
-    def _answer(self, body: Body, responses: bool, rule: RowRule | None, mark: str) -> tuple[int, Body]:
+    def _answer(self, body: Body, content: bytes, responses: bool, rule: RowRule | None, mark: str) -> tuple[int, Body]:
         """Return the status and the body of a row's answer."""
         ask = request_rows.read(body, responses)
         outcome = "answered" if rule is None else rule.outcome
@@ -105,12 +104,12 @@ class Executor:
             return rule.status, _error_body(rule)
         if outcome == "prompt_filtered":
             return 400, answers.prompt_filtered()
-        fault = self._fault(ask, body, responses)
+        fault = request_faults.first(ask, body, responses, self.api_version, self.scenario.schemas)
         if fault is not None:
             return 400, {"error": fault}
         if rule is None and self.model is not None:
             return self.model.ask(body, responses)
-        said = _said(ask, body, outcome, rule.content if rule is not None else None)
+        said = _said(ask, content, outcome, rule.content if rule is not None else None)
         if responses:
             return 200, answers.response(ask, said, body, mark, float(self.created))
         return 200, answers.chat_completion(ask, said, self._model_name(ask), mark, self.created)
@@ -119,48 +118,25 @@ class Executor:
         known = (self.scenario.deployments or {}).get(ask.deployment)
         return known.model if known is not None and known.model else answers.model_of(ask.deployment)
 
-    def _fault(self, ask: Ask, body: Body, responses: bool) -> Body | None:
-        """Return the error of a request that the model service refuses, or None."""
-        where = "text.format.schema" if responses else "response_format"
-        if not responses and isinstance(body.get("response_format"), dict) and "type" not in body["response_format"]:
-            text = "Missing required parameter: 'response_format.type'."
-            return _fault(text, "response_format.type", "missing_required_parameter")
-        if not ask.prompt and not request_rows.has_messages(body, responses):
-            name = "input" if responses else "messages"
-            return _fault(f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
-        if ask.format != "json_schema":
-            return None
-        if self.api_version is not None and self.api_version < SCHEMAS_SINCE:
-            text = f"response_format value as json_schema is enabled only for api versions {SCHEMAS_SINCE} and later"
-            return _fault(text, where, "BadRequest")
-        if ask.schema is None:
-            return _fault(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
-        if not ask.strict:
-            return None
-        text_or_none = schema_rules.fault(ask.schema_name, orjson.dumps(ask.schema), self.scenario.schemas)
-        return (
-            None if text_or_none is None else _fault(text_or_none, where, "invalid_json_schema" if responses else None)
-        )
-
-    def _done(self, custom_id: str, request: Body, status: int, body: Body, rule: RowRule | None, mark: str) -> Done:
+    def _done(self, custom_id: str, content: bytes, status: int, body: Body, rule: RowRule | None, mark: str) -> Done:
         wrapped = {"body": body, "request_id": answers.uuid_of(mark), "status_code": status}
         text = orjson.dumps({"custom_id": custom_id, "response": wrapped, "error": None}) + b"\n"
         if status >= 400:
             to_output = rule is not None and rule.file == "output"
             return Done(text if to_output else b"", b"" if to_output else text, True, None)
         copies = {"missing": 0, "twice": 2}.get(rule.outcome if rule is not None else "", 1)
-        return Done(text * copies, b"", False, _billed(custom_id, request, body))
+        return Done(text * copies, b"", False, _billed(custom_id, content, body))
 
     def _never_run(self, custom_id: str, code: str, message: str, rule: RowRule) -> Done:
         text = never_run_line(custom_id, code, message)
         to_output = rule.file == "output"
         return Done(text if to_output else b"", b"" if to_output else text, True, None)
 
-    def _replayed(self, custom_id: str, request: Body, kept: bytes) -> Done:
+    def _replayed(self, custom_id: str, content: bytes, kept: bytes) -> Done:
         response = orjson.loads(kept).get("response") or {}
         body, status = response.get("body") or {}, response.get("status_code", 0)
         if status == 200:
-            return Done(kept + b"\n", b"", False, _billed(custom_id, request, body))
+            return Done(kept + b"\n", b"", False, _billed(custom_id, content, body))
         return Done(b"", kept + b"\n", True, None)
 
 
@@ -169,21 +145,21 @@ def never_run_line(custom_id: str, code: str, message: str) -> bytes:
     return orjson.dumps({"custom_id": custom_id, "response": None, "error": {"code": code, "message": message}}) + b"\n"
 
 
-def _billed(custom_id: str, request: Body, answer: Body) -> Billed:
+def _billed(custom_id: str, content: bytes, answer: Body) -> Billed:
     usage = answer.get("usage") or {}
     return Billed(
         custom_id,
-        answers.mark_of(custom_id, str(request)),
+        answers.mark_of(custom_id, content),
         int(usage.get("prompt_tokens", usage.get("input_tokens", 0))),
         int(usage.get("completion_tokens", usage.get("output_tokens", 0))),
     )
 
 
-def _said(ask: Ask, body: Body, outcome: str, given: str | None) -> Answer:
+def _said(ask: Ask, content: bytes, outcome: str, given: str | None) -> Answer:
     """Return what the model says, for an outcome in which it says something."""
     if outcome == "refusal":
         return Answer(None, refusal=answers.REFUSAL)
-    text = given if given is not None else _content(ask, body)
+    text = given if given is not None else _text(ask, content)
     if outcome == "answer_filtered":
         return Answer(text[: len(text) // 3], "content_filter")
     if outcome == "cut":
@@ -197,12 +173,19 @@ def _said(ask: Ask, body: Body, outcome: str, given: str | None) -> Answer:
     return Answer(text)
 
 
-def _content(ask: Ask, body: Body) -> str:
-    seed = orjson.dumps(body)
+def _text(ask: Ask, seed: bytes) -> str:
     if ask.schema is not None:
         return orjson.dumps(instances.instance(ask.schema, seed, ask.prompt)).decode()
     sentence = plausible.sentence(seed, ask.prompt)
     return orjson.dumps({"answer": sentence}).decode() if ask.format == "json_object" else sentence
+
+
+def _content_of(body: Body, line: bytes) -> bytes:
+    """Return what makes a request the same as another, whatever spaces its line was written with."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # nested too deeply to be written again
+        return line
 
 
 def _misshapen(text: str) -> str:
@@ -213,10 +196,6 @@ def _misshapen(text: str) -> str:
         value = None
     fields = dict(list(value.items())[1:]) if isinstance(value, dict) else {}
     return orjson.dumps({**fields, "unexpected": True}).decode()
-
-
-def _fault(message: str, param: str, code: str | None) -> Body:
-    return {"message": message, "type": "invalid_request_error", "param": param, "code": code}
 
 
 def _error_body(rule: RowRule) -> Body:

@@ -1,10 +1,11 @@
 """Values that look like what a field's name says, and facts about buildings that a prompt mentions."""
 
+import math
 import random
 import re
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from local.service import facts
 
@@ -87,6 +88,12 @@ COMMANDS = frozenset(
 )
 
 
+FORMATS_BY_NAME = {
+    "email": "email", "mail": "email", "url": "uri", "link": "uri", "website": "uri", "date": "date", "uuid": "uuid",
+    "timestamp": "date-time", "time": "time", "datetime": "date-time",
+}  # fmt: skip
+
+
 class Hints:
     """What one answer's values are drawn from: the prompt, its building if it names one, one place, one chance."""
 
@@ -98,74 +105,81 @@ class Hints:
 
     def text(self, name: str) -> str:
         """Return a text for a field of that name."""
-        words = _words(name)
-        known = self._fact(words)
-        if known is not None:
-            return f"{known:,}" if (isinstance(known, int) and known > 9999) or _is_length(words, known) else str(known)
-        return self._by_name(words) or self._sentence()
+        words = words_of(name)
+        known = facts.value(self.facts, words) if self.facts else None
+        if known is None:
+            return _maker_of(name)(self)
+        return f"{known:,}" if isinstance(known, int) and "year" not in words else str(known)
 
     def number(self, name: str, low: float | None, high: float | None, *, whole: bool) -> int | float:
         """Return a number for a field of that name, within the bounds."""
-        words = _words(name)
-        known = self._fact(words)
+        words = words_of(name)
+        known = facts.value(self.facts, words) if self.facts else None
         if isinstance(known, int) and (low is None or known >= low) and (high is None or known <= high):
             return known
-        usual_low, usual_high = next((RANGES[word] for word in reversed(words) if word in RANGES), (1, 100))
-        if low is None and high is None:
-            low, high = usual_low, usual_high
-        elif low is None:
-            low = (high or 0) - (usual_high - usual_low)
-        elif high is None:
-            high = low + (usual_high - usual_low)
+        least, most = _within(_usual_range(words), low, high)
         if whole:
-            first, last = -int(-low // 1), int(high // 1) if high is not None else 0
+            first, last = math.ceil(least), math.floor(most)
             return self.chance.randint(first, max(first, last))
-        assert high is not None
-        return min(max(round(self.chance.uniform(low, high), 2), low), high)
+        return min(max(round(self.chance.uniform(least, most), 2), least), most)
 
-    def _fact(self, words: tuple[str, ...]) -> str | int | None:
-        return facts.value(self.facts, words) if self.facts else None
-
-    def _by_name(self, words: tuple[str, ...]) -> str | None:
-        joined, last = "".join(words), words[-1] if words else ""
-        if "city" in words or "town" in words:
-            return self.city
-        if "country" in words or "nation" in words:
-            return self.country
-        if joined in CHOICES or last in CHOICES:
-            return self.chance.choice(CHOICES.get(joined) or CHOICES[last])
-        if last in FORMATS_BY_NAME:
-            return formatted(FORMATS_BY_NAME[last], self.chance)
-        if last in ("name", "title", "building", "subject", "product"):
-            return self._named() or self.chance.choice(PEOPLE if words[:-1] in ((), ("full",)) else COMPANIES)
-        if last in ("phone", "telephone", "mobile"):
-            return f"+1 202 555 01{self.chance.randint(10, 99)}"
-        if last in ("id", "code", "number", "reference", "sku"):
-            return f"{self.chance.choice('ABCDEFGH')}{self.chance.randint(1000, 9999)}"
-        if last in ("address", "street"):
-            return f"{self.chance.randint(1, 240)} High Street, {self.city}"
-        if any(word in RANGES for word in words):
-            return (
-                f"{self.number(' '.join(words), None, None, whole=True):,}"
-                if last != "year"
-                else str(self.number("year", None, None, whole=True))
-            )
-        return None
-
-    def _named(self) -> str | None:
+    def proper_name(self) -> str | None:
         """Return the longest proper name in the prompt, as `Willis Tower` in "Provide info about the Willis Tower"."""
         found = [match.group().removeprefix("the ").rstrip(".") for match in PROPER_NAME.finditer(self.prompt)]
         names = [name for name in found if name.split()[0].lower() not in COMMANDS]
         return max(names, key=len) if names else None
 
-    def _sentence(self) -> str:
-        return self.chance.choice(SENTENCES)
+
+Maker = Callable[[Hints], str]
 
 
-FORMATS_BY_NAME = {
-    "email": "email", "mail": "email", "url": "uri", "link": "uri", "website": "uri", "date": "date", "uuid": "uuid",
-    "timestamp": "date-time", "time": "time", "datetime": "date-time",
-}  # fmt: skip
+@lru_cache(maxsize=4096)
+def _maker_of(name: str) -> Maker:
+    """Return what makes a text for a field of that name."""
+    words = words_of(name)
+    last = words[-1] if words else ""
+    if {"city", "town"} & set(words):
+        return lambda hints: hints.city
+    if {"country", "nation"} & set(words):
+        return lambda hints: hints.country
+    choices = CHOICES.get("".join(words)) or CHOICES.get(last)
+    if choices is not None:
+        return lambda hints: hints.chance.choice(choices)
+    if last in FORMATS_BY_NAME:
+        return lambda hints: formatted(FORMATS_BY_NAME[last], hints.chance)
+    if last in ("name", "title", "building", "subject", "product"):
+        usual = PEOPLE if words[:-1] in ((), ("full",)) else COMPANIES
+        return lambda hints: hints.proper_name() or hints.chance.choice(usual)
+    return _marks_maker(words, last)
+
+
+def _marks_maker(words: tuple[str, ...], last: str) -> Maker:
+    """Return what makes numbers, codes and addresses, or else a sentence."""
+    if last in ("phone", "telephone", "mobile"):
+        return lambda hints: f"+1 202 555 01{hints.chance.randint(10, 99)}"
+    if last in ("id", "code", "number", "reference", "sku"):
+        return lambda hints: f"{hints.chance.choice('ABCDEFGH')}{hints.chance.randint(1000, 9999)}"
+    if last in ("address", "street"):
+        return lambda hints: f"{hints.chance.randint(1, 240)} High Street, {hints.city}"
+    if "year" in words:
+        return lambda hints: str(hints.number("year", None, None, whole=True))
+    if any(word in RANGES for word in words):
+        return lambda hints: f"{hints.number(' '.join(words), None, None, whole=True):,}"
+    return lambda hints: hints.chance.choice(SENTENCES)
+
+
+def _usual_range(words: tuple[str, ...]) -> tuple[float, float]:
+    return next((RANGES[word] for word in reversed(words) if word in RANGES), (1, 100))
+
+
+def _within(usual: tuple[float, float], low: float | None, high: float | None) -> tuple[float, float]:
+    """Return the bounds, with the usual width where one of them is absent."""
+    width = usual[1] - usual[0]
+    if low is None and high is None:
+        return usual
+    if high is None:
+        return low or 0, (low or 0) + width
+    return high - width if low is None else low, high
 
 
 def formatted(name: str, chance: random.Random) -> str:
@@ -196,14 +210,10 @@ def singular(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _words(name: str) -> tuple[str, ...]:
+def words_of(name: str) -> tuple[str, ...]:
     """Split `HeightInFeet`, `height_in_feet` or `height in feet` into lower-case words."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-\s.]+", " ", name)
     return tuple(spaced.lower().split())
-
-
-def _is_length(words: tuple[str, ...], value: Any) -> bool:
-    return isinstance(value, int) and any(word in ("height", "feet", "ft") for word in words)
 
 
 def sentence(seed: bytes, prompt: str) -> str:

@@ -19,6 +19,7 @@ class Ask:
     input_chars: int
     format: str
     schema: dict[str, Any] | None
+    schema_json: bytes
     schema_name: str
     strict: bool
     limit: int | None
@@ -36,13 +37,14 @@ def read(body: dict[str, Any], responses: bool) -> Ask:
     spec = form if responses else _object(form.get("json_schema"))
     schema = spec.get("schema") if form.get("type") == "json_schema" else None
     limits = ("max_output_tokens",) if responses else ("max_completion_tokens", "max_tokens")
-    chars = sum(len(text) + 12 for _, text in texts) + (len(orjson.dumps(schema)) if schema is not None else 0)
+    schema_json = orjson.dumps(schema) if schema is not None else b""
     return Ask(
         deployment=str(body.get("model", "")),
         prompt=next((text for role, text in reversed(texts) if role == "user"), ""),
-        input_chars=chars,
+        input_chars=sum(len(text) + 12 for _, text in texts) + len(schema_json),
         format=str(form.get("type", "text")),
         schema=schema if isinstance(schema, dict) else None,
+        schema_json=schema_json,
         schema_name=str(spec.get("name", "")),
         strict=bool(spec.get("strict")),
         limit=next((body[name] for name in limits if isinstance(body.get(name), int) and body[name] > 0), None),

@@ -79,8 +79,8 @@ class Scripts:
 
     def __init__(self, database: Database, start: Scenario) -> None:
         self._database, self._start = database, start
-        kept = [(doc["id"], doc["scenario"]) for doc in database.documents("scenario")]
-        self._scripts = {identifier: Script(identifier, Scenario.model_validate(doc)) for identifier, doc in kept}
+        self._kept = {doc["id"]: doc["scenario"] for doc in database.documents("scenario")}
+        self._scripts: dict[str, Script] = {}
         self.current = self.put(start)
 
     def put(self, scenario: Scenario) -> Script:
@@ -101,6 +101,8 @@ class Scripts:
 
     def of(self, identifier: str) -> Script:
         """Return the scenario that a batch was created under."""
+        if identifier not in self._scripts:
+            self._scripts[identifier] = Script(identifier, Scenario.model_validate(self._kept[identifier]))
         return self._scripts[identifier]
 
 

@@ -36,13 +36,14 @@ class Service:
         )
 
     def close(self) -> None:
-        """Close the database."""
+        """End all work and close the database."""
+        self.batches.close()
         self.database.close()
 
     def reset(self) -> None:
         """Forget all files, batches, calls and scenarios, and go back to the scenario of the start."""
-        self.database.clear()
         self.batches.clear()
+        self.database.clear()
         self.files.clear()
         self.scripts.restart()
         self._keep_clock()

@@ -17,7 +17,6 @@ from local.service.batch_record import StoredBatch
 from local.service.batch_table import BatchTable
 from local.service.clock import Clock
 from local.service.database import Database
-from local.service.errors import ServiceError
 from local.service.execution import Done, Executor, never_run_line
 from local.service.files import Files
 from local.service.model_elsewhere import ModelElsewhere
@@ -27,6 +26,7 @@ from local.service.workplace import Workplace
 
 CHUNK = 1000
 """So many rows are executed between two writings of the batch's progress."""
+STOPS_WITHIN = 10.0
 UNRUN = {
     "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
     "cancelled": ("batch_cancelled", "This request was not executed because the batch was cancelled."),
@@ -52,6 +52,7 @@ class Work:
         self._lock = threading.Lock()
         self._order: array[int] | None = None
         self._elsewhere: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     def advance(self) -> None:
         """Execute the rows that are due by now, and deliver the results once the batch has ended."""
@@ -67,6 +68,12 @@ class Work:
                 self._execute(batch, int(stage.share * batch.rows + 1e-9))
             if stage.terminal:
                 self._deliver(self._table.find(self._id), stage)
+
+    def stop(self) -> None:
+        """End the asking elsewhere, as far as it has come; what was asked last is given up."""
+        self._stopped.set()
+        if self._elsewhere is not None:
+            self._elsewhere.join(STOPS_WITHIN)
 
     def _look_at_blob(self) -> None:
         """Break the batch if its input blob has changed while it ran."""
@@ -103,6 +110,8 @@ class Work:
         with ModelElsewhere(forwarding) as model, ThreadPoolExecutor(forwarding.concurrency) as pool:
             executor = self._executor(batch, model)
             for start in range(batch.executed, batch.rows, forwarding.concurrency):
+                if self._stopped.is_set():
+                    return
                 end = min(start + forwarding.concurrency, batch.rows)
                 done = list(pool.map(executor.run, self._lines(batch, start, end)))
                 with self._lock:
@@ -115,10 +124,9 @@ class Work:
                 self._table.save(replace(batch, plan=replace(batch.plan, worked_at=self._clock.now())))
 
     def _may_go_on(self) -> bool:
-        try:
-            batch = self._table.find(self._id)
-        except ServiceError:
+        if self._stopped.is_set():
             return False
+        batch = self._table.find(self._id)
         return stage_at(batch.plan, self._clock.now()).status == "in_progress"
 
     def _keep(self, rows: Iterable[Done]) -> None:

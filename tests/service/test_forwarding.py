@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import pytest
 from openai import OpenAI
 from openai.types import Batch
 
@@ -164,3 +166,43 @@ def test_a_batch_that_is_cancelled_asks_no_more() -> None:
         asked = len(endpoint.requests)
         assert asked < 200
         assert len(output(client, ended)) <= asked
+
+
+@pytest.mark.parametrize("how", ["reset", "end"])
+def test_a_service_that_is_reset_or_ends_asks_no_more(how: str) -> None:
+    with _endpoint(_echo) as endpoint:
+        with (
+            running_service(frozen=True, answers=endpoint.url) as service,
+            OpenAI(base_url=f"{service.url}/v1", api_key="k") as client,
+        ):
+            batch = submit(service, client, rows(400))
+            service.advance(2)
+            client.batches.retrieve(batch.id)
+            while len(endpoint.requests) < 8:
+                time.sleep(0.01)
+            if how == "reset":
+                service.reset()
+                assert service.journal().billed == []
+        asked = len(endpoint.requests)
+        time.sleep(0.2)
+        assert len(endpoint.requests) == asked < 400
+
+
+def test_a_killed_services_rows_are_asked_on_after_its_restart(tmp_path: Path) -> None:
+    with _endpoint(_echo) as endpoint:
+        with (
+            running_service(frozen=True, answers=endpoint.url, data=tmp_path) as service,
+            OpenAI(base_url=f"{service.url}/v1", api_key="k") as client,
+        ):
+            batch = submit(service, client, rows(40))
+            service.advance(2)
+            client.batches.retrieve(batch.id)
+            while len(endpoint.requests) < 8:
+                time.sleep(0.01)
+        with (
+            running_service(frozen=True, data=tmp_path) as service,
+            OpenAI(base_url=f"{service.url}/v1", api_key="k") as client,
+        ):
+            ended = _wait_for(client, batch, service)
+            assert len(output(client, ended)) == 40
+            assert len(endpoint.requests) < 40 + 8

@@ -145,5 +145,5 @@ def test_no_order_of_steps_breaks_the_service() -> None:
     with running_service(frozen=True) as service:
         BatchMachine.service = service
         test = BatchMachine.TestCase
-        test.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+        test.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
         test().runTest()
