@@ -130,7 +130,7 @@ def prepared(schema: Schema) -> answer_schema.AnswerSchema | None:
         return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(pairs())
 def test_answers_are_checked_exactly_as_the_original_says(pair: tuple[Schema, Any]) -> None:
     schema, value = pair

@@ -92,7 +92,9 @@ class RequestBuilder:
             return exc.fault
         except MissingValue as exc:
             return Fault(RowCode.MISSING_VALUE, str(exc))
-        except TypeError:  # orjson's, for half a surrogate pair, a number beyond 64 bits, too many levels
+        except TypeError:
+            if _can_be_written(record.values):
+                raise
             return Fault(RowCode.INVALID_REQUEST, "The row holds a text or a number that cannot be written as JSON.")
 
     def _build(self, record: Record) -> Request | Fault:
@@ -140,3 +142,12 @@ class RequestBuilder:
                 check_text(text)
             line += dumps(text), part
         return b"".join(line)
+
+
+def _can_be_written(values: Mapping[str, object]) -> bool:
+    """Whether orjson takes all of a row: not half a surrogate pair, a number beyond 64 bits, or too many levels."""
+    try:
+        dumps(dict(values))
+    except TypeError:
+        return False
+    return True
