@@ -205,6 +205,7 @@ FILTERED = failed(
         (line(failed("429", "Slow down"), "429"), RowCode.RATE_LIMITED, 429, "HTTP 429"),
         (line(None, 0), RowCode.REQUEST_FAILED, 0, "The service gave neither an answer nor an error."),
         (line(None, None, {"code": "500", "message": "x"}), RowCode.REQUEST_FAILED, 500, "HTTP 500"),
+        (line(chat() | failed("server_error", "Broke")), RowCode.REQUEST_FAILED, 500, "server_error: Broke"),
         (line(responses() | failed("server_error", "Broke")), RowCode.REQUEST_FAILED, 500, "server_error: Broke"),
         (
             {"response": None, "error": {"code": "batch_expired", "message": "This request could not be executed"}},

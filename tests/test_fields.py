@@ -30,6 +30,7 @@ def obj(**properties: object) -> dict[str, Any]:
         (obj(a={"type": "object", "additionalProperties": TEXT}), "a"),
         (obj(a={"type": "object", "properties": {}}), "a"),
         (obj(a=obj(x=TEXT) | {"additionalProperties": False}), "a.x"),
+        (obj(a=obj(x=TEXT) | {"additionalProperties": TEXT}), "a"),
         (obj(a=True, b={}), "a b"),
         (obj(a={"$ref": "#/$defs/p"}) | {"$defs": {"p": obj(x=TEXT)}}, "a.x"),
         (obj(a={"$ref": "#/$defs/a~1b%20c"}) | {"$defs": {"a/b c": obj(x=TEXT)}}, "a.x"),

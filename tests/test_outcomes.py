@@ -64,6 +64,7 @@ def test_the_latest_failure_counts_and_carries_the_earlier_paid_answer() -> None
 
 def test_within_one_attempt_an_answer_counts_more_than_its_absence() -> None:
     assert best([EXPIRED, BROKEN]) == BROKEN
+    assert best([replace(MISSING, attempts=1), BROKEN]) == BROKEN
 
 
 @given(

@@ -218,7 +218,7 @@ def test_the_sheet_has_typed_cells_and_a_frozen_header() -> None:
     book = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"]))
     page = book.active
     assert page is not None
-    assert page.freeze_panes == "A2"
+    assert (page.freeze_panes, page.sheet_view.pane.state) == ("A2", "frozen")
     cells = list(page[2])
     assert [cell.value for cell in cells[1:8]] == [True, -5, 1.5, "=1+1", "https://example.com", "[1]", str(10**20)]
     assert [cell.data_type for cell in cells[1:8]] == ["b", "n", "n", "s", "s", "s", "s"]
