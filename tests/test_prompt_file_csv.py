@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import JobFault
 from shared.model import JobCode, RowCode
-from shared.prompt_file import lines
-from tests.reading import read
+from shared.prompt_file import Form, Kind, lines, open_prompt_file
+from tests.reading import pieces, read
 
 
 @pytest.mark.parametrize(
@@ -133,10 +134,22 @@ def test_a_quote_that_is_never_closed_is_a_fault_of_the_file(data: bytes, where:
 
 
 def test_a_header_with_an_open_quote_is_not_searched_to_the_end_of_a_large_file() -> None:
-    reading = read("a.csv", b'"a,b\n' + b"x,y\n" * 500_000)
+    unread = pieces(b'"a,b\n' + b"x,y\n" * 500_000, 1000)
 
-    assert reading.fault is JobCode.INVALID_FILE
-    assert "the header is never closed" in reading.message
+    with pytest.raises(JobFault, match="the header is never closed"):
+        open_prompt_file(Form(Kind.CSV), unread)
+
+    assert len(list(unread)) > 900
+
+
+@pytest.mark.parametrize("row", [b"1,2\n", b"\n1,2\n", b'"1\n",2\n', b"1,2,3\n", b"1,x\ry\n"])
+def test_the_limit_of_a_row_does_not_limit_the_file(row: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_ROW", 100)
+    monkeypatch.setattr("shared.prompt_file.csv_table.MAX_HEADER", 50)
+    reading = read("a.csv", b"a,b\n" + row * 100, size=30)
+
+    assert reading.fault is None
+    assert len(reading.records) == 100
 
 
 @pytest.mark.parametrize(

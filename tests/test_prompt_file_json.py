@@ -229,6 +229,13 @@ def test_a_file_without_a_rows_end_is_given_up(name: str, data: bytes, monkeypat
     assert "without the end of a row" in reading.message
 
 
+def test_the_limit_of_a_row_does_not_limit_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_ROW", 50)
+
+    assert len(read("a.jsonl", b'\n{"a": 1}\n' * 100, size=20).values) == 100
+    assert len(read("a.json", b"[" + b'{"a": 1}, \n' * 99 + b'{"a": 1}]', size=20).values) == 100
+
+
 def test_an_error_lines_request_is_read_without_error_and_answer() -> None:
     for name, data in both(json.dumps(REQUEST | {"input": {"Ticket": 7}, "error": ERROR, "answer": ANSWER})):
         reading = read(name, data)
