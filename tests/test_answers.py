@@ -130,6 +130,7 @@ def test_an_answer_that_only_calls_tools_keeps_the_calls_as_its_text() -> None:
     ("body", "code", "message", "text"),
     [
         (chat(None, refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", CANARY),
+        (chat(GOOD, refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", CANARY),
         (chat(None, "length", refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", CANARY),
         (responses({"type": "refusal", "refusal": CANARY}), RowCode.REFUSAL, "The model refused to answer.", CANARY),
         (
