@@ -9,6 +9,8 @@ import pytest
 
 from local.azurite import running_azurite
 
+pytest_plugins = ["tests.worlds"]
+
 
 class OutsideError(AssertionError):
     """A test tried to reach beyond this machine."""
