@@ -59,7 +59,6 @@ def test_without_any_file_the_defaults_of_the_contract_hold() -> None:
         ("parameters", {"temperature": 0, "n": 1, "stream": False, "text": {"verbosity": "low"}}, None),
         ("columns", {"custom_id": "Ticket", "prompt": "Question", "model": None}, None),
         ("limit", 10, 10),
-        ("limit", 10.0, 10),
         ("formats", ["xlsx", "jsonl", "csv", "xlsx"], ("xlsx", "csv")),
         ("formats", [], ()),
         ("max_attempts", 1, 1),
@@ -68,6 +67,10 @@ def test_without_any_file_the_defaults_of_the_contract_hold() -> None:
 )
 def test_every_key_is_taken_over(key: str, value: object, attribute: object) -> None:
     assert getattr(resolved({key: value}), key) == (value if attribute is None else attribute)
+
+
+def test_a_whole_number_that_is_written_with_a_point_becomes_one() -> None:
+    assert type(resolved({"limit": 10.0}).limit) is int
 
 
 def test_every_key_of_the_schema_is_an_attribute_of_the_settings() -> None:

@@ -1,4 +1,4 @@
-"""The form of one `_job.json`: its JSON Schema, and what to tell the person whose file does not fit it."""
+"""One `_job.json`: its bytes → checked keys, or what to tell the person whose file does not fit."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,150 +9,10 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
-from shared.columns import Meaning
 from shared.errors import JobFault
-from shared.model import CHAT_URLS, RESPONSES_URL, JobCode
+from shared.job_settings.keys import SCHEMA
+from shared.model import JobCode
 from shared.templates import Template
-
-_MEANT: Final = {
-    Meaning.CUSTOM_ID: "the row's name in the results",
-    Meaning.MODEL: "the deployment that answers the row",
-    Meaning.PROMPT: "the user's message",
-    Meaning.SYSTEM: "the system message",
-    Meaning.REQUIRED: "the answer's fields, separated by commas",
-    Meaning.SCHEMA: "the JSON Schema of the answer",
-}
-
-SCHEMA: Final[dict[str, Any]] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "Job settings (_job.json)",
-    "description": "How the prompt files of this folder, and of the folders below it, become batch requests.",
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "$schema": {"type": "string", "description": "The address of this schema, for editors; not read."},
-        "model": {
-            "type": "string",
-            "minLength": 1,
-            "description": "The batch deployment for rows that name none.",
-            "examples": ["gpt-4o-batch"],
-        },
-        "system": {
-            "type": "string",
-            "description": "The system message of rows that have none.",
-            "examples": ["You know every tall building."],
-        },
-        "url": {
-            "enum": [*sorted(CHAT_URLS), RESPONSES_URL],
-            "default": "/chat/completions",
-            "description": "The API that requests go to.",
-        },
-        "prompt": {
-            "type": "string",
-            "minLength": 1,
-            "description": "A template of the user's message for rows that have no prompt; {column} stands for the "
-            "row's value, {{ and }} for braces.",
-            "examples": ["Provide info about {Building}"],
-        },
-        "messages": {
-            "type": "array",
-            "minItems": 1,
-            "description": "Instead of `system` and `prompt`: chat messages whose texts are templates (few-shot).",
-            "items": {
-                "type": "object",
-                "required": ["role", "content"],
-                "properties": {
-                    "role": {
-                        "enum": ["system", "developer", "user", "assistant"],
-                        "description": "Who speaks.",
-                    },
-                    "content": {
-                        "type": ["string", "array"],
-                        "description": "A template, or a list of content parts whose `text` are templates.",
-                        "minItems": 1,
-                        "items": {
-                            "type": "object",
-                            "required": ["type"],
-                            "properties": {"type": {"type": "string"}, "text": {"type": "string"}},
-                        },
-                    },
-                },
-            },
-            "examples": [[{"role": "user", "content": "Provide info about {Building}"}]],
-        },
-        "schema": {
-            "type": ["object", "string"],
-            "pattern": r"^_[^/]*\.json$",
-            "description": "The JSON Schema of the answer, or the name of a `_*.json` blob in the same folder that "
-            "holds one.",
-            "examples": ["_building.json"],
-        },
-        "schema_name": {
-            "type": "string",
-            "pattern": "^[a-zA-Z0-9_-]{1,64}$",
-            "description": "The schema's name in the request: letters, digits, `_` and `-`, 64 at most. Default: the "
-            "prompt file's name.",
-            "examples": ["building_info"],
-        },
-        "require_schema": {
-            "type": "boolean",
-            "default": True,
-            "description": "Whether records without a schema are errors. False: they are sent, and their answers are "
-            "plain text.",
-        },
-        "parameters": {
-            "type": "object",
-            "description": "Merged into the request body: `temperature`, `max_completion_tokens`, …",
-            "properties": {
-                "model": {"not": {}, "description": "Use the key `model`, or a column Model."},
-                "messages": {"not": {}, "description": "Use the keys `system` and `prompt`, or `messages`."},
-                "input": {"not": {}, "description": "Use the keys `system` and `prompt`, or `messages`."},
-                "response_format": {"not": {}, "description": "Use the key `schema`."},
-                "stream": {"const": False, "description": "A batch cannot stream."},
-                "n": {"const": 1, "description": "A row has one answer."},
-                "text": {
-                    "type": "object",
-                    "properties": {"format": {"not": {}, "description": "Use the key `schema`."}},
-                },
-            },
-            "examples": [{"temperature": 0, "max_completion_tokens": 800}],
-        },
-        "columns": {
-            "type": "object",
-            "additionalProperties": False,
-            "description": "Which column has which meaning; null: none, a column of that name is the user's own.",
-            "properties": {
-                meaning.value: {"type": ["string", "null"], "minLength": 1, "description": f"The column with {what}."}
-                for meaning, what in _MEANT.items()
-            },
-            "examples": [{"custom_id": "Ticket", "prompt": "Question", "model": None}],
-        },
-        "limit": {
-            "type": "integer",
-            "minimum": 1,
-            "description": "Send only the first so many rows: a trial run. The others are `not_sent`.",
-            "examples": [10],
-        },
-        "formats": {
-            "type": "array",
-            "items": {"enum": ["csv", "xlsx", "jsonl"]},
-            "description": "In which forms results are written, over `RESULT_FORMATS`; JSONL always is.",
-            "examples": [["csv", "xlsx"]],
-        },
-        "max_attempts": {
-            "type": "integer",
-            "minimum": 1,
-            "description": "How often one row is tried, the first time included, over `MAX_ATTEMPTS`.",
-            "examples": [2],
-        },
-        "on_invalid_row": {
-            "enum": ["skip", "reject"],
-            "description": "Whether a job with invalid rows sends the others (`skip`) or nothing (`reject`), over "
-            "`ON_INVALID_ROW`.",
-        },
-    },
-}
-"""The JSON Schema (2020-12) of `_job.json`, published as docs/job-settings.schema.json."""
 
 _SHOWN: Final = 5
 
