@@ -316,12 +316,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """An entry of the open index: enough to start the job again if nothing else was written."""
+    """An entry of the open index: enough to start the job again if nothing else was written.
+
+    `retry_of` and `previous` are the job's: a retry that crashed before its job was written starts as one.
+    """
 
     job_id: str
     prompt_file: str
     source_etag: str
     created_at: datetime
+    retry_of: str = ""
+    previous: str = ""
 
 
 @dataclass(frozen=True, slots=True)

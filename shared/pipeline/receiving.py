@@ -40,14 +40,15 @@ def reserve(app: App, entry: OpenJob) -> Job | None:
     if job is not None:
         return job
     try:
-        app.store.insert_job(_new_job(entry))
+        app.store.insert_job(new_job(entry))
     except Conflict:
         return app.store.job(entry.job_id)  # Another event was quicker.
     log.info("job reserved", extra={"job_id": entry.job_id, "prompt_file": entry.prompt_file})
     return publish(app, entry.job_id)
 
 
-def _new_job(entry: OpenJob) -> Job:
+def new_job(entry: OpenJob) -> Job:
+    """The job of an entry of the open index, as it begins."""
     return Job(
         job_id=entry.job_id,
         prompt_file=entry.prompt_file,
@@ -56,4 +57,6 @@ def _new_job(entry: OpenJob) -> Job:
         created_at=entry.created_at,
         updated_at=entry.created_at,
         progress_at=entry.created_at,
+        retry_of=entry.retry_of,
+        previous=entry.previous,
     )

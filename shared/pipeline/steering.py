@@ -8,7 +8,8 @@ from typing import Final
 
 from shared.errors import AppError, Conflict, NotFound
 from shared.lifecycle import is_held
-from shared.model import Batch, Job, JobState, OpenJob
+from shared.model import Batch, Job, OpenJob
+from shared.pipeline.receiving import new_job
 from shared.pipeline.reporting import publish
 from shared.ports import App, Message, Step
 
@@ -82,24 +83,19 @@ def retry(app: App, job_id: str) -> Job:
     if not newest.errors:
         raise NotNow(f"No row of the job {newest.job_id} failed.")
     first = newest.retry_of or newest.job_id
-    now = app.now()
-    entry = OpenJob(f"{first}-r{number + 1}", newest.prompt_file, newest.source_etag, now)
-    job = Job(
-        job_id=entry.job_id,
-        prompt_file=newest.prompt_file,
-        source_etag=newest.source_etag,
-        state=JobState.PREPARING,
-        created_at=now,
-        updated_at=now,
-        progress_at=now,
+    entry = OpenJob(
+        f"{first}-r{number + 1}",
+        newest.prompt_file,
+        newest.source_etag,
+        app.now(),
         retry_of=first,
         previous=newest.job_id,
     )
+    app.store.open_entry(entry)
     try:
-        job = app.store.insert_job(job)
+        job = app.store.insert_job(new_job(entry))
     except Conflict as error:
         raise NotNow(f"The job {entry.job_id} still runs.") from error
-    app.store.open_entry(entry)
     app.queues.send(Message(Step.PREPARE, job.job_id))
     log.info("job retried", extra={"job_id": job_id, "retry": job.job_id})
     return publish(app, job.job_id) or job
