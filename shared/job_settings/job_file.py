@@ -35,7 +35,7 @@ def parse_json(path: str, raw: bytes) -> object:
         value: object = orjson.loads(text)
         # What can't be written again can't be kept with the job: orjson writes fewer levels than it reads.
         orjson.dumps(value)
-        json.loads(text, object_pairs_hook=_without_repetition, parse_int=float)
+        json.loads(text, object_pairs_hook=_without_repetition)
     except UnicodeDecodeError as error:
         raise invalid(path, [f"it is not UTF-8 (byte {error.start + 1} is wrong). Save it again as UTF-8"]) from None
     except orjson.JSONDecodeError as error:
