@@ -40,8 +40,10 @@ def _publish(app: App, job_id: str) -> Job | None:
         return None
     batches = app.store.batches(job_id)
     state, message = state_of(job, batches)
-    if (state, message) != (job.state, job.message) and not job.state.ended:
-        job = app.store.save_job(replace(job, state=state, message=message, updated_at=app.now()))
+    # What the file's fault is stays in the job's row, whatever the job waits for meanwhile.
+    kept = message if job.code is None else job.message
+    if (state, kept) != (job.state, job.message) and not job.state.ended:
+        job = app.store.save_job(replace(job, state=state, message=kept, updated_at=app.now()))
     after = report(job, batches, app.now())
     if before is None or is_news(before, after):
         app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not etag, etag=etag)
