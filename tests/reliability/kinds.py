@@ -1,0 +1,163 @@
+"""The kinds of jobs that the sweeps disturb, and how a run of one is played to its end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import AppError
+from shared.lifecycle import is_held
+from shared.model import BatchState
+from shared.pipeline import steering, steps
+from shared.ports import App
+from tests.fakes import Plan
+from tests.reliability.simulation import Killed, Simulation, table
+
+QUICK = Plan(validating=10, running=20, finalizing=10, cancelling=10)
+ENDLESS = Plan(validating=10, running=10**8, finalizing=10, cancelling=10)
+"""So long that what is answered before a cancellation does not depend on its minute."""
+
+MINUTES = 400
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a person does once something is the case; repeated where the process died or the answer was an error."""
+
+    when: Callable[[Simulation], bool]
+    do: Callable[[Simulation, App], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job: its file, the service's behaviour, what people do, and how many jobs that makes."""
+
+    name: str
+    content: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, list[str]] = field(default_factory=dict)
+    plan: Callable[[Mapping[str, str]], Plan] = lambda metadata: QUICK
+    quota: tuple[int, str] | None = None
+    acts: tuple[Act, ...] = ()
+    jobs: int = 1
+
+
+def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simulation:
+    """Run one kind of job to its end on hosts wrapped by `wrap`; a killed host is replaced once its leases are over.
+
+    `lost`: the message that a killed host was at is never seen again, nor is the file's event.
+    """
+    simulation = Simulation(**kind.environment)
+    simulation.service.rows = dict(kind.rows)
+    simulation.service.plan_of = kind.plan
+    simulation.service.quota = kind.quota
+    simulation.tick(simulation.host())
+    simulation.clock.advance(60)
+    name = simulation.drop("folder/table.csv", kind.content, **kind.settings)
+    play_out(simulation, name, kind, wrap, lost=lost)
+    return simulation
+
+
+def play_out(simulation: Simulation, name: str, kind: Kind, wrap: Callable[[App], App], *, lost: bool) -> None:
+    """Deliver the event, then go on minute by minute until all jobs have ended and nobody wants anything any more."""
+    app, event_due, acts, begun = wrap(simulation.host()), True, list(kind.acts), False
+    for _ in range(MINUTES):
+        try:
+            if event_due:
+                event_due = False
+                simulation.event(app, name)
+            if acts and (begun or acts[0].when(simulation)):
+                begun = True
+                begun = not _do(acts, simulation, app)
+            simulation.tick(app)
+            simulation.deliver(app, lost=lost)
+        except Killed:
+            app, event_due = wrap(simulation.host()), event_due or not lost
+            simulation.clock.advance(simulation.settings.lease.total_seconds() + 1)
+            continue
+        jobs = simulation.jobs()
+        if not acts and len(jobs) == kind.jobs and all(job.state.ended for job in jobs) and simulation.settled():
+            return
+        simulation.clock.advance(60)
+    raise AssertionError([(job.job_id, job.state, job.message) for job in simulation.jobs()])
+
+
+def _do(acts: list[Act], simulation: Simulation, app: App) -> bool:
+    """Do what a person wants; False where it has to be tried again."""
+    try:
+        acts[0].do(simulation, app)
+    except steering.NotNow:
+        pass  # What was wanted had been done, by the one who died.
+    except AppError:
+        return False
+    del acts[0]
+    return True
+
+
+def _cancel(simulation: Simulation, app: App) -> None:
+    job = steering.cancel(app, simulation.jobs()[-1].job_id)
+    steps.queue_due(app, job.job_id)
+
+
+def _release(simulation: Simulation, app: App) -> None:
+    job = steering.release(app, simulation.jobs()[-1].job_id)
+    steps.queue_due(app, job.job_id)
+
+
+def _retry(simulation: Simulation, app: App) -> None:
+    simulation.service.rows = {}
+    job = steering.retry(app, simulation.jobs()[0].job_id)
+    steps.queue_due(app, job.job_id)
+
+
+def _first_shard_collected_second_open(simulation: Simulation) -> bool:
+    jobs = simulation.jobs()
+    batches = simulation.store.batches(jobs[0].job_id) if jobs else []
+    return {(batch.index, batch.state) for batch in batches} >= {
+        (0, BatchState.COLLECTED),
+        (1, BatchState.SUBMITTED),
+    }
+
+
+def _ended(simulation: Simulation) -> bool:
+    jobs = simulation.jobs()
+    return bool(jobs) and all(job.state.ended for job in jobs) and simulation.settled()
+
+
+def _endless_second_shard(metadata: Mapping[str, str]) -> Plan:
+    return ENDLESS if metadata["index"] == "1" else QUICK
+
+
+KINDS = (
+    Kind("one batch", table("abc")),
+    Kind("two shards", table("abcd"), environment={"MAX_REQUESTS_PER_BATCH": "2"}),
+    Kind(
+        "follow-ups",
+        table("abcdef"),
+        rows={"b": ["429", "500", "ok"], "c": ["400"], "d": ["refusal"], "e": ["bad", "ok"], "f": ["500"]},
+    ),
+    Kind(
+        "cancelled",
+        table("abcd"),
+        environment={"MAX_REQUESTS_PER_BATCH": "2"},
+        rows={"b": ["400"]},
+        plan=_endless_second_shard,
+        acts=(Act(_first_shard_collected_second_open, _cancel),),
+    ),
+    Kind(
+        "retried",
+        table("abc"),
+        rows={"b": ["400"], "c": ["refusal"]},
+        acts=(Act(_ended, _retry),),
+        jobs=2,
+    ),
+    Kind("faulty file", "Custom ID,Prompt,Prompt\na,1,2\n"),
+    Kind(
+        "held",
+        table("ab"),
+        environment={"MAX_JOB_INPUT_TOKENS": "1"},
+        acts=(Act(lambda simulation: any(is_held(job) for job in simulation.jobs()), _release),),
+    ),
+    Kind("split", table("abcdefgh"), quota=(300, "late")),
+    Kind("storage transfer", table("abc"), environment={"BATCH_TRANSFER": "storage"}, rows={"b": ["500", "ok"]}),
+)

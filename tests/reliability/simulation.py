@@ -1,0 +1,228 @@
+"""An app on the ports in memory, driven as the Functions host would drive it, with hosts that may die or fail."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.errors import AppError
+from shared.model import Job
+from shared.pipeline import poison, polling, receiving, steps
+from shared.ports import App, Container, Message
+from shared.settings import read_settings
+from tests.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
+
+ENVIRONMENT = {
+    "BatchStorage": "UseDevelopmentStorage=true",
+    "AZURE_OPENAI_ENDPOINT": "https://name.openai.azure.com",
+    "AZURE_OPENAI_API_KEY": "test-key",
+    "AZURE_OPENAI_DEPLOYMENT": "gpt-4o-batch",
+}
+DEQUEUES = 5
+"""How often a queue's message is tried before it is poisoned, as the host's default is."""
+
+INVISIBLE = timedelta(minutes=10)
+"""After so long, a message whose worker died is seen again."""
+
+
+class Killed(BaseException):
+    """The process dies here: nothing catches this, as nothing runs any more."""
+
+
+class Simulation:
+    """One storage account, one batch service, one clock, and any number of hosts that come and go."""
+
+    def __init__(self, **settings: str) -> None:
+        self.clock = FakeClock()
+        self.files = MemoryFiles(self.clock)
+        self.store = MemoryStore()
+        self.queues = MemoryQueues(self.clock)
+        self.service = MemoryBatchService(self.clock, self.files)
+        self.hook = SilentHook()
+        self.settings = read_settings({**ENVIRONMENT, **settings})
+        self._ids = 0
+        self._tries: Counter[Message] = Counter()
+
+    def host(self) -> App:
+        """A fresh host on the same storage and service."""
+        return App(
+            settings=self.settings,
+            files=self.files,
+            store=self.store,
+            service=self.service,
+            queues=self.queues,
+            hook=self.hook,
+            now=self.clock.now,
+            sleep=self.clock.advance,
+            new_id=self._new_id,
+        )
+
+    def drop(self, name: str, content: str | bytes, **job_settings: Any) -> str:
+        """Put a prompt file, with settings for its folder where some are given."""
+        if job_settings:
+            folder = name.rpartition("/")[0]
+            path = f"{folder}/_job.json" if folder else "_job.json"
+            self.files.write(Container.PROMPTS, path, json.dumps(job_settings).encode())
+        self.files.write(Container.PROMPTS, name, content.encode() if isinstance(content, str) else content)
+        return name
+
+    def event(self, app: App, name: str) -> None:
+        """What the blob trigger does, tried five times at once where it raises."""
+        for _ in range(DEQUEUES):
+            try:
+                job = receiving.receive(app, name)
+                if job is not None:
+                    steps.advance(app, job.job_id)
+                return
+            except AppError:
+                continue
+
+    def tick(self, app: App) -> None:
+        """What the timer does; where it raises, the next tick comes all the same."""
+        try:
+            polling.poll(app)
+        except AppError:
+            pass
+
+    def deliver(self, app: App, *, lost: bool = False) -> None:
+        """Deliver the messages that are due; one whose worker dies is seen again later, unless it is `lost`."""
+        while (message := self.queues.take()) is not None:
+            try:
+                self._handle(app, message)
+            except Killed:
+                if not lost:
+                    self.queues.waiting.append((self.clock.now() + INVISIBLE, message))
+                raise
+
+    def _handle(self, app: App, message: Message) -> None:
+        try:
+            steps.handle(app, message)
+        except AppError:
+            self._tries[message] += 1
+            if self._tries[message] < DEQUEUES:
+                self.queues.waiting.append((self.clock.now() + timedelta(seconds=30), message))
+            else:
+                del self._tries[message]
+                poison.record(app, message)
+
+    def jobs(self) -> list[Job]:
+        """All jobs, oldest first."""
+        keys = sorted({partition for partition, row in self.store._rows if row == "job"})
+        return [job for job_id in keys if (job := self.store.job(job_id)) is not None]
+
+    def settled(self) -> bool:
+        """Whether every job has ended and been closed."""
+        return not any(True for _ in self.store.open_jobs())
+
+    def go_on(self, app: App, *, minutes: int = 600) -> None:
+        """Tick once a minute, and deliver what is due, until every job has ended and been closed."""
+        for _ in range(minutes):
+            self.tick(app)
+            self.deliver(app)
+            if self.settled():
+                return
+            self.clock.advance(60)
+        raise AssertionError(f"jobs have not ended: {[(job.job_id, job.state, job.message) for job in self.jobs()]}")
+
+    def status(self, job: Job) -> dict[str, Any]:
+        """A job's status.json."""
+        found: dict[str, Any] = json.loads(self.result(job, "status.json"))
+        return found
+
+    def result(self, job: Job, file: str) -> bytes:
+        """One of a job's result files."""
+        return b"".join(self.files.read(Container.RESULTS, f"{job.prompt_file}/{job.job_id}/{file}"))
+
+    def result_names(self) -> list[str]:
+        """The names of all blobs in the results container."""
+        return [info.name for info in self.files.blobs(Container.RESULTS)]
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"worker-{self._ids}"
+
+
+@dataclass(frozen=True)
+class End:
+    """All that a user has in the end, but for times and ids, and what was paid for it."""
+
+    files: dict[str, bytes]
+    statuses: dict[str, Any]
+    billed: dict[tuple[str, str, str, str], int]
+    """How often the service billed each row of each (job, shard, attempt)."""
+
+
+def end_of(simulation: Simulation) -> End:
+    """Take down how everything ended."""
+    files, statuses = {}, {}
+    for name in simulation.result_names():
+        data = b"".join(simulation.files.read(Container.RESULTS, name))
+        if name.endswith(".json"):
+            statuses[_plain(name)] = timeless(json.loads(data))
+        else:
+            files[_plain(name)] = data
+    billed = Counter((_plain(row.job_id), row.index, row.attempt, row.custom_id) for row in simulation.service.billed)
+    return End(files, statuses, dict(billed))
+
+
+def timeless(status: dict[str, Any]) -> dict[str, Any]:
+    """A status.json without times and ids."""
+    kept = {key: value for key, value in status.items() if not key.endswith("_at")}
+    kept["job_id"], kept["retry_of"] = _plain(status["job_id"]), _plain(status["retry_of"] or "")
+    of_no_account = ("batch_id", "created_at")
+    batches = [{key: value for key, value in batch.items() if key not in of_no_account} for batch in kept["batches"]]
+    return {**kept, "batches": batches}
+
+
+def _plain(text: str) -> str:
+    """A name without what differs between two runs: the job id's time and hash."""
+    return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "JOB", text)
+
+
+def check_payment(simulation: Simulation) -> None:
+    """At most one batch of each (job, shard, attempt) was billed."""
+    paid = defaultdict(set)
+    for row in simulation.service.billed:
+        paid[row.job_id, row.index, row.attempt].add(row.batch_id)
+    twice = {key: batches for key, batches in paid.items() if len(batches) > 1}
+    assert not twice, f"paid twice: {twice}"
+
+
+def check_balance(simulation: Simulation) -> None:
+    """Every ended job accounts for every row of its file exactly once, in order."""
+    for job in simulation.jobs():
+        if not job.state.ended:
+            continue
+        status = simulation.status(job)
+        assert status["state"] == job.state.value
+        results = _rows(simulation.result(job, "results.jsonl"))
+        errors = [line["error"]["row"] for line in _lines(simulation.result(job, "errors.jsonl"))]
+        rows = status["rows"]
+        assert results == sorted(results)
+        assert errors == sorted(errors)
+        assert (len(results), len(errors), 0) == (rows["succeeded"], rows["failed"], rows["pending"])
+        if rows["total"] is None:
+            assert not results
+            assert not errors
+        else:
+            assert sorted([*results, *errors]) == list(range(1, rows["total"] + 1))
+
+
+def _rows(data: bytes) -> list[int]:
+    return [line["row"] for line in _lines(data)]
+
+
+def _lines(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.split(b"\n") if line]
+
+
+type Act = Callable[[App], None]
+
+
+def table(rows: Sequence[str], required: str = "Name") -> str:
+    """A prompt table with these custom ids."""
+    lines = [f"{row},Who built number {number}?,{required},note {row}" for number, row in enumerate(rows, 1)]
+    return "\n".join(["Custom ID,Prompt,Required,Note", *lines, ""])

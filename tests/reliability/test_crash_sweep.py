@@ -1,0 +1,127 @@
+"""A crash, or a failure, at every boundary between two I/O calls: the end is that of the undisturbed run.
+
+On the ports in memory. What a process leaves behind changes only with the calls that write: a process killed before a
+read leaves what it left before the read before it. So a kill after each writing call, and one before the first, are all
+the kills there are; that nothing else differs is what tests/contracts and the sweep with real processes show.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.errors import AnswerLost, Transient, Unavailable
+from shared.ports import App
+from tests.reliability import counts
+from tests.reliability.kinds import KINDS, Kind, play
+from tests.reliability.simulation import Killed, check_balance, check_payment, end_of
+from tests.reliability.watching import watched
+
+READS = frozenset(
+    {
+        "files.info",
+        "files.read",
+        "files.read_range",
+        "files.blobs",
+        "store.open_jobs",
+        "store.all_listed",
+        "store.listed",
+        "store.job",
+        "store.batches",
+        "store.batch",
+        "store.history",
+        "store.gate",
+        "store.place",
+        "service.file",
+        "service.read_file",
+        "service.batch",
+        "service.page",
+    }
+)
+
+
+@dataclass
+class Disturbance:
+    """Happens once: at the call of number `at`, before or after it took effect."""
+
+    at: int
+    before: Callable[[str], BaseException] | None = None
+    after: Callable[[str], BaseException] | None = None
+    calls: list[str] = field(default_factory=list)
+    _open: list[int] = field(default_factory=list)
+
+    def wrap(self, app: App) -> App:
+        """The app with this disturbance in its ports."""
+        return watched(app, self._begin, self._end)
+
+    def _begin(self, call: str) -> None:
+        self.calls.append(call)
+        if len(self.calls) == self.at and self.before is not None:
+            raise self.before(call)
+        if len(self.calls) == self.at:
+            self._open.append(self.at)
+            self.waits_for = call
+
+    def _end(self, call: str) -> None:
+        if self._open and call == self.waits_for and self.after is not None:
+            self._open.clear()
+            raise self.after(call)
+
+
+def _kill(call: str) -> BaseException:
+    return Killed(call)
+
+
+def _fail(call: str) -> Transient:
+    return AnswerLost("lost") if call == "service.create" else Unavailable(f"{call} failed")
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each kind of job."""
+    chosen: Kind = request.param
+    return chosen
+
+
+def _boundaries(kind: Kind) -> list[str]:
+    undisturbed = Disturbance(0)
+    play(kind, undisturbed.wrap)
+    return undisturbed.calls
+
+
+def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]], boundaries: int) -> None:
+    expected = end_of(play(kind, lambda app: app))
+    equal = 0
+    for disturbance, lost in disturbances:
+        simulation = play(kind, disturbance.wrap, lost=lost)
+        call = f"{disturbance.calls[disturbance.at - 1]} (call {disturbance.at})"
+        check_payment(simulation)
+        check_balance(simulation)
+        assert end_of(simulation) == expected, call
+        equal += 1
+    counts.note(title, kind.name, boundaries=boundaries, runs=len(disturbances), equal=equal)
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["message lost", "message seen again"])
+def test_a_job_ends_the_same_wherever_its_process_is_killed(kind: Kind, lost: bool) -> None:
+    calls = _boundaries(kind)
+    kills = [Disturbance(1, before=_kill)]
+    kills += [Disturbance(number, after=_kill) for number, call in enumerate(calls, 1) if call not in READS]
+    _check(
+        kind,
+        f"killed, {'message lost' if lost else 'message seen again'}",
+        [(kill, lost) for kill in kills],
+        len(calls),
+    )
+
+
+def test_a_job_ends_the_same_whichever_call_fails_before_it_took_effect(kind: Kind) -> None:
+    calls = _boundaries(kind)
+    failures = [(Disturbance(number, before=_fail), True) for number in range(1, len(calls) + 1)]
+    _check(kind, "failed before its effect", failures, len(calls))
+
+
+def test_a_job_ends_the_same_whichever_call_fails_after_it_took_effect(kind: Kind) -> None:
+    calls = _boundaries(kind)
+    writes = [number for number, call in enumerate(calls, 1) if call not in READS]
+    _check(kind, "failed after its effect", [(Disturbance(number, after=_fail), True) for number in writes], len(calls))
