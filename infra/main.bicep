@@ -1,0 +1,287 @@
+// Everything that StructuredBatch needs in Azure, in one resource group. What each parameter is for stands in
+// docs/deployment.md; the step that can only follow the deployment of the code is events.bicep.
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(40)
+@description('The azd environment: the resource group is rg-NAME, and all names are made from it.')
+param environmentName string
+
+@minLength(1)
+@description('The region of everything but, where it differs, the Azure OpenAI account.')
+param location string
+
+@description('The region of the Azure OpenAI account; empty: the same.')
+param openAiLocation string = ''
+
+@description('Who runs this deployment; may drop prompt files and read results. Empty: nobody gets that right here.')
+param principalId string = ''
+
+@description('An Azure OpenAI account that exists already (with a custom subdomain); empty: one is made.')
+param existingOpenAiName string = ''
+
+@description('The resource group of the existing account.')
+param existingOpenAiResourceGroup string = ''
+
+@description('The batch deployment: made in the new account, or existing in the existing one.')
+@minLength(1)
+param deploymentName string = 'gpt-4.1-mini-batch'
+
+@description('The model behind the batch deployment that is made.')
+param modelName string = 'gpt-4.1-mini'
+
+@description('The version of that model; it is not upgraded by itself.')
+param modelVersion string = '2025-04-14'
+
+@allowed([
+  'GlobalBatch'
+  'DataZoneBatch'
+])
+@description('Where the service may process: anywhere, or within the data zone of the account.')
+param deploymentSku string = 'GlobalBatch'
+
+@minValue(1)
+@description('How many tokens may be enqueued at a time, in units of the service; see docs/deployment.md.')
+param capacity int = 1000
+
+@description('Let the deployment use spare capacity beyond its own.')
+param dynamicQuota bool = true
+
+@allowed([
+  'BatchOnly'
+  'OpenAIContributor'
+])
+@description('The role of the app at the account: one of our own for files and batches, or the built-in one.')
+param openAiRole string = 'BatchOnly'
+
+@description('Let the service read prompts from, and write answers to, the work container itself (BATCH_TRANSFER=storage).')
+param ownStorage bool = false
+
+@description('Close storage and the Azure OpenAI account to the internet, and reach them by private endpoints.')
+param privateNetwork bool = false
+
+@description('Who gets the alerts; empty: they show in the portal only.')
+param alertEmail string = ''
+
+@description('The schedule of the polling timer, as six-field NCRONTAB in UTC; empty: every minute.')
+param pollSchedule string = ''
+
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+  'Standard_GRS'
+  'Standard_GZRS'
+])
+@description('How the storage account is copied; ZRS is safer where the region has zones.')
+param storageSku string = 'Standard_LRS'
+
+@minValue(14)
+@maxValue(3650)
+@description('Days after which the files of a job in the work container are deleted; retries need them.')
+param workRetentionDays int = 60
+
+@minValue(1)
+@maxValue(1000)
+@description('How many instances one function may scale out to.')
+param maximumInstanceCount int = 40
+
+@allowed([
+  2048
+  4096
+])
+@description('The memory of one instance in MB.')
+param instanceMemoryMB int = 2048
+
+@description('Further app settings of the README, by name: they go on top of those that this template sets.')
+param appSettings object = {}
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName }
+var createOpenAi = empty(existingOpenAiName)
+var openAiName = createOpenAi ? 'oai-${token}' : existingOpenAiName
+var openAiGroupName = createOpenAi ? 'rg-${environmentName}' : existingOpenAiResourceGroup
+var names = {
+  prompts: 'prompts'
+  results: 'results'
+  work: 'batch-work'
+  package: 'app-package'
+  deadLetters: 'dead-letters'
+  table: 'batchjobs'
+  submissions: 'batch-submissions'
+  completions: 'batch-completions'
+}
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: {
+    name: 'id-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module openAi 'openai.bicep' = if (createOpenAi) {
+  name: 'openai'
+  scope: group
+  params: {
+    name: openAiName
+    location: empty(openAiLocation) ? location : openAiLocation
+    tags: tags
+    isPublic: !privateNetwork
+    deploymentName: deploymentName
+    deploymentSku: deploymentSku
+    capacity: capacity
+    dynamicQuota: dynamicQuota
+    modelName: modelName
+    modelVersion: modelVersion
+  }
+}
+
+module openAiAccess 'openai-access.bicep' = {
+  name: 'openai-access'
+  scope: resourceGroup(openAiGroupName)
+  params: {
+    accountName: openAiName
+    principalId: identity.outputs.principalId
+    role: openAiRole
+    needsIdentity: ownStorage
+  }
+  dependsOn: [
+    group
+    openAi
+  ]
+}
+
+module storage 'storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    isPublic: !privateNetwork
+    redundancy: storageSku
+    trustedResourceId: ownStorage ? openAiAccess.outputs.accountId : ''
+    containerNames: [
+      names.prompts
+      names.results
+      names.work
+      names.package
+      names.deadLetters
+    ]
+    queueNames: [
+      names.submissions
+      names.completions
+    ]
+    tableName: names.table
+    workContainerName: names.work
+    deadLetterContainerName: names.deadLetters
+    workRetentionDays: workRetentionDays
+  }
+}
+
+module monitoring 'monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+  }
+}
+
+module topic 'topic.bicep' = {
+  name: 'topic'
+  scope: group
+  params: {
+    name: 'evgt-${token}'
+    location: location
+    tags: tags
+    storageName: storage.outputs.name
+  }
+}
+
+module roles 'roles.bicep' = {
+  name: 'roles'
+  scope: group
+  params: {
+    storageName: storage.outputs.name
+    insightsName: monitoring.outputs.insightsName
+    appPrincipalId: identity.outputs.principalId
+    topicPrincipalId: topic.outputs.principalId
+    openAiPrincipalId: ownStorage ? openAiAccess.outputs.accountPrincipalId : ''
+    userPrincipalId: principalId
+    promptsContainerName: names.prompts
+    resultsContainerName: names.results
+    workContainerName: names.work
+    deadLetterContainerName: names.deadLetters
+  }
+}
+
+module network 'network.bicep' = if (privateNetwork) {
+  name: 'network'
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+    storageId: storage.outputs.id
+    openAiId: createOpenAi ? openAiAccess.outputs.accountId : ''
+  }
+}
+
+module functions 'functions.bicep' = {
+  name: 'functions'
+  scope: group
+  params: {
+    name: 'func-${token}'
+    location: location
+    tags: tags
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageName: storage.outputs.name
+    insightsConnectionString: monitoring.outputs.connectionString
+    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    openAiEndpoint: openAiAccess.outputs.endpoint
+    deploymentName: deploymentName
+    names: names
+    pollSchedule: empty(pollSchedule) ? '0 * * * * *' : pollSchedule
+    ownStorage: ownStorage
+    maximumInstanceCount: maximumInstanceCount
+    instanceMemoryMB: instanceMemoryMB
+    extraSettings: appSettings
+  }
+  dependsOn: [
+    roles
+  ]
+}
+
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+    email: alertEmail
+    insightsName: monitoring.outputs.insightsName
+    topicName: topic.outputs.name
+  }
+}
+
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_APP_NAME string = functions.outputs.name
+output AZURE_FUNCTION_APP_URL string = 'https://${functions.outputs.hostName}'
+output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output AZURE_EVENT_TOPIC_NAME string = topic.outputs.name
+output AZURE_OPENAI_ENDPOINT string = openAiAccess.outputs.endpoint
+output PROMPTS_CONTAINER string = names.prompts
+output RESULTS_CONTAINER string = names.results
+output DEAD_LETTERS_CONTAINER string = names.deadLetters

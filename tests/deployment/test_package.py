@@ -1,0 +1,141 @@
+"""The package holds exactly what the app needs, and does the main job in an environment with its requirements alone."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.service.server import running_service
+from tests.deployment.package import PROJECT, build_package, environment_python, packaged_files
+
+HOST = Path(__file__).with_name("package_host.py")
+ACCEPTED_WARNINGS = {
+    # The package is built in Azure, on the platform on which it runs.
+    "check_native_dependency_risk",
+    # Set by infra/functions.bicep, which is no part of the package.
+    "check_app_insights",
+    # It has done its work when the package is made.
+    "check_funcignore",
+}
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, in a folder of its own."""
+    return build_package(PROJECT, tmp_path_factory.mktemp("package"))
+
+
+def test_the_package_holds_the_app_and_nothing_else() -> None:
+    app = [path for path in (PROJECT / "shared").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    expected = {"function_app.py", "host.json", "requirements.txt"}
+    assert set(packaged_files(PROJECT)) == expected | {path.relative_to(PROJECT).as_posix() for path in app}
+
+
+def test_what_lies_about_on_a_developers_machine_is_left_out(tmp_path: Path) -> None:
+    shutil.copyfile(PROJECT / ".funcignore", tmp_path / ".funcignore")
+    for path in (
+        "function_app.py",
+        "shared/model.py",
+        "shared/__pycache__/model.cpython-313.pyc",
+        "local.settings.json",
+        ".azure/prod/.env",
+        ".venv/bin/python",
+        ".git/config",
+        ".local/up/service.log",
+        "tests/test_x.py",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert packaged_files(tmp_path) == ["function_app.py", "shared/model.py"]
+
+
+@pytest.mark.timeout(700)  # The first time, the requirements are installed.
+def test_the_packaged_app_installed_alone_does_the_main_job(package: Path, azurite: str, tmp_path: Path) -> None:
+    python = environment_python(PROJECT / "requirements.txt")
+    with running_service(processing=0, validating=0, running=0, finalizing=0) as service:
+        end = _run_package(python, package, _only_the_host(tmp_path), _settings(azurite, service.url))
+    assert Path(end["shared"]).is_relative_to(package)
+    assert end["delivered"] is True
+    assert end["status"]["state"] == "completed", end["status"]
+    assert end["status"]["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0}
+    assert [job["job_id"] for job in end["listed"]["jobs"]] == [end["status"]["job_id"]]
+    assert {"submit_prompts", "submit_batch", "poll_batches", "complete_batch", "list_jobs"} <= set(end["functions"])
+
+
+def test_the_package_is_indexed_with_an_empty_environment(package: Path, tmp_path: Path) -> None:
+    python = environment_python(PROJECT / "requirements.txt")
+    code = (
+        "import sys; from pathlib import Path; from local.host.worker import Worker; worker = Worker(); "
+        "print(len(worker.index(Path(sys.argv[1])))); worker.close()"
+    )
+    environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP") if name in os.environ}
+    done = subprocess.run(
+        [python, "-c", code, package],
+        env={**environment, "PYTHONPATH": str(_only_the_host(tmp_path)), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    source = (PROJECT / "function_app.py").read_text("utf-8")
+    assert int(done.stdout.splitlines()[-1]) == source.count("@app.function_name(")
+
+
+def test_azure_functions_doctor_finds_nothing_wrong_with_the_package(package: Path) -> None:
+    doctor = shutil.which("azure-functions-doctor", path=str(Path(sys.executable).parent))
+    assert doctor is not None
+    command = [doctor, "doctor", "--profile", "deploy", "--format", "json", "--path", str(package)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    items = [item for part in json.loads(done.stdout)["results"] for item in part["items"]]
+    assert len(items) > 10
+    faults = {item["rule_id"]: item["value"] for item in items if item["status"] not in ("pass", "skip")}
+    assert faults.keys() <= ACCEPTED_WARNINGS, faults
+
+
+def _settings(storage: str, service_url: str) -> dict[str, str]:
+    """As infra/functions.bicep sets them, but for the way in: a local account and a local service."""
+    return {
+        "AzureWebJobsStorage": storage,
+        "BatchStorage": storage,
+        "AZURE_OPENAI_ENDPOINT": service_url,
+        "AZURE_OPENAI_API_KEY": "local",
+        "AZURE_OPENAI_DEPLOYMENT": "gpt-4.1-mini-batch",
+        "PROMPTS_TRIGGER_SOURCE": "EventGrid",
+        "PROMPTS_CONTAINER": "package-prompts",
+        "RESULTS_CONTAINER": "package-results",
+        "WORK_CONTAINER": "package-work",
+        "JOBS_TABLE": "packagejobs",
+        "SUBMISSIONS_QUEUE": "package-submissions",
+        "COMPLETIONS_QUEUE": "package-completions",
+        "BACKOFF_SECONDS": "0",
+    }
+
+
+def _only_the_host(folder: Path) -> Path:
+    """A folder with local.host and nothing else of the project, so that only the package can give the rest."""
+    shutil.copytree(PROJECT / "local" / "host", folder / "local" / "host", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(PROJECT / "local" / "__init__.py", folder / "local" / "__init__.py")
+    return folder
+
+
+def _run_package(python: Path, package: Path, harness: Path, settings: Mapping[str, str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [python, HOST, package],
+        input=json.dumps(settings),
+        env={**os.environ, "PYTHONPATH": str(harness), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=package,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
