@@ -307,4 +307,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
+        print("\nStopped. The same command begins anew.", file=sys.stderr)
         sys.exit(130)
