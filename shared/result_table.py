@@ -1,7 +1,6 @@
 """The rows of results.csv and results.xlsx: their header and their cells, and results.csv itself."""
 
 import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -55,15 +54,22 @@ def _prefixed(prefix: str, names: Sequence[str], taken: Iterable[str]) -> list[s
     return result
 
 
+class _Lines:
+    """What csv writes to: a list of lines."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
+
+
 class CsvTable:
     """results.csv: UTF-8 with BOM, RFC 4180, CRLF; texts that a spreadsheet would run get a leading `'` if guarded."""
 
     def __init__(self, write: Callable[[bytes], object], names: Sequence[str], *, guard: bool) -> None:
         self._write = write
         self._guard = guard
-        self._text = io.StringIO(newline="")
-        self._csv = csv.writer(self._text, lineterminator="\r\n")
-        self._text.write("\ufeff")
+        self._pending = ["\ufeff"]
+        self._size = 0
+        self._csv = csv.writer(_Lines(self._pending), lineterminator="\r\n")
         self.add(names)
 
     def add(self, row: Iterable[Cell]) -> None:
@@ -71,7 +77,8 @@ class CsvTable:
         self._csv.writerow(
             [cell if type(cell) is str and cell[:1] not in _RISKY else self._shown(cell) for cell in row]
         )
-        if self._text.tell() >= CHUNK_SIZE:
+        self._size += len(self._pending[-1])
+        if self._size >= CHUNK_SIZE:
             self._flush()
 
     def close(self) -> list[str]:
@@ -88,14 +95,14 @@ class CsvTable:
         return cell
 
     def _flush(self) -> None:
-        text = self._text.getvalue()
+        text = "".join(self._pending)
+        self._pending.clear()
+        self._size = 0
         try:
             encoded = text.encode()
         except UnicodeEncodeError:
             encoded = without_half_pairs(text).encode()
         self._write(encoded)
-        self._text.seek(0)
-        self._text.truncate()
 
 
 def is_formula(text: str) -> bool:
