@@ -19,9 +19,11 @@ from shared.files import BLOCK_SIZE, BlobFiles
 from shared.job_store import TableJobStore
 from shared.ports import App, BatchService, Container
 from shared.queues import StorageQueues
-from shared.settings import Settings, StorageAccount, read_settings
+from shared.settings import Settings, StorageAccount, read_settings, say
 from shared.storage_errors import TIMEOUTS
 from shared.web_hook import HttpWebHook
+
+log = logging.getLogger("structuredbatch.wiring")
 
 BLOB_OPTIONS: Final[dict[str, Any]] = {"max_single_get_size": BLOCK_SIZE, "max_chunk_get_size": BLOCK_SIZE}
 
@@ -37,6 +39,8 @@ def build(environment: Mapping[str, str]) -> App:
     quieten()
     telemetry.configure()
     settings = read_settings(environment)
+    if settings.faults:
+        log.error(say(settings.faults))
     return App(
         settings=settings,
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),

@@ -33,17 +33,26 @@ def assemble(app: App, job_id: str) -> None:
     claim = claim_job(app, job_id)
     if claim is None:
         return
+    with claim:
+        ended = _assemble(app, claim)
+    if ended is not None:
+        close(app, ended)
+
+
+def _assemble(app: App, claim: Claim[Job]) -> Job | None:
+    """Write the files and end the job; None where it cannot be ended now."""
+    job_id = claim.record.job_id
     batches = app.store.batches(job_id)
     if not claim.record.built or any(batch.state is not BatchState.COLLECTED for batch in batches):
         claim.release()
-        return
+        return None
     try:
         counts = _write_results(app, claim)
     except Transient as error:
         message = f"{error}. The results are written as soon as it passes."
         first = app.settings.backoff
         claim.release(wait=next_wait(claim.record.wait, message, app.now(), first, job_id, error.retry_after))
-        return
+        return None
     state, code, message = end_of(claim.record, batches)
     ended = claim.release(
         state=state,
@@ -58,7 +67,7 @@ def assemble(app: App, job_id: str) -> None:
         warnings=tuple(dict.fromkeys([*claim.record.warnings, *counts.warnings])),
     )
     log.info("job ended", extra={"job_id": job_id, "state": state.value, "rows": counts.total})
-    close(app, ended)
+    return ended
 
 
 def close(app: App, job: Job) -> None:

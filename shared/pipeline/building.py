@@ -52,17 +52,18 @@ def prepare(app: App, job_id: str) -> None:
     claim = claim_job(app, job_id)
     if claim is None:
         return
-    if claim.record.built:
-        claim.release()
-        return
-    try:
-        _prepare(app, claim)
-    except JobFault as fault:
-        log.info("prompt file has a fault", extra={"job_id": job_id, "code": fault.code.value})
-        claim.release(built=True, code=fault.code, message=str(fault)[:1000], wait=None)
-    except Transient as error:
-        first = app.settings.backoff
-        claim.release(wait=next_wait(claim.record.wait, str(error), app.now(), first, job_id, error.retry_after))
+    with claim:
+        if claim.record.built:
+            claim.release()
+            return
+        try:
+            _prepare(app, claim)
+        except JobFault as fault:
+            log.info("prompt file has a fault", extra={"job_id": job_id, "code": fault.code.value})
+            claim.release(built=True, code=fault.code, message=str(fault)[:1000], wait=None)
+        except Transient as error:
+            first = app.settings.backoff
+            claim.release(wait=next_wait(claim.record.wait, str(error), app.now(), first, job_id, error.retry_after))
 
 
 def _prepare(app: App, claim: Claim[Job]) -> None:

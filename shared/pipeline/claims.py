@@ -1,13 +1,16 @@
 """A worker's claim to a step: a lease in the record itself, renewed while the step runs, lost without harm."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from shared.errors import Conflict
+from shared.errors import AppError, Conflict
 from shared.model import Batch, BatchState, Job, Lease
 from shared.ports import App
+
+log = logging.getLogger("structuredbatch.claims")
 
 
 class Claim[R: (Job, Batch)]:
@@ -17,6 +20,17 @@ class Claim[R: (Job, Batch)]:
         self.record: R = record
         self._app = app
         self._save: Callable[[R], R] = save
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """End the claim where the step failed for an unknown reason, so that its message's next delivery finds work."""
+        if isinstance(error, Exception) and not isinstance(error, Conflict) and self.record.lease is not None:
+            try:
+                self.release()
+            except AppError as lost:
+                log.info("claim not released: %s", lost)
 
     def change(self, **changes: Any) -> R:
         """Write changes, and renew the lease with them."""

@@ -15,7 +15,7 @@ from typing import Final
 from shared import names, outcomes
 from shared.batch_file import follow_up, read_rows, row_line
 from shared.checks import Checks
-from shared.errors import Conflict, NotFound, Transient, Unavailable
+from shared.errors import AppError, Conflict, NotFound, Transient, Unavailable
 from shared.lifecycle import is_schema_faulty, may_follow, next_wait, tries_again
 from shared.matching import match
 from shared.model import Batch, BatchState, Fault, Job, Outcome, RowCode, Usage
@@ -46,16 +46,36 @@ def collect(app: App, job_id: str, index: int, attempt: int) -> None:
     claim = claim_batch(app, job_id, index, attempt, BatchState.ENDED)
     if job is None or claim is None:
         return
+    with claim:
+        try:
+            _collect(app, job, claim)
+        except Transient as error:
+            _cannot_fetch(app, job, claim, error)
+    _delete_input(app, claim.record)
+
+
+def _cannot_fetch(app: App, job: Job, claim: Claim[Batch], error: Transient) -> None:
+    if job.gave_up_at is not None:
+        _give_up(app, job, claim, str(error))
+        return
+    batch = claim.record
+    message = f"{error}. The batch's answers are safe at the service and are fetched again."
+    first = app.settings.backoff
+    key = f"{batch.job_id}/{batch.key}"
+    claim.release(wait=next_wait(batch.wait, message[:900], app.now(), first, key, error.retry_after))
+
+
+def _delete_input(app: App, batch: Batch) -> None:
+    """Delete a collected batch's input file at the service, where files without number are not allowed."""
+    stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
+    if stored is None or stored.state is not BatchState.COLLECTED:
+        return
+    if not stored.file_id or app.settings.transfer != "upload":
+        return
     try:
-        _collect(app, job, claim)
-    except Transient as error:
-        if job.gave_up_at is not None:
-            _give_up(app, job, claim, str(error))
-            return
-        message = f"{error}. The batch's answers are safe at the service and are fetched again."
-        first = app.settings.backoff
-        key = f"{job_id}/{claim.record.key}"
-        claim.release(wait=next_wait(claim.record.wait, message[:900], app.now(), first, key, error.retry_after))
+        app.service.delete_file(stored.file_id)
+    except AppError as error:
+        log.info("input file left to expire: %s", error, extra={"job_id": batch.job_id})
 
 
 def _give_up(app: App, job: Job, claim: Claim[Batch], reason: str) -> None:
@@ -72,8 +92,6 @@ def _collect(app: App, job: Job, claim: Claim[Batch]) -> None:
         return
     follower = _follower(app, job, claim, tally)
     _finish(app, claim, tally, follower)
-    if claim.record.file_id and app.settings.transfer == "upload":
-        app.service.delete_file(claim.record.file_id)
 
 
 @dataclass(slots=True)

@@ -6,19 +6,21 @@ again from the states alone.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.errors import AppError, Conflict, Transient
+from shared.errors import AppError, Conflict
 from shared.lifecycle import Do, Due, Refusal, decide, next_wait, observed, put_back, refusal_of
-from shared.model import TERMINAL_STATUSES, Batch, BatchState, Job, RemoteBatch, RowCode
+from shared.model import TERMINAL_STATUSES, Batch, BatchState, Job, OpenJob, RemoteBatch, RowCode
 from shared.pipeline import steps
 from shared.pipeline.assembly import close
 from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.receiving import reserve
 from shared.pipeline.reporting import publish
-from shared.pipeline.submission import deployment_fault, is_ours, record, refuse_for_quota
+from shared.pipeline.doubts import doubt_since, is_ours, name_of
+from shared.pipeline.submission import deployment_fault, record, refuse_for_quota
 from shared.pipeline.sweeping import sweep
 from shared.ports import App, Gate
 
@@ -51,23 +53,39 @@ def poll(app: App) -> None:
     refresh = app.now().minute % REFRESH_MINUTES == 0
     for item in jobs:
         if item.changed or refresh:
-            publish(app, item.job.job_id)
+            with _passing_over(item.job.job_id):
+                publish(app, item.job.job_id)
+
+
+@contextmanager
+def _passing_over(job_id: str) -> Iterator[None]:
+    """Leave a job that cannot go on to the next tick, so that it holds up no other."""
+    try:
+        yield
+    except AppError as error:
+        log.warning("job passed over in this tick: %s", error, extra={"job_id": job_id})
+    except Exception as error:  # noqa: BLE001  # A fault of our own, of which the others know nothing.
+        # Its text is not shown, as it might quote a row.
+        log.error("job passed over in this tick: unexpected %s", type(error).__name__, extra={"job_id": job_id})
 
 
 def _open_jobs(app: App) -> Iterator[_Open]:
     """The open jobs with their batches; entries that a crash left behind are mended on the way."""
     for entry in app.store.open_jobs():
-        try:
-            job = app.store.job(entry.job_id)
-            if job is None:
-                job = reserve(app, entry)
-            elif job.state.ended:
-                close(app, job)
-                continue
-            if job is not None:
-                yield _Open(job, app.store.batches(job.job_id))
-        except AppError as error:
-            log.warning("job passed over in this tick: %s", error, extra={"job_id": entry.job_id})
+        found = None
+        with _passing_over(entry.job_id):
+            found = _open_job(app, entry)
+        if found is not None:
+            yield found
+
+
+def _open_job(app: App, entry: OpenJob) -> _Open | None:
+    job = app.store.job(entry.job_id)
+    if job is not None and job.state.ended:
+        close(app, job)
+        return None
+    job = job or reserve(app, entry)
+    return None if job is None else _Open(job, app.store.batches(job.job_id))
 
 
 def _ask(app: App, jobs: Sequence[_Open]) -> None:
@@ -78,21 +96,27 @@ def _ask(app: App, jobs: Sequence[_Open]) -> None:
         for number, batch in enumerate(item.batches)
         if batch.state is BatchState.SUBMITTED
     }
-    doubtful = any(batch.creating_since is not None for item in jobs for batch in item.batches)
-    if not asked and not doubtful:
+    since = doubt_since(app, (batch for item in jobs for batch in item.batches))
+    if not asked and since is None:
         return
     try:
-        for remote in _remote(app, set(asked), jobs):
+        for remote in _remote(app, set(asked), jobs, since):
             item, number = asked[remote.batch_id]
-            _see(app, item, number, remote)
-    except Transient as error:
+            with _passing_over(item.job.job_id):
+                _see(app, item, number, remote)
+    except AppError as error:
         log.warning("the batch service could not be asked: %s", error)
         for item, number in asked.values():
-            _note(app, item, number, str(error))
+            with _passing_over(item.job.job_id):
+                _note(app, item, number, str(error))
 
 
-def _remote(app: App, wanted: set[str], jobs: Sequence[_Open]) -> Iterator[RemoteBatch]:
-    """The service's word on the batches wanted: by pages first, those not found there by their ids."""
+def _remote(app: App, wanted: set[str], jobs: Sequence[_Open], since: datetime | None) -> Iterator[RemoteBatch]:
+    """The service's word on the batches wanted: by pages first, those not found there by their ids.
+
+    The pages go back to the time `since` at least, where there is one, so that no batch of a doubtful creation is
+    passed over.
+    """
     after = ""
     left = set(wanted)
     for _ in range(len(wanted) // PAGE + EXTRA_PAGES):
@@ -102,8 +126,9 @@ def _remote(app: App, wanted: set[str], jobs: Sequence[_Open]) -> Iterator[Remot
                 left.discard(remote.batch_id)
                 yield remote
             elif remote.batch_id not in wanted:
-                _stranger(app, remote, jobs)
-        if not after or not left:
+                with _passing_over(remote.metadata.get("job", "")):
+                    _stranger(app, remote, jobs)
+        if not after or (not left and (since is None or page[-1].created_at < since)):
             break
     for batch_id in sorted(left):
         found = app.service.batch(batch_id)
@@ -114,35 +139,44 @@ def _remote(app: App, wanted: set[str], jobs: Sequence[_Open]) -> Iterator[Remot
 
 
 def _stranger(app: App, remote: RemoteBatch, jobs: Sequence[_Open]) -> None:
-    """A listed batch that no open row knows: adopt it if it is one of ours whose answer was lost, cancel a twin."""
+    """A listed batch that no open row knows: adopt it if it is one of ours whose answer was lost, cancel a twin.
+
+    The row is read again first: it may have been written since this tick began.
+    """
+    row = _row_of(app, remote, jobs)
+    if row is None or row.batch_id == remote.batch_id or remote.status == "failed":
+        return  # Somebody else's, known, or refused, and its rows wait to be sent again.
+    if row.batch_id or row.state in (BatchState.ENDED, BatchState.COLLECTED):
+        _cancel_twin(app, remote, row.job_id)
+    elif row.creating_since is not None or remote.status not in ("cancelling", "cancelled"):
+        _adopt(app, row, remote, jobs)
+
+
+def _row_of(app: App, remote: RemoteBatch, jobs: Sequence[_Open]) -> Batch | None:
+    """Our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
     for item in jobs:
         for batch in item.batches:
             if is_ours(batch, remote):
-                _adopt_or_cancel(app, item, batch, remote)
-                return
-    job_id = remote.metadata.get("job", "")
-    if remote.status in TERMINAL_STATUSES or not job_id or any(item.job.job_id == job_id for item in jobs):
-        return
-    rows = app.store.batches(job_id)
-    if rows and all(batch.batch_id != remote.batch_id for batch in rows):
-        _cancel_twin(app, remote, job_id)
+                return app.store.batch(batch.job_id, batch.index, batch.attempt)
+    if remote.status in TERMINAL_STATUSES:
+        return None
+    name = name_of(app, remote)
+    return None if name is None else app.store.batch(*name)
 
 
-def _adopt_or_cancel(app: App, item: _Open, batch: Batch, remote: RemoteBatch) -> None:
-    if remote.status == "failed":
-        return  # It was refused, and its rows wait to be sent again.
-    if batch.batch_id and batch.batch_id != remote.batch_id:
-        if remote.status not in TERMINAL_STATUSES and remote.status != "cancelling":
-            _cancel_twin(app, remote, batch.job_id)
+def _adopt(app: App, row: Batch, remote: RemoteBatch, jobs: Sequence[_Open]) -> None:
+    claim = claim_batch(app, row.job_id, row.index, row.attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    if claim is None:
         return
-    claim = claim_batch(app, batch.job_id, batch.index, batch.attempt, BatchState.PREPARED, BatchState.UPLOADED)
-    if claim is not None:
-        record(app, claim, remote)
-        item.changed = True
-        log.warning("batch adopted", extra={"job_id": batch.job_id, "batch_id": remote.batch_id})
+    record(app, claim, remote)
+    for item in jobs:
+        item.changed |= item.job.job_id == row.job_id
+    log.warning("batch adopted", extra={"job_id": row.job_id, "batch_id": remote.batch_id})
 
 
 def _cancel_twin(app: App, remote: RemoteBatch, job_id: str) -> None:
+    if remote.status in TERMINAL_STATUSES or remote.status == "cancelling":
+        return
     log.error("a second batch for the same rows is cancelled", extra={"job_id": job_id, "batch_id": remote.batch_id})
     app.service.cancel(remote.batch_id)
 
@@ -210,10 +244,8 @@ def _queue_due(app: App, jobs: Sequence[_Open]) -> None:
     now = app.now()
     due = [(item, step) for item in jobs for step in decide(item.job, item.batches, gates, now, app.settings.max_wait)]
     for item, step in _taking_turns(due, gates):
-        try:
+        with _passing_over(item.job.job_id):
             _queue(app, item, step, now)
-        except AppError as error:
-            log.warning("step passed over in this tick: %s", error, extra={"job_id": item.job.job_id})
 
 
 def _taking_turns(due: Iterable[tuple[_Open, Due]], gates: dict[str, Gate]) -> Iterator[tuple[_Open, Due]]:
@@ -243,7 +275,7 @@ def _waiting_since(item: _Open, batch: Batch) -> tuple[datetime, str]:
 
 def _queue(app: App, item: _Open, step: Due, now: datetime) -> None:
     """Send one step to the queues, and note in its row that it is under way."""
-    if step.do in (Do.GIVE_UP, Do.CANCEL):
+    if step.do not in steps.QUEUED:
         steps.perform(app, item.job.job_id, step)
         item.changed = True
         return

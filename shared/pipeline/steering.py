@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from shared.errors import AppError, Conflict, NotFound
+from shared.errors import AppError, Conflict, NotFound, Transient
 from shared.lifecycle import is_held
-from shared.model import Batch, Job, OpenJob
+from shared.model import Batch, BatchState, Job, OpenJob, RowCode
 from shared.pipeline.receiving import new_job
 from shared.pipeline.reporting import publish
 from shared.ports import App, Message, Step
@@ -31,7 +31,8 @@ def cancel(app: App, job_id: str) -> Job:
     def cancelled(job: Job) -> Job:
         if job.state.ended:
             raise NotNow(f"The job has ended already ({job.state.value}).")
-        return replace(job, cancelled=True, wait=None, queued_until=None)
+        # Whoever builds or assembles it at this moment loses the claim and stops.
+        return replace(job, cancelled=True, wait=None, queued_until=None, lease=None)
 
     job = _change(app, job_id, cancelled)
     log.info("job cancelled", extra={"job_id": job_id})
@@ -57,19 +58,32 @@ def give_up(app: App, job_id: str) -> None:
     def given_up(job: Job) -> Job:
         if job.state.ended:
             raise NotNow("The job has ended already.")
-        return replace(job, gave_up_at=job.gave_up_at or app.now(), wait=None, queued_until=None)
+        return replace(job, gave_up_at=job.gave_up_at or app.now(), wait=None, queued_until=None, lease=None)
 
     _change(app, job_id, given_up)
     log.error("job gave up", extra={"job_id": job_id})
 
 
 def cancel_batch(app: App, batch: Batch) -> None:
-    """Ask the service to cancel a stopping job's batch."""
-    app.service.cancel(batch.batch_id)
+    """Ask the service to cancel a stopping job's batch; where it does not answer, the poll asks again."""
+    try:
+        app.service.cancel(batch.batch_id)
+    except Transient as error:
+        log.warning("batch not cancelled yet: %s", error, extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
+        return
     try:
         app.store.save_batch(replace(batch, cancel_sent=True))
     except Conflict:
         pass  # Then it is asked again, which does no harm.
+
+
+def abandon_batch(app: App, batch: Batch) -> None:
+    """Close a batch without the service, which has not brought it to its end long after its job gave up."""
+    message = "The job gave up, and the service did not bring this batch to its end."
+    app.store.save_batch(
+        replace(batch, state=BatchState.ENDED, failure=RowCode.GAVE_UP, message=message, wait=None, queued_until=None)
+    )
+    log.error("batch abandoned", extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
 
 
 def retry(app: App, job_id: str) -> Job:

@@ -97,6 +97,8 @@ def _perform_on_batch(app: App, do: Do, batch: Batch) -> None:
         submission.submit(app, batch.job_id, batch.index, batch.attempt)
     elif do is Do.CANCEL:
         steering.cancel_batch(app, batch)
+    elif do is Do.ABANDON:
+        steering.abandon_batch(app, batch)
     else:
         collection.collect(app, batch.job_id, batch.index, batch.attempt)
 

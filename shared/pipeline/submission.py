@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final
 
 from shared import names
-from shared.errors import AnswerLost, QuotaExceeded, Refused, Transient, Unavailable
+from shared.errors import AnswerLost, Conflict, QuotaExceeded, Refused, Transient, Unavailable
 from shared.lifecycle import (
     Refusal,
     is_held,
+    is_out_of_patience,
     is_stopping,
     next_wait,
     put_back,
@@ -23,6 +24,7 @@ from shared.lifecycle import (
 )
 from shared.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
 from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.doubts import CLOCK_MARGIN, is_ours, look_out
 from shared.pipeline.splitting import split
 from shared.ports import App, Container, Gate
 
@@ -37,8 +39,7 @@ STUCK_FILE: Final = timedelta(minutes=30)
 FILE_MARGIN: Final = timedelta(days=2)
 """A file that expires sooner is uploaded again, as its batch may have to read it for a day."""
 
-LOOK_PAGES: Final = 10
-CLOCK_MARGIN: Final = timedelta(minutes=10)
+LOOK_PAGES: Final = 100
 
 
 def submit(app: App, job_id: str, index: int, attempt: int) -> None:
@@ -47,18 +48,20 @@ def submit(app: App, job_id: str, index: int, attempt: int) -> None:
     claim = claim_batch(app, job_id, index, attempt, BatchState.PREPARED, BatchState.UPLOADED)
     if job is None or claim is None:
         return
-    try:
-        _submit(app, job, claim)
-    except AnswerLost as error:
-        pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
-        message = f"{error}: looking for the batch before creating it again."
-        claim.release(wait=Wait(until=app.now() + pause, tries=_tries(claim) + 1, message=message))
-    except Transient as error:
-        _refused_for_now(app, claim, error)
+    with claim:
+        try:
+            _submit(app, job, claim)
+        except AnswerLost as error:
+            pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
+            message = f"{error}: looking for the batch before creating it again."
+            claim.release(wait=Wait(until=app.now() + pause, tries=_tries(claim) + 1, message=message))
+        except Transient as error:
+            _refused_for_now(app, claim, error)
 
 
 def _submit(app: App, job: Job, claim: Claim[Batch]) -> None:
-    if claim.record.creating_since is not None and _settle(app, claim):
+    # A job that is out of patience waits no more for a batch to show; the poll looks out for it.
+    if claim.record.creating_since is not None and not is_out_of_patience(job, app.now()) and _settle(app, claim):
         return
     if is_stopping(job):
         _close_unsent(job, claim)
@@ -88,6 +91,7 @@ def _settle(app: App, claim: Claim[Batch]) -> bool:
         return True
     if app.now() < since + app.settings.settle:
         raise AnswerLost("The answer to the creation of a batch was lost")
+    look_out(app, since)
     claim.change(creating_since=None)
     return False
 
@@ -105,11 +109,6 @@ def _look(app: App, batch: Batch) -> RemoteBatch | None:
         if not after or page[-1].created_at < oldest:
             return None
     return None
-
-
-def is_ours(batch: Batch, remote: RemoteBatch) -> bool:
-    """Whether the service's batch reads this batch's input file."""
-    return bool(batch.file_id) and batch.file_id in (remote.input_file_id, remote.input_blob)
 
 
 def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
@@ -191,7 +190,19 @@ def _create(app: App, job: Job, claim: Claim[Batch]) -> None:
     except Transient:
         claim.change(creating_since=None)
         raise
-    record(app, claim, remote)
+    try:
+        record(app, claim, remote)
+    except Conflict:
+        _cancel_own_twin(app, batch, remote)
+        raise
+
+
+def _cancel_own_twin(app: App, batch: Batch, remote: RemoteBatch) -> None:
+    """Cancel the batch just created where another worker, who took over meanwhile, has recorded one of its own."""
+    stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
+    if stored is not None and stored.batch_id and stored.batch_id != remote.batch_id:
+        log.error("a second batch for the same rows is cancelled", extra={"job_id": batch.job_id})
+        app.service.cancel(remote.batch_id)
 
 
 def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
