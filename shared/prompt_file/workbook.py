@@ -128,7 +128,8 @@ def text_of(cell: Cell) -> str:
         case bool():
             return "TRUE" if cell else "FALSE"
         case float() | int():
-            whole = int(cell) if abs(cell) < 1e15 else None
+            # A workbook's numbers are floats; up to 2**53 they hold every whole number, 16 digits of an id included.
+            whole = int(cell) if abs(cell) <= 2**53 else None
             return str(whole) if whole == cell else f"{cell:.15g}"
         case datetime():
             return cell.isoformat(sep=" ")
