@@ -51,6 +51,7 @@ class Do(StrEnum):
     COLLECT = "collect"
     ASSEMBLE = "assemble"
     GIVE_UP = "give_up"
+    ABANDON = "abandon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ def is_stopping(job: Job) -> bool:
     return job.cancelled or job.gave_up_at is not None
 
 
+def is_out_of_patience(job: Job, now: datetime) -> bool:
+    """Whether the job gave up so long ago that not even the end of its batches at the service is waited for."""
+    return job.gave_up_at is not None and now - job.gave_up_at > GIVE_UP_GRACE
+
+
 def is_held(job: Job) -> bool:
     """Whether the job waits for somebody to release it."""
     return job.state is JobState.HELD and not job.released and not is_stopping(job)
@@ -97,6 +103,8 @@ def _batch_step(job: Job, batch: Batch, gate: Gate | None, now: datetime) -> Do 
     if not _is_free(batch, now):
         return None
     if batch.state is BatchState.SUBMITTED:
+        if is_out_of_patience(job, now):
+            return Do.ABANDON
         return Do.CANCEL if is_stopping(job) and not batch.cancel_sent else None
     if batch.state is BatchState.ENDED:
         return Do.COLLECT if _is_idle(batch, now) else None
@@ -109,7 +117,7 @@ def _batch_step(job: Job, batch: Batch, gate: Gate | None, now: datetime) -> Do 
 
 
 def _gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timedelta) -> bool:
-    if is_stopping(job) or is_held(job):
+    if job.gave_up_at is not None or is_held(job):
         return False
     settled = job.built and all(batch.state is BatchState.COLLECTED for batch in batches)
     return not settled and now - progress_at(job, batches) > max_wait

@@ -5,6 +5,7 @@ again from the states alone.
 """
 
 import logging
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from shared.model import TERMINAL_STATUSES, Batch, BatchState, Job, OpenJob, Rem
 from shared.pipeline import steps
 from shared.pipeline.assembly import close
 from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.doubts import doubt_since, is_ours, name_of
 from shared.pipeline.receiving import reserve
 from shared.pipeline.reporting import publish
-from shared.pipeline.doubts import doubt_since, is_ours, name_of
 from shared.pipeline.submission import deployment_fault, record, refuse_for_quota
 from shared.pipeline.sweeping import sweep
 from shared.ports import App, Gate
@@ -64,9 +65,11 @@ def _passing_over(job_id: str) -> Iterator[None]:
         yield
     except AppError as error:
         log.warning("job passed over in this tick: %s", error, extra={"job_id": job_id})
-    except Exception as error:  # noqa: BLE001  # A fault of our own, of which the others know nothing.
-        # Its text is not shown, as it might quote a row.
-        log.error("job passed over in this tick: unexpected %s", type(error).__name__, extra={"job_id": job_id})
+    except Exception as error:  # noqa: BLE001  # A fault of our own, of which the other jobs know nothing.
+        # Neither its text nor its trace is shown, as they might quote a row.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        fault = f"{type(error).__name__} in {where.name}, line {where.lineno}"
+        log.error("job passed over in this tick: %s", fault, extra={"job_id": job_id})  # noqa: TRY400
 
 
 def _open_jobs(app: App) -> Iterator[_Open]:

@@ -108,7 +108,7 @@ def _look(app: App, batch: Batch) -> RemoteBatch | None:
                 return remote
         if not after or page[-1].created_at < oldest:
             return None
-    return None
+    raise Unavailable("The batch of a creation whose answer was lost is still looked for among too many batches")
 
 
 def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
