@@ -7,7 +7,6 @@ from pathlib import Path
 import orjson
 from pydantic import ValidationError
 
-from local.service.app import build_app
 from local.service.batches import Timings
 from local.service.control import faults_of
 from local.service.errors import ServiceError
@@ -25,7 +24,7 @@ def main() -> int:
         with data_folder(options.data) as folder, listen(options.port) as listener:
             service = Service(folder, scenario=scenario, timings=_timings(options), blobs=blob_store(options.storage))
             url = url_of(listener)
-            Server(build_app(service), lambda: print(f"listening on {url}", flush=True)).run(sockets=[listener])
+            Server(service, lambda: print(f"listening on {url}", flush=True)).run(sockets=[listener])
             service.close()
     except (OSError, ServiceError, ValueError) as error:
         print(f"The batch service can't start: {error}", file=sys.stderr)

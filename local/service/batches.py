@@ -56,6 +56,7 @@ class Batches:
         self._table = BatchTable(database)
         self._works: dict[str, Work] = {}
         self._works_lock = threading.Lock()
+        self._stopping = threading.Event()
 
     def clear(self) -> None:
         """Forget every batch."""
@@ -63,14 +64,20 @@ class Batches:
         self._table.clear()
         with self._works_lock:
             self._works.clear()
+            self._stopping = threading.Event()
         self._workplace.clear()
 
+    def stop(self) -> None:
+        """Let all work end soon; what is asked for meanwhile is answered with 503."""
+        self._stopping.set()
+
     def close(self) -> None:
-        """End the work that goes on by itself."""
+        """End all work and wait for its end."""
+        self.stop()
         with self._works_lock:
             works = list(self._works.values())
         for work in works:
-            work.stop()
+            work.join()
 
     def create(self, new: NewBatch) -> tuple[Json, dict[str, str]]:
         """Create a batch; return its object and the quota's headers. Raises ServiceError where it is refused."""
@@ -236,6 +243,7 @@ class Batches:
                     self._workplace,
                     self._files,
                     self._blobs,
+                    self._stopping,
                 )
         work.advance()
         if self._table.find(batch_id).delivered:

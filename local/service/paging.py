@@ -136,7 +136,6 @@ class _Filter:
 
         def test(item: Item) -> bool:
             found = item.get(name)
-            found = found.lower() if isinstance(found, str) else found
             if found is not None and value is not None and isinstance(found, str) != isinstance(value, str):
                 raise invalid_payload(f"The filter compares '{name}' with a value of another type.")
             return compare(found, value)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -90,13 +91,14 @@ def running_service(
     with data_folder(data) as folder:
         service = Service(folder, scenario=form, timings=timings, blobs=blob_store(storage), frozen=frozen)
         listener = listen(0)
-        server = Server(build_app(service), lambda: None)
+        server = Server(service, lambda: None)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
             _wait_for(server, thread)
             yield RunningService(url_of(listener), service)
         finally:
+            service.stop()
             server.should_exit = True
             thread.join(STARTS_WITHIN)
             listener.close()
@@ -121,9 +123,9 @@ class DroppableProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """uvicorn's server, which tells when it is ready and returns on a signal in place of dying from it."""
 
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
+    def __init__(self, service: Service, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            app,
+            build_app(service),
             http=DroppableProtocol,
             ws="none",
             lifespan="off",
@@ -132,12 +134,17 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=2,
         )
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._service = on_ready, service
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen and say so."""
         await super().startup(sockets=sockets)
         self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, and let no batch's work keep a caller waiting."""
+        self._service.stop()
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

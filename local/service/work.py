@@ -17,6 +17,7 @@ from local.service.batch_record import StoredBatch
 from local.service.batch_table import BatchTable
 from local.service.clock import Clock
 from local.service.database import Database
+from local.service.errors import default_error
 from local.service.execution import Done, Executor, never_run_line
 from local.service.files import Files
 from local.service.model_elsewhere import ModelElsewhere
@@ -46,13 +47,14 @@ class Work:
         workplace: Workplace,
         files: Files,
         blobs: own_storage.Blobs | None,
+        stopping: threading.Event,
     ) -> None:
         self._id, self._script, self._table, self._clock = batch_id, script, table, clock
         self._database, self._workplace, self._files, self._blobs = database, workplace, files, blobs
         self._lock = threading.Lock()
         self._order: array[int] | None = None
         self._elsewhere: threading.Thread | None = None
-        self._stopped = threading.Event()
+        self._stopping = stopping
 
     def advance(self) -> None:
         """Execute the rows that are due by now, and deliver the results once the batch has ended."""
@@ -69,9 +71,10 @@ class Work:
             if stage.terminal:
                 self._deliver(self._table.find(self._id), stage)
 
-    def stop(self) -> None:
-        """End the asking elsewhere, as far as it has come; what was asked last is given up."""
-        self._stopped.set()
+    def join(self) -> None:
+        """Wait for the end of all work, once the service is stopping; what was asked elsewhere last is given up."""
+        with self._lock:
+            pass  # whoever held it has ended its chunk of rows, and begins no other
         if self._elsewhere is not None:
             self._elsewhere.join(STOPS_WITHIN)
 
@@ -93,6 +96,8 @@ class Work:
             return
         executor = self._executor(batch, None)
         for start in range(batch.executed, due, CHUNK):
+            if self._stopping.is_set():
+                raise default_error(503)
             lines = list(self._lines(batch, start, min(start + CHUNK, due)))
             self._keep(map(executor.run, lines))
 
@@ -110,8 +115,6 @@ class Work:
         with ModelElsewhere(forwarding) as model, ThreadPoolExecutor(forwarding.concurrency) as pool:
             executor = self._executor(batch, model)
             for start in range(batch.executed, batch.rows, forwarding.concurrency):
-                if self._stopped.is_set():
-                    return
                 end = min(start + forwarding.concurrency, batch.rows)
                 done = list(pool.map(executor.run, self._lines(batch, start, end)))
                 with self._lock:
@@ -124,7 +127,7 @@ class Work:
                 self._table.save(replace(batch, plan=replace(batch.plan, worked_at=self._clock.now())))
 
     def _may_go_on(self) -> bool:
-        if self._stopped.is_set():
+        if self._stopping.is_set():
             return False
         batch = self._table.find(self._id)
         return stage_at(batch.plan, self._clock.now()).status == "in_progress"

@@ -137,6 +137,7 @@ BUILDING = {
         "Country": {"type": "string"},
         "yearCompleted": {"type": "integer"},
         "floors": {"type": "integer"},
+        "year_built": {"type": "string"},
     },
 }
 
@@ -150,6 +151,7 @@ def test_known_buildings_get_their_facts() -> None:
         "Country": "United Kingdom",
         "yearCompleted": 2012,
         "floors": 72,
+        "year_built": "2012",
     }
 
 

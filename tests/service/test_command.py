@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from openai import OpenAI
+from openai import APIStatusError, OpenAI
 
 from local.service.server import running_service
-from tests.service.conftest import DATA, create, jsonl, message, output, rows, run, submit, upload
+from tests.service.conftest import DATA, SCHEMA, create, jsonl, message, output, rows, run, submit, upload
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -39,8 +40,8 @@ def _command(*options: str, temp: Path | None = None) -> Iterator[tuple[str, sub
     try:
         yield process.stdout.readline(), process
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -134,7 +135,7 @@ def test_lines_that_a_killed_service_had_not_counted_are_not_doubled(tmp_path: P
         service.advance(4)
         client.batches.retrieve(batch.id)
         written = tmp_path / "batches" / batch.id / "output"
-        written.write_bytes(written.read_bytes() + b'{"custom_id": "half a li')
+        written.write_bytes(written.read_bytes() * 4 + b'{"custom_id": "half a li')
     with (
         running_service(frozen=True, data=tmp_path) as service,
         OpenAI(base_url=f"{service.url}/v1", api_key="k") as client,
@@ -194,9 +195,34 @@ def test_it_is_ready_in_about_a_second() -> None:
     assert time.monotonic() - start < 10
 
 
-def test_the_temporary_folder_of_a_test_service_goes_with_it() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("batch-service-*"))
+def test_the_temporary_folder_of_a_test_service_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with running_service() as service:
-        assert set(Path(tempfile.gettempdir()).glob("batch-service-*")) - before
+        assert list(tmp_path.iterdir())
         assert service.url.startswith("http://127.0.0.1:")
-    assert not set(Path(tempfile.gettempdir()).glob("batch-service-*")) - before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_at_once_in_the_midst_of_a_large_batch(tmp_path: Path) -> None:
+    times = ["--processing=0", "--validating=0", "--running=0", f"--data={tmp_path}"]
+    with (
+        _command(*times) as (line, process),
+        OpenAI(base_url=f"{line.split()[-1]}/v1", api_key="k", max_retries=0) as client,
+    ):
+        batch = create(client, upload(client, jsonl(rows(40_000, schema=SCHEMA))))
+        answers: list[int] = []
+
+        def look() -> None:
+            try:
+                client.batches.retrieve(batch.id)
+            except APIStatusError as refused:
+                answers.append(refused.status_code)
+
+        looker = threading.Thread(target=look)
+        looker.start()
+        while not list(tmp_path.glob("batches/*/output")):
+            time.sleep(0.005)
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+        looker.join()
+    assert (answers, err, process.returncode) == ([503], "", 0)
