@@ -1,25 +1,44 @@
 """Where a job's blobs lie: every name follows from the job, the batch's index and its attempt."""
 
+import hashlib
 from typing import Final
 
 from shared.model import Batch, Job
 
 JOB_SETTINGS: Final = "_job.json"
 
+LONGEST: Final = 960
+"""Characters of a prompt file's name below which all its results have names, too: blobs' names end at 1,024."""
+
+DEEPEST: Final = 250
+"""Parts of such a name: those of blobs end at 254.
+Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+"""
+
+
+def results_name(prompt_file: str) -> str:
+    """The name under which a prompt file's results lie: its own, or its beginning and a hash where that is too long."""
+    parts = prompt_file.split("/")
+    # Storage counts as .NET does, in UTF-16.
+    if len(prompt_file.encode("utf-16-le", "replace")) // 2 <= LONGEST and len(parts) <= DEEPEST:
+        return prompt_file
+    beginning = "/".join(parts[: DEEPEST - 1])[: LONGEST // 2 - 9]
+    return f"{beginning.rstrip('/.')}~{hashlib.sha256(prompt_file.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
 
 def results_folder(job: Job) -> str:
     """The job's folder in the results container, with a slash at its end."""
-    return f"{job.prompt_file}/{job.job_id}/"
+    return f"{results_name(job.prompt_file)}/{job.job_id}/"
 
 
 def status_file(prompt_file: str, job_id: str) -> str:
     """The job's status.json in the results container."""
-    return f"{prompt_file}/{job_id}/status.json"
+    return f"{results_name(prompt_file)}/{job_id}/status.json"
 
 
 def latest_file(job: Job) -> str:
     """The copy of the newest ended job's status.json in the results container."""
-    return f"{job.prompt_file}/latest.json"
+    return f"{results_name(job.prompt_file)}/latest.json"
 
 
 def snapshot(job: Job) -> str:

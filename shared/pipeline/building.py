@@ -82,6 +82,8 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
     if app.settings.faults:
         raise Misconfigured(say(app.settings.faults))
     built = _Builder(app, claim, _fix_plan(app, job)).build()
+    if names.results_name(job.prompt_file) != job.prompt_file:
+        built.warnings.insert(0, f"The prompt file's name is too long: its results lie in {names.results_folder(job)}")
     app.store.add_batches(built.batches)
     held = app.settings.max_input_tokens is not None and built.input_tokens > app.settings.max_input_tokens
     message = (

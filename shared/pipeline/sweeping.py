@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from shared import names
-from shared.errors import AppError
+from shared.errors import AppError, Misconfigured
 from shared.model import BlobInfo
 from shared.pipeline.receiving import entry_of, reserve
 from shared.ports import App, Container, Message, Step
@@ -54,7 +54,11 @@ def _sweep(app: App) -> None:
     found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
     for info in found:
         if oldest <= info.last_modified <= app.now() - SETTLED and is_prompt_file(info.name):
-            _recover(app, info, installed)
+            try:
+                _recover(app, info, installed)
+            except Misconfigured as error:
+                # Storage refuses something about this file alone: the others are found all the same.
+                log.warning("prompt file passed over: %s", error)
     ended = len(found) < NAMES_A_TICK
     now = app.now().isoformat()
     following = _Walk("", now, walk.began) if ended else _Walk(found[-1].name, walk.began, walk.looks_back_to)

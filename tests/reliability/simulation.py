@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared import names
 from shared.errors import AppError
 from shared.model import Job
 from shared.pipeline import poison, polling, receiving, steps
@@ -134,7 +135,7 @@ class Simulation:
 
     def result(self, job: Job, file: str) -> bytes:
         """One of a job's result files."""
-        return b"".join(self.files.read(Container.RESULTS, f"{job.prompt_file}/{job.job_id}/{file}"))
+        return b"".join(self.files.read(Container.RESULTS, names.results_folder(job) + file))
 
     def result_names(self) -> list[str]:
         """The names of all blobs in the results container."""

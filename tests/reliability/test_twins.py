@@ -1,4 +1,4 @@
-"""A batch that shows up when nobody waits for it any more is cancelled before it is paid, or adopted; never both paid."""
+"""A batch that shows up when nobody waits for it any more is cancelled before it is paid, or adopted."""
 
 import pytest
 
