@@ -251,6 +251,12 @@ class TestMended:
             sent = answer_schema.prepare({"$defs": {"T": tree}, **root}).sent
             assert sent == of({"anyOf": [{"$ref": "#"}, {"type": "null"}]})
 
+    def test_words_beside_such_a_root_are_its_words(self) -> None:
+        schema = {"$ref": "#/$defs/T", "description": "outer", "$defs": {"T": of({"type": "null"}, title="T")}}
+        prepared = answer_schema.prepare(schema)
+        assert prepared.sent == of({"type": "null"}, title="T", description="outer")
+        assert prepared.changes == ("$.$ref: was replaced by its one schema",)
+
     @pytest.mark.parametrize(
         ("ref", "place"),
         [
@@ -324,6 +330,14 @@ class TestMovedIntoTheDescription:
         assert not accepts(prepared.checked, {"x": bad})
         assert accepts(prepared.sent, {"x": bad}), "the service is not told"
         assert "moved into the description" in " ".join(prepared.changes)
+
+    def test_after_the_users_own_sentence(self) -> None:
+        sent = [
+            x({"type": "string", "minLength": 2, "description": text}) for text in ("A name", "A name.", "Name? ", "")
+        ]
+        words = [schema["description"] for schema in sent]
+        said = "At least 2 characters."
+        assert words == [f"A name. {said}", f"A name. {said}", f"Name? {said}", said]
 
     def test_examples_are_kept_for_the_model(self) -> None:
         assert x({"type": "string", "examples": ["a", "b"]}) == {"type": "string", "description": "Examples: a, b."}

@@ -492,6 +492,7 @@ class TestWarnings:
             job.request({"Prompt": "Q", "Schema": json.dumps({"type": "object", "properties": {f"p{i}": SCHEMA}})})
         assert len(job.builder.warnings) <= 101
         assert job.builder.warnings[-1] == "Further schemas were changed, too."
+        assert len(job.builder._formats._warnings) <= 101
 
 
 class TestTokens:
@@ -586,7 +587,8 @@ class TestWholeRequests:
             (whole(url=None), "url must be one of"),
             (whole(whole()["body"] | {"stream": True}), "body.stream"),
             (whole(whole()["body"] | {"n": 2}), "body.n"),
-            (whole(whole()["body"] | {"n": 2.0}), "body.n"),
+            (whole(whole()["body"] | {"n": 3.0}), "body.n"),
+            (whole(whole()["body"] | {"n": "4"}), "body.n"),
             (whole(whole()["body"] | {"model": 5}), "body.model must be a text"),
             (whole({"model": "m"}), "body.messages"),
             (whole({"model": "m", "messages": []}), "body.messages"),
@@ -608,7 +610,11 @@ class TestWholeRequests:
     def test_that_are_too_long(self, content: Any) -> None:
         values = whole({"model": "m", "messages": [{"role": "user", "content": content}]})
         assert Job(max_bytes=10**7).fault(values).code is RowCode.ROW_TOO_LARGE
-        assert Job(max_bytes=1000).fault(values).code is RowCode.ROW_TOO_LARGE
+
+    def test_that_are_larger_than_a_batch(self) -> None:
+        size = len(orjson.dumps(whole())) + 1
+        assert Job(max_bytes=size).request(whole())
+        assert Job(max_bytes=size - 1).fault(whole()).code is RowCode.ROW_TOO_LARGE
 
     @pytest.mark.parametrize(
         ("format_", "words"),

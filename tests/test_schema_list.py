@@ -37,7 +37,7 @@ def test_keys_that_stand_for_the_same_schema_share_its_number() -> None:
 def test_another_name_order_or_type_is_another_schema(name: str, text: str) -> None:
     schemas = SchemaList(lambda _line: None)
     assert schemas.number_of("1", "n", lambda: make("a,b")) == 0
-    assert schemas.number_of("2", name, lambda: make(text)) == 1
+    assert schemas.number_of("1" if name != "n" else "2", name, lambda: make(text)) == 1
 
 
 def test_a_known_key_is_not_prepared_again() -> None:

@@ -10,11 +10,9 @@ type Schema = Mapping[str, object]
 def check_recursion(schema: Schema, report: Report) -> None:
     """Refuse definitions that lead back to themselves without a step into the answer, or without an end."""
     definitions = _definitions(schema)
-    circular = [ref for ref in definitions if _leads_back(ref, definitions)]
-    for ref in circular:
-        report.fault(_path(ref), "refers to itself without a property or a list between; leave that branch out")
-    if circular:
-        return
+    for ref in definitions:
+        if _leads_back(ref, definitions):
+            report.fault(_path(ref), "refers to itself without a property or a list between; leave that branch out")
     finite: set[str] = set()
     while True:
         found = {ref for ref in definitions.keys() - finite if _can_end(definitions[ref], finite)}
