@@ -69,6 +69,7 @@ def prepare(app: App, job_id: str) -> None:
 def _prepare(app: App, claim: Claim[Job]) -> None:
     job = claim.record
     if is_stopping(job):
+        _copy_for_the_record(app, claim)
         claim.release(built=True, wait=None)
         return
     if form_of(job.prompt_file) is None:
@@ -107,6 +108,17 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         "job built",
         extra={"job_id": job.job_id, "rows": built.total, "batches": len(built.batches), "held": held},
     )
+
+
+def _copy_for_the_record(app: App, claim: Claim[Job]) -> None:
+    """Copy the file of a job that sends nothing, so that its rows are accounted for; one that gave up can do without."""
+    if claim.record.retry_of:
+        return
+    try:
+        _copy(app, claim)
+    except Transient:
+        if claim.record.gave_up_at is None:
+            raise
 
 
 def _copy(app: App, claim: Claim[Job]) -> None:

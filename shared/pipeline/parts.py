@@ -35,8 +35,18 @@ def outcomes_in(app: App, name: str) -> Iterator[Outcome]:
 def merged(app: App, job: Job) -> Iterator[Outcome]:
     """Everything known of the job's rows, one outcome for each row that has any, by row."""
     batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
-    parts = [outcomes_in(app, names.unsent(job)), outcomes_in(app, names.kept(job))]
+    parts = [outcomes_in(app, names.unsent(job)), _kept(app, job)]
     return outcomes.merge([*parts, *(outcomes_in(app, names.batch_outcomes(batch)) for batch in batches)])
+
+
+def _kept(app: App, job: Job) -> Iterator[Outcome]:
+    """The results taken over from the job that this one retries; from there where it ended before it took them."""
+    if not job.previous or app.files.info(Container.WORK, names.kept(job)) is not None:
+        return outcomes_in(app, names.kept(job))
+    previous = app.store.job(job.previous)
+    if previous is None:
+        return iter(())
+    return (outcome for outcome in merged(app, previous) if outcome.code is None)
 
 
 def never_answered(rows: Iterable[tuple[int, str]], code: RowCode, message: str, batch: Batch) -> Iterator[Outcome]:

@@ -16,13 +16,15 @@ log = logging.getLogger("structuredbatch.submission")
 def split(app: App, claim: Claim[Batch]) -> None:
     """Put the batch's requests into two new batches of the same attempt; itself, it is done."""
     batch = claim.record
-    index = 1 + max(other.index for other in app.store.batches(batch.job_id))
+    job = app.store.job(batch.job_id)
+    assert job is not None  # It has a batch.
+    # Indices that no other split can give, as two of them may go on side by side and write their halves' files.
+    index = job.shards + 2 * batch.index
     first = batch.requests // 2
     sizes = (first, batch.requests - first)
     halves = [_half(batch, index + number, requests) for number, requests in enumerate(sizes)]
     halves = _write(app, claim, halves)
-    job = app.store.job(batch.job_id)
-    assert job is not None  # It has a batch.
+    job = app.store.job(batch.job_id) or job
     done = replace(
         claim.record,
         state=BatchState.COLLECTED,

@@ -33,12 +33,37 @@ class Killed(BaseException):
     """The process dies here: nothing catches this, as nothing runs any more."""
 
 
+class CheckedFiles(MemoryFiles):
+    """Blobs in memory that let no status.json go backwards."""
+
+    def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
+        """Write a blob, having looked at what was there."""
+        there = self.info(container, name)
+        before = b"".join(self.read(container, name)) if there is not None else b""
+        done = super().write(container, name, data, create_only=create_only, etag=etag)
+        if before and name.endswith("/status.json") and container is Container.RESULTS:
+            check_forward(json.loads(before), json.loads(data))
+        return done
+
+
+def check_forward(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A status may replace another of its job: nothing that was said is taken back."""
+    if before["state"] in ("completed", "failed", "cancelled"):
+        assert {**before, "updated_at": 0} == {**after, "updated_at": 0}
+    for count in ("succeeded", "failed"):
+        assert before["rows"][count] <= after["rows"][count], (before, after)
+    paid = [sum(batch["state"] == "collected" for batch in status["batches"]) for status in (before, after)]
+    assert paid == sorted(paid), (before, after)
+    assert len(before["batches"]) <= len(after["batches"])
+    assert before["usage"]["total_tokens"] <= after["usage"]["total_tokens"]
+
+
 class Simulation:
     """One storage account, one batch service, one clock, and any number of hosts that come and go."""
 
     def __init__(self, **settings: str) -> None:
         self.clock = FakeClock()
-        self.files = MemoryFiles(self.clock)
+        self.files: MemoryFiles = CheckedFiles(self.clock)
         self.store = MemoryStore()
         self.queues = MemoryQueues(self.clock)
         self.service = MemoryBatchService(self.clock, self.files)
@@ -47,8 +72,8 @@ class Simulation:
         self._ids = 0
         self._tries: Counter[Message] = Counter()
 
-    def host(self) -> App:
-        """A fresh host on the same storage and service."""
+    def host(self, *, ahead: float = 0) -> App:
+        """A fresh host on the same storage and service; its clock may be some seconds ahead of the others'."""
         return App(
             settings=self.settings,
             files=self.files,
@@ -56,7 +81,7 @@ class Simulation:
             service=self.service,
             queues=self.queues,
             hook=self.hook,
-            now=self.clock.now,
+            now=lambda: self.clock.now() + timedelta(seconds=ahead),
             sleep=self.clock.advance,
             new_id=self._new_id,
         )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.model import JobState
+from shared.lifecycle import put_back
+from shared.model import JobState, Wait
 from shared.pipeline import steering, submission
 from tests.fakes import Plan
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
@@ -103,9 +104,7 @@ def test_a_twin_that_was_cancelled_is_never_adopted_for_the_batch_that_waits() -
     simulation.service.cancel(twin.batch_id)
     simulation.clock.advance(70)
     simulation.service.forget(batch.batch_id)
-    simulation.store.save_batch(
-        submission.put_back(batch, submission.Wait(until=simulation.clock.now(), tries=1, message="quota"))
-    )
+    simulation.store.save_batch(put_back(batch, Wait(until=simulation.clock.now(), tries=1, message="quota")))
 
     simulation.go_on(app)
 

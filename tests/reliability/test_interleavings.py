@@ -1,0 +1,260 @@
+"""Two workers side by side, in every order of one switch and in many of more: the end is that of one alone.
+
+The second worker's clock may be so far ahead that it holds the first one's leases for lost: then the first is the slow
+one whom everybody took for dead.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.model import BatchState, JobState
+from shared.pipeline import assembly, building, collection, polling, receiving, steering, steps, submission
+from shared.ports import App, Container
+from tests.reliability import counts
+from tests.reliability.interleaving import Actor, Work, interleave
+from tests.reliability.kinds import QUICK
+from tests.reliability.simulation import Simulation, check_balance, check_payment, table
+
+LAPSED = 700.0
+"""Seconds by which a worker is ahead who takes others for dead."""
+
+NAME = "table.csv"
+
+
+def _dropped() -> Simulation:
+    simulation = Simulation(MAX_REQUESTS_PER_BATCH="3")
+    simulation.service.plan_of = lambda metadata: QUICK
+    simulation.service.rows = {"b": ["429", "ok"], "c": ["400"], "e": ["500", "ok"]}
+    simulation.tick(simulation.host())
+    simulation.clock.advance(1)
+    simulation.drop(NAME, table("abcde"))
+    return simulation
+
+
+def _reserved() -> Simulation:
+    simulation = _dropped()
+    receiving.receive(simulation.host(), NAME)
+    return simulation
+
+
+def _prepared() -> Simulation:
+    simulation = _reserved()
+    building.prepare(simulation.host(), simulation.jobs()[0].job_id)
+    return simulation
+
+
+def _submitted() -> Simulation:
+    simulation = _prepared()
+    steps.advance(simulation.host(), simulation.jobs()[0].job_id)
+    return simulation
+
+
+def _over() -> Simulation:
+    simulation = _submitted()
+    simulation.clock.advance(60)
+    return simulation
+
+
+def _ended() -> Simulation:
+    simulation = _over()
+    polling.poll(simulation.host())
+    return simulation
+
+
+def _collected() -> Simulation:
+    simulation = _ended()
+    app, job_id = simulation.host(), simulation.jobs()[0].job_id
+    simulation.queues.waiting.clear()
+    for _ in range(40):
+        if all(batch.state is BatchState.COLLECTED for batch in simulation.store.batches(job_id)):
+            return simulation
+        for batch in simulation.store.batches(job_id):
+            collection.collect(app, job_id, batch.index, batch.attempt)
+            submission.submit(app, job_id, batch.index, batch.attempt)
+        simulation.clock.advance(60)
+        polling.poll(app)
+        simulation.queues.waiting.clear()
+    raise AssertionError("never collected")
+
+
+def _failed_rows() -> Simulation:
+    simulation = _dropped()
+    app = simulation.host()
+    simulation.event(app, NAME)
+    simulation.go_on(app)
+    simulation.service.rows = {}
+    return simulation
+
+
+def _oversized() -> Simulation:
+    simulation = _prepared()
+    simulation.service.quota = (100, "immediate")
+    simulation.service.rows = {}
+    return simulation
+
+
+def _event(simulation: Simulation) -> Work:
+    def work(app: App) -> None:
+        job = receiving.receive(app, NAME)
+        if job is not None:
+            steps.advance(app, job.job_id)
+
+    return work
+
+
+def _poll(simulation: Simulation) -> Work:
+    return polling.poll
+
+
+def _prepare(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+    return lambda app: building.prepare(app, job_id)
+
+
+def _submit(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+    return lambda app: submission.submit(app, job_id, 0, 1)
+
+
+def _submit_second(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+    return lambda app: submission.submit(app, job_id, 1, 1)
+
+
+def _collect(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+    return lambda app: collection.collect(app, job_id, 0, 1)
+
+
+def _assemble(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+    return lambda app: assembly.assemble(app, job_id)
+
+
+def _cancel(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+
+    def work(app: App) -> None:
+        steering.cancel(app, job_id)
+        steps.queue_due(app, job_id)
+
+    return work
+
+
+def _retry(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+
+    def work(app: App) -> None:
+        steps.queue_due(app, steering.retry(app, job_id).job_id)
+
+    return work
+
+
+def _overwrite(simulation: Simulation) -> Work:
+    return lambda app: app.files.write(Container.PROMPTS, NAME, table("vwxyz").encode())
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two workers who meet: how things stand, what both do, and whether the second takes the first for dead."""
+
+    name: str
+    given: Callable[[], Simulation]
+    first: Callable[[Simulation], Work]
+    second: Callable[[Simulation], Work]
+    lapsed: bool = False
+
+
+MEETINGS = (
+    Meeting("the same event twice", _dropped, _event, _event),
+    Meeting("an event and a poll", _dropped, _event, _poll),
+    Meeting("two pollers over an ended batch", _over, _poll, _poll),
+    Meeting("two builders", _reserved, _prepare, _prepare, lapsed=True),
+    Meeting("two submitters", _prepared, _submit, _submit, lapsed=True),
+    Meeting("a submitter and a poll", _prepared, _submit, _poll),
+    Meeting("two completions", _ended, _collect, _collect),
+    Meeting("two completions, one taken for dead", _ended, _collect, _collect, lapsed=True),
+    Meeting("a completion and a poll", _ended, _collect, _poll, lapsed=True),
+    Meeting("two assemblers", _collected, _assemble, _assemble),
+    Meeting("two assemblers, one taken for dead", _collected, _assemble, _assemble, lapsed=True),
+    Meeting("an assembler and a poll", _collected, _assemble, _poll, lapsed=True),
+    Meeting("cancel while building", _reserved, _prepare, _cancel),
+    Meeting("cancel while submitting", _prepared, _submit, _cancel),
+    Meeting("cancel while collecting, with a follow-up", _ended, _collect, _cancel),
+    Meeting("cancel while assembling", _collected, _assemble, _cancel),
+    Meeting("retry clicked twice", _failed_rows, _retry, _retry),
+    Meeting("a retry and a poll", _failed_rows, _retry, _poll),
+    Meeting("overwritten in mid-flight", _dropped, _event, _overwrite),
+    Meeting("two batches split at once", _oversized, _submit, _submit_second),
+)
+
+
+def _check(meeting: Meeting, turns: list[bool]) -> None:
+    simulation = meeting.given()
+    first = Actor(meeting.first(simulation), simulation.host())
+    second = Actor(meeting.second(simulation), simulation.host(ahead=LAPSED if meeting.lapsed else 0))
+    interleave(first, second, turns)
+    app = simulation.host()
+    simulation.service.quota = None
+    if meeting.second is _overwrite or meeting.first is _overwrite:
+        simulation.event(app, NAME)
+    if meeting.lapsed:
+        simulation.clock.advance(LAPSED)
+    simulation.go_on(app)
+    check_balance(simulation)
+    check_payment(simulation)
+    _check_end(meeting, simulation)
+
+
+def _check_end(meeting: Meeting, simulation: Simulation) -> None:
+    jobs = simulation.jobs()
+    if meeting.second is _cancel:
+        (job,) = jobs
+        assert job.state in (JobState.CANCELLED, JobState.COMPLETED)
+        assert job.rows_total == 5
+    elif meeting.second is _overwrite:
+        # The overwritten version ran if it had been copied before, the new one always.
+        assert [job.code for job in jobs if job.code is not None] in ([], ["source_changed"])
+        assert any(job.state is JobState.COMPLETED and job.rows_succeeded == 5 for job in jobs)
+    elif meeting.given is _failed_rows:
+        first, retry = jobs
+        assert (first.rows_succeeded, retry.rows_succeeded, retry.previous) == (4, 5, first.job_id)
+    else:
+        (job,) = jobs
+        expected = 5 if meeting.given is _oversized else 4
+        assert (job.state, job.rows_succeeded) == (JobState.COMPLETED, expected)
+        keys = simulation.service.created()
+        assert meeting.lapsed or meeting.given is _oversized or len(set(keys)) == len(keys), "created twice"
+
+
+@pytest.mark.parametrize("meeting", MEETINGS, ids=lambda meeting: meeting.name)
+def test_two_workers_end_like_one_wherever_one_hands_over_to_the_other(meeting: Meeting) -> None:
+    schedules = 0
+    for first_begins in (True, False):
+        for switch in range(_length(meeting, first_begins) + 1):
+            # One goes some steps, then the other to its end, then the one.
+            _check(meeting, [not first_begins] * switch + [first_begins] * 500)
+            schedules += 1
+    counts.note("interleaved", meeting.name, schedules=schedules, equal=schedules)
+
+
+def _length(meeting: Meeting, first: bool) -> int:
+    """How many steps one of the two takes by itself."""
+    simulation = meeting.given()
+    work = (meeting.first if first else meeting.second)(simulation)
+    actor = Actor(work, simulation.host(ahead=0 if first or not meeting.lapsed else LAPSED))
+    steps_taken = 0
+    while not actor.done:
+        actor.step()
+        steps_taken += 1
+    return steps_taken
+
+
+@settings(max_examples=120, deadline=None)
+@given(meeting=st.sampled_from(MEETINGS), turns=st.lists(st.booleans(), max_size=120))
+def test_two_workers_end_like_one_however_they_take_turns(meeting: Meeting, turns: list[bool]) -> None:
+    _check(meeting, turns)
