@@ -139,7 +139,7 @@ DESCRIPTION: Final[Schema] = {
                 "operationId": "listJobs",
                 "summary": "The jobs, newest first.",
                 "parameters": [
-                    _query("state", "Only jobs in this state.", {"enum": list(JobState)}),
+                    _query("state", "Only jobs in this state; empty: in any.", {"enum": ["", *JobState]}),
                     _query("prefix", "Only jobs whose prompt file's name begins like this.", _TEXT),
                     _query(
                         "limit",
