@@ -111,7 +111,7 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
 
 
 def _copy_for_the_record(app: App, claim: Claim[Job]) -> None:
-    """Copy the file of a job that sends nothing, so that its rows are accounted for; one that gave up can do without."""
+    """Copy the file of a job that sends nothing, to account for its rows; one that gave up can do without."""
     if claim.record.retry_of:
         return
     try:
