@@ -185,8 +185,13 @@ def _download(app: App, claim: Claim[Batch]) -> list[Callable[[], Iterator[bytes
         name = names.batch_answers(claim.record, kind)
         if app.files.info(Container.WORK, name) is None and not _fetch(app, claim, file_id, name):
             continue
-        sources.append(partial(app.files.read, Container.WORK, name))
+        sources.append(partial(_kept_chunks, app, claim, name))
     return sources
+
+
+def _kept_chunks(app: App, claim: Claim[Batch], name: str) -> Iterator[bytes]:
+    """Read a work blob and keep the claim meanwhile: all files are read before the first row has its outcome."""
+    return claim.keeping(app.files.read(Container.WORK, name))
 
 
 def _fetch(app: App, claim: Claim[Batch], file_id: str, name: str) -> bool:
