@@ -31,7 +31,8 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
   }
 }
 
-// The timer runs every few minutes at least: silence means that the app does not run.
+// The timer runs every few minutes at least: silence means that the app does not run. Looked for in two tables, because
+// with OpenTelemetry (host.json) the runs of a timer are no requests.
 resource silence 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'structuredbatch-silent-${token}'
   location: location
@@ -52,7 +53,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     criteria: {
       allOf: [
         {
-          query: 'requests | where name contains "poll_batches"'
+          query: 'union requests, traces | where name contains "poll_batches" or message contains "Functions.poll_batches"'
           timeAggregation: 'Count'
           operator: 'LessThan'
           threshold: 1

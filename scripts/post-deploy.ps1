@@ -71,7 +71,7 @@ while (($answer = Get-HasKey) -ne 'true') {
     if ((Get-Date) -ge $deadline) {
         Stop-WithMessage ("The function app $($env:AZURE_FUNCTION_APP_NAME) has no key blobs_extension after $waitSeconds s, so its host " +
             "did not start with the function submit_prompts. The last answer was: $answer`n" +
-            'Look for the reason in the portal (the function app, Log stream, or Diagnose and solve problems), then: azd hooks run postdeploy')
+            'Look for the reason in the portal (the function app, Diagnose and solve problems, or Application Insights), then: azd hooks run postdeploy')
     }
     Start-App
     Start-Sleep -Seconds $pauseSeconds

@@ -58,7 +58,7 @@ echo "Waiting for the key blobs_extension of $AZURE_FUNCTION_APP_NAME ..."
 until answer=$(has_key) && [ "$answer" = true ]; do
     [ "$(date +%s)" -lt "$deadline" ] || fail "The function app $AZURE_FUNCTION_APP_NAME has no key blobs_extension after $wait_seconds s, so its host \
 did not start with the function submit_prompts. The last answer was: $answer
-Look for the reason in the portal (the function app, Log stream, or Diagnose and solve problems), then: azd hooks run postdeploy"
+Look for the reason in the portal (the function app, Diagnose and solve problems, or Application Insights), then: azd hooks run postdeploy"
     wake
     sleep "$pause_seconds"
 done

@@ -216,7 +216,8 @@ def test_alerts_watch_a_function_and_lines_that_exist() -> None:
     rules = resources("Microsoft.Insights/scheduledQueryRules")
     queries = {item.name: item.at("properties.criteria")["allOf"][0]["query"] for item in rules}
     app = (PROJECT / "function_app.py").read_text("utf-8")
-    (function,) = re.findall(r'contains "(\w+)"', queries["silence"])
+    (function,) = re.findall(r'name contains "(\w+)"', queries["silence"])
+    assert f'message contains "Functions.{function}"' in queries["silence"]
     assert f'function_name("{function}")' in app
     telemetry = (PROJECT / "shared" / "telemetry.py").read_text("utf-8")
     assert '"job is %s"' in telemetry

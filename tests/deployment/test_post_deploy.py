@@ -151,7 +151,7 @@ def test_azd_runs_both_scripts_after_a_deployment_and_gives_them_all_that_they_n
     assert "  postdeploy:\n" in azd
     outputs = parsed("main.bicep")["outputs"].keys() | {"AZURE_SUBSCRIPTION_ID"}
     for script in ("scripts/post-deploy.sh", "scripts/post-deploy.ps1"):
-        assert f"run: {script}\n" in azd
+        assert f"run: ./{script}\n" in azd
         text = (PROJECT / script).read_text("utf-8")
         code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
         used = set(re.findall(r"\b(AZURE_[A-Z_]+|[A-Z_]+_CONTAINER)\b", code))
