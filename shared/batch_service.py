@@ -51,6 +51,9 @@ class OpenAIBatchService:
     def __init__(self, client: openai.OpenAI, settings: Settings) -> None:
         self._client = client
         self._reader = client.with_options(max_retries=2)
+        # A creating call ends before its worker's lease does.
+        seconds = min(60.0, settings.lease.total_seconds() * 0.8)
+        self._creator = client.with_options(timeout=httpx2.Timeout(seconds, connect=min(10.0, seconds)))
         self._settings = settings
 
     def upload(self, name: str, content: BinaryIO) -> RemoteFile:
@@ -90,14 +93,14 @@ class OpenAIBatchService:
             if output_folder:
                 # The service reads and writes blobs itself; such batches take no metadata.
                 no_file: Any = None
-                made = self._client.batches.create(
+                made = self._creator.batches.create(
                     input_file_id=no_file,
                     endpoint=endpoint,
                     completion_window="24h",
                     extra_body={"input_blob": batch.file_id, "output_folder": {"url": output_folder}},
                 )
             else:
-                made = self._client.batches.create(
+                made = self._creator.batches.create(
                     input_file_id=batch.file_id, endpoint=endpoint, completion_window="24h", metadata=metadata
                 )
         except openai.OpenAIError as error:
@@ -120,9 +123,13 @@ class OpenAIBatchService:
     def cancel(self, batch_id: str) -> None:
         try:
             with _translated(f"cancellation of batch {batch_id}"):
-                self._reader.batches.cancel(batch_id)
+                self._client.batches.cancel(batch_id)
         except (NotFound, Refused):
             pass  # It has ended already, or is being cancelled: the next poll tells which.
+        except Unavailable as error:
+            # A 409 says the same; repeating it would not help.
+            if not isinstance(error.__cause__, openai.ConflictError):
+                raise
 
 
 @contextmanager
@@ -130,6 +137,8 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except (openai.OpenAIError, httpx2.HTTPError) as error:
+        if isinstance(error.__cause__, AppError):
+            raise error.__cause__ from error  # What is uploaded could not be read: that is no fault of the service.
         raise translate(error, what) from error
 
 

@@ -1,0 +1,100 @@
+"""Each port twice: in memory, and the real adapter over Azurite or the emulated service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from shared.ports import BatchService, Files, JobStore
+from tests.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
+from tests.world import World
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that asks for a port against both kinds."""
+    if {"files", "store", "rig"} & set(metafunc.fixturenames):
+        metafunc.parametrize("kind", ["memory", "real"])
+
+
+@pytest.fixture
+def files(kind: str, request: pytest.FixtureRequest) -> Files:
+    """The containers."""
+    if kind == "memory":
+        return MemoryFiles(FakeClock())
+    world: World = request.getfixturevalue("world")
+    return world.app.files
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest) -> JobStore:
+    """The jobs' table."""
+    if kind == "memory":
+        return MemoryStore()
+    world: World = request.getfixturevalue("world")
+    return world.app.store
+
+
+@dataclass
+class Rig:
+    """A batch service, the means to move its time, and the ways in which it can fail."""
+
+    service: BatchService
+    advance: Callable[[float], Any]
+    lose_answer: Callable[[str], Any]
+    """The next creation fails as if the connection broke `before` or `after` it took effect."""
+    answer: Callable[[str, int], Any]
+    """The next call (`create` or `page`) is answered with this status."""
+    cut_downloads: Callable[[], Any]
+    limit: Callable[[int, str], Any]
+    """The deployment's enqueued tokens, refused `immediate` or `late`."""
+    delay_listing: Callable[[float], Any]
+
+
+@pytest.fixture
+def rig(kind: str, request: pytest.FixtureRequest) -> Rig:
+    """The batch service."""
+    return _in_memory() if kind == "memory" else _emulated(request.getfixturevalue("world"))
+
+
+def _in_memory() -> Rig:
+    from tests.fakes import Plan
+
+    clock = FakeClock()
+    service = MemoryBatchService(clock)
+
+    def limit(tokens: int, mode: str) -> None:
+        service.quota = (tokens, mode)
+
+    def delay(seconds: float) -> None:
+        service.plan_of = lambda metadata: Plan(listed_after=seconds)
+
+    return Rig(
+        service,
+        clock.advance,
+        lambda when: service.fail("create", when),
+        lambda method, status: service.fail(method, str(status)),
+        lambda: service.fail("read_file", "cut"),
+        limit,
+        delay,
+    )
+
+
+def _emulated(world: World) -> Rig:
+    create = {"method": "POST", "path": "/batches", "times": 1}
+    paths = {"create": create, "page": {"method": "GET", "path": "/batches", "times": 3}}
+    play = world.service.scenario
+
+    def answer(method: str, status: int) -> None:
+        wait = {"retry_after": 5} if status == 429 and method == "create" else {"retry_after_ms": 1}
+        play({"calls": [{**paths[method], "answer": {"status": status, **wait}}]})
+
+    return Rig(
+        world.app.service,
+        world.clock.advance,
+        lambda when: play({"calls": [{**create, "drop": when}]}),
+        answer,
+        lambda: play({"calls": [{"path": "/files/*/content", "cut": 40, "cut_as": "broken"}]}),
+        lambda tokens, mode: play({"quota": {"m": {"tokens": tokens, "mode": mode}}}),
+        lambda seconds: play({"batches": [{"listed_after": seconds}]}),
+    )

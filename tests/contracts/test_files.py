@@ -1,0 +1,170 @@
+"""What every implementation of Files promises."""
+
+import threading
+
+import pytest
+
+from shared.errors import Conflict, NotFound
+from shared.ports import Container, Files
+
+WORK = Container.WORK
+BLOCK = 4 * 1024 * 1024
+
+
+def _read(files: Files, name: str) -> bytes:
+    return b"".join(files.read(WORK, name))
+
+
+def test_a_blob_is_read_back_as_it_was_written(files: Files) -> None:
+    etag = files.write(WORK, "a/b.json", b'{"x": 1}')
+
+    info = files.info(WORK, "a/b.json")
+
+    assert info is not None
+    assert (info.name, info.etag, info.size) == ("a/b.json", etag, 8)
+    assert info.last_modified.utcoffset() is not None
+    assert info.last_modified.microsecond == 0
+    assert '"' not in etag
+    assert _read(files, "a/b.json") == b'{"x": 1}'
+    assert _read(files, "a/b.json") == b"".join(files.read(WORK, "a/b.json", etag=etag))
+
+
+def test_what_is_not_there_is_none_or_not_found(files: Files) -> None:
+    assert files.info(WORK, "none") is None
+    with pytest.raises(NotFound):
+        _read(files, "none")
+    with pytest.raises(NotFound):
+        files.read_range(WORK, "none", 0, 1)
+    assert list(files.blobs(WORK)) == []
+
+
+def test_creating_only_loses_against_a_blob_that_is_there(files: Files) -> None:
+    files.write(WORK, "a", b"1", create_only=True)
+    with pytest.raises(Conflict):
+        files.write(WORK, "a", b"2", create_only=True)
+
+    writer = files.writer(WORK, "a", create_only=True)
+    writer.write(b"3")
+    with pytest.raises(Conflict):
+        writer.commit()
+
+    assert _read(files, "a") == b"1"
+
+
+def test_a_conditional_write_needs_the_version_it_names(files: Files) -> None:
+    first = files.write(WORK, "a", b"1")
+    second = files.write(WORK, "a", b"2", etag=first)
+
+    with pytest.raises(Conflict):
+        files.write(WORK, "a", b"3", etag=first)
+    with pytest.raises(Conflict):
+        files.write(WORK, "absent", b"3", etag=second)
+    assert _read(files, "a") == b"2"
+    assert files.info(WORK, "absent") is None
+
+
+def test_reading_another_version_than_the_one_named_is_a_conflict(files: Files) -> None:
+    first = files.write(WORK, "a", b"1")
+    files.write(WORK, "a", b"2")
+
+    with pytest.raises(Conflict):
+        b"".join(files.read(WORK, "a", etag=first))
+
+
+def test_a_blob_that_changes_while_it_is_read_is_a_conflict_and_never_a_mixture(files: Files) -> None:
+    files.write(WORK, "a", b"1" * (2 * BLOCK + 1))
+    chunks = files.read(WORK, "a")
+    next(chunks)
+    files.write(WORK, "a", b"2" * (2 * BLOCK + 1))
+
+    with pytest.raises(Conflict):
+        list(chunks)
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 17])
+def test_a_writer_takes_any_size_and_shows_nothing_before_its_commit(files: Files, size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    writer = files.writer(WORK, "big")
+    for start in range(0, size, 1_000_003):
+        writer.write(data[start : min(start + 1_000_003, size)])
+    assert files.info(WORK, "big") is None
+
+    etag = writer.commit()
+
+    info = files.info(WORK, "big")
+    assert info is not None
+    assert (info.etag, info.size) == (etag, size)
+    assert _read(files, "big") == data[:size]
+
+
+def test_a_commit_replaces_what_was_there(files: Files) -> None:
+    files.write(WORK, "a", b"old")
+    writer = files.writer(WORK, "a")
+    writer.write(b"new" * BLOCK)
+    writer.commit()
+
+    assert _read(files, "a") == b"new" * BLOCK
+
+
+def test_two_writers_of_the_same_blob_never_mix(files: Files) -> None:
+    writers = [files.writer(WORK, "a"), files.writer(WORK, "a")]
+    for _ in range(3):
+        for mark, writer in zip(b"12", writers, strict=True):
+            writer.write(bytes([mark]) * (BLOCK // 2 + 1))
+    committed = []
+    for mark, writer in zip(b"12", writers, strict=True):
+        try:
+            writer.commit()
+            committed.append(mark)
+        except Conflict:
+            continue
+
+    assert committed
+    assert _read(files, "a") == bytes([committed[-1]]) * 3 * (BLOCK // 2 + 1)
+
+
+def test_a_range_ends_with_the_blob(files: Files) -> None:
+    files.write(WORK, "a", b"0123456789")
+
+    assert files.read_range(WORK, "a", 3, 4) == b"3456"
+    assert files.read_range(WORK, "a", 8, 100) == b"89"
+
+
+def test_blobs_come_by_name_from_a_prefix_or_a_place_on(files: Files) -> None:
+    for name in ("b/2", "a", "b/10", "c", "b", "B"):
+        files.write(WORK, name, b"x")
+
+    assert [info.name for info in files.blobs(WORK)] == ["B", "a", "b", "b/10", "b/2", "c"]
+    assert [info.name for info in files.blobs(WORK, prefix="b/")] == ["b/10", "b/2"]
+    assert [info.name for info in files.blobs(WORK, after="b/10")] == ["b/2", "c"]
+    listed = next(iter(files.blobs(WORK, prefix="c")))
+    assert listed == files.info(WORK, "c")
+
+
+@pytest.mark.parametrize("name", ["a/b.jsonl", "a b#c?d%2F&.csv", "ü/\U0001f600+~.csv"])
+def test_an_address_tells_its_blobs_name(files: Files, name: str) -> None:
+    assert files.name_of(WORK, files.url(WORK, name)) == name
+    with pytest.raises(NotFound):
+        files.name_of(Container.RESULTS, files.url(WORK, name))
+
+
+def test_of_many_that_create_at_once_one_wins(files: Files) -> None:
+    files.write(WORK, "there-is-a-container", b"")
+    barrier, won = threading.Barrier(6), []
+
+    def create(number: int) -> None:
+        barrier.wait()
+        try:
+            files.write(WORK, "a", str(number).encode(), create_only=True)
+            won.append(number)
+        except Conflict:
+            pass
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(won) == 1
+    assert _read(files, "a") == str(won[0]).encode()
