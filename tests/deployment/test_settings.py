@@ -8,6 +8,8 @@ import pytest
 
 from local.host.ncrontab import parse_schedule
 from local.up import SERVICE_PORT
+from shared import wiring
+from shared.ports import Container
 from shared.settings import SETTINGS, read_settings
 from tests.deployment.bicep import only, parsed
 from tests.deployment.package import PROJECT
@@ -87,17 +89,32 @@ def test_every_setting_is_in_the_template_or_left_out_for_a_reason(template_sett
     assert not ours & NOT_IN_THE_TEMPLATE.keys()
 
 
-def test_the_app_finds_no_fault_with_the_templates_settings(template_settings: dict[str, Any]) -> None:
-    address = "https://name.blob.core.windows.net/"
+@pytest.fixture
+def environment(template_settings: dict[str, Any]) -> dict[str, str]:
+    """The template's settings as the app sees them: addresses end in a slash, as Azure Resource Manager gives them."""
     names = {f"names.{key}": value for key, value in names_in_the_template().items()}
-    environment = {
-        name: names.get(_accessor(value), address) if isinstance(value, dict) else value
+    found = {
+        name: names.get(_accessor(value), "https://name.blob.core.windows.net/") if isinstance(value, dict) else value
         for name, value in template_settings.items()
     }
-    environment |= {"BATCH_TRANSFER": "storage", "POLL_SCHEDULE": "0 * * * * *", "AZURE_OPENAI_ENDPOINT": address}
+    return found | {
+        "AZURE_OPENAI_ENDPOINT": "https://name.openai.azure.com",
+        "BATCH_TRANSFER": "storage",
+        "POLL_SCHEDULE": "0 * * * * *",
+    }
+
+
+def test_the_app_finds_no_fault_with_the_templates_settings(environment: dict[str, str]) -> None:
     assert environment["PROMPTS_CONTAINER"] == "prompts"
     assert environment["PROMPTS_TRIGGER_SOURCE"] == "EventGrid"
     assert read_settings(environment).faults == ()
+
+
+def test_the_templates_addresses_lead_to_the_blobs_that_the_service_is_told_of(environment: dict[str, str]) -> None:
+    files = wiring.build(environment).files
+    address = files.url(Container.WORK, "job/input.jsonl")
+    assert address == "https://name.blob.core.windows.net/batch-work/job/input.jsonl"
+    assert files.name_of(Container.WORK, address) == "job/input.jsonl"
 
 
 def test_the_templates_names_are_valid_and_those_that_the_app_uses_by_itself() -> None:
