@@ -1,0 +1,79 @@
+"""Collecting: the service's answers on disk → the three result files on disk."""
+
+import filecmp
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import floors
+from benchmarks.inputs import answer_file, prompt_file
+from benchmarks.measure import compare, cost_of, peak_mb
+from benchmarks.stand_ins import dropped, ended, local_app, reopened
+from shared import names
+from shared.model import Job
+from shared.pipeline import assembly, building, collection
+from shared.ports import App, Container
+from shared.result_files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL
+
+BATCH = 100_000
+
+
+def measured(folder: str, rows: int, runs: int) -> dict[str, Any]:
+    """Compare collecting with its floor; both must have written the same bytes."""
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        place = Path(temporary)
+        app, job = _built(place, prompt_file(Path(folder), "csv", rows))
+        answers = _answers(Path(folder), rows, shuffled=True)
+        in_order = _answers(Path(folder), rows, shuffled=False)
+        prompts = prompt_file(Path(folder), "csv", rows)
+        found = compare(
+            lambda: _collect(place, app, job, answers), lambda: floors.collect(prompts, in_order, place), runs
+        )
+        results = place / "app" / Container.RESULTS.value / names.results_folder(job)
+        for name in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV):
+            assert filecmp.cmp(results / name, place / name, shallow=False), f"{name} differs from the floor's"
+        size = sum((results / name).stat().st_size for name in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV))
+        bare = cost_of(lambda: floors.bare_loop(in_order, place / "bare.jsonl"))
+    return {
+        **found.to_figures(rows),
+        "bare_loop_us_per_row": bare.cpu / rows * 1e6,
+        "bytes_in": sum(path.stat().st_size for path in answers),
+        "bytes_out": size,
+    }
+
+
+def peak(folder: str, rows: int) -> float:
+    """The peak memory of a process that collects once after building, in MB."""
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        place = Path(temporary)
+        app, job = _built(place, prompt_file(Path(folder), "csv", rows))
+        _collect(place, app, job, _answers(Path(folder), rows, shuffled=True))
+    return peak_mb()
+
+
+def _built(place: Path, source: Path) -> tuple[App, Job]:
+    app = local_app(place / "app")
+    job = dropped(app, source, f"prompts{source.suffix}")
+    building.prepare(app, job.job_id)
+    built = app.store.job(job.job_id)
+    assert built is not None
+    return app, built
+
+
+def _answers(folder: Path, rows: int, *, shuffled: bool) -> list[Path]:
+    return [answer_file(folder, first, min(BATCH, rows - first), shuffled=shuffled) for first in range(0, rows, BATCH)]
+
+
+def _collect(place: Path, app: App, job: Job, answers: list[Path]) -> None:
+    """Collect all batches and assemble, as if nothing had been collected yet."""
+    for path in (place / "app" / Container.WORK.value).glob("*/batch-*/*"):
+        if path.name not in ("input.jsonl", "rows.jsonl"):
+            path.unlink()
+    reopened(app, job)
+    ended(app, job, answers)
+    for batch in app.store.batches(job.job_id):
+        collection.collect(app, job.job_id, batch.index, batch.attempt)
+    assembly.assemble(app, job.job_id)
+    done = app.store.job(job.job_id)
+    assert done is not None
+    assert done.rows_succeeded == done.rows_total
