@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 PROJECT = Path(__file__).resolve().parent
 VENV = PROJECT / ".venv"
@@ -223,17 +223,43 @@ def probe(command: List[str]) -> Optional[str]:
 def run(command: List[str]) -> int:
     """Runs a command to its end and returns its status; if anything interrupts, nothing of it goes on running."""
     flags: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # known on Windows alone
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=not WINDOWS, creationflags=flags)
+    with signals_held_back() as let_go:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=not WINDOWS, creationflags=flags
+        )
+        try:
+            let_go()
+            return process.wait()
+        except BaseException:
+            if sys.platform == "win32":
+                process.kill()
+            else:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+
+
+@contextlib.contextmanager
+def signals_held_back() -> Iterator[Callable[[], None]]:
+    """Holds signals to end back until the yielded function is called: see local/processes.py, which needs 3.13."""
+    came: List[int] = []
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    former = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    for signum, handler in former.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(signum, lambda number, _frame: came.append(number))
+
+    def let_go() -> None:
+        while former:
+            signal.signal(*former.popitem())
+        if came:
+            signal.raise_signal(came.pop(0))
+
     try:
-        return process.wait()
-    except BaseException:
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+        yield let_go
+    finally:
+        let_go()
 
 
 @contextlib.contextmanager

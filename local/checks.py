@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from local.processes import Interrupted, interrupt_on_signals, kill_group
+from local.processes import Interrupted, interrupt_on_signals, kill_group, signals_held_back
 from local.servers import PROJECT
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -73,20 +73,22 @@ def _run(name: str, command: list[str]) -> int:
 
 def _status(command: list[str], environment: dict[str, str], output: int | None) -> int:
     """Runs a command in a group of its own, which is killed if anything interrupts; returns its status."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        cwd=PROJECT,
-        env=environment,
-        start_new_session=os.name == "posix",
-    )
-    try:
-        return process.wait()
-    finally:
-        if process.poll() is None:
-            kill_group(process)
+    with signals_held_back() as let_go:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=PROJECT,
+            env=environment,
+            start_new_session=os.name == "posix",
+        )
+        try:
+            let_go()
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                kill_group(process)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -117,22 +117,53 @@ def run_to_end(command: Sequence[str | Path], seconds: float) -> subprocess.Comp
 
     Raises subprocess.TimeoutExpired after `seconds`.
     """
-    with subprocess.Popen(
-        [str(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=_IS_POSIX,
-        creationflags=_NEW_GROUP,
-    ) as process:
+    with signals_held_back() as let_go:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=_IS_POSIX,
+            creationflags=_NEW_GROUP,
+        )
         try:
+            let_go()
             output, _ = process.communicate(timeout=seconds)
         finally:
             kill_group(process)
+            if process.stdout:
+                process.stdout.close()
     return subprocess.CompletedProcess(process.args, process.returncode, output, None)
+
+
+@contextmanager
+def signals_held_back() -> Iterator[Callable[[], None]]:
+    """Holds signals to end back until the yielded function is called, which delivers the first that came.
+
+    For the moment between a child's birth and the `try` that ends it: an interruption there would leave it running.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None  # signals do not reach this thread anyway
+        return
+    came: list[int] = []
+    known = [getattr(signal, name) for name in ("SIGINT", *_ENDING_SIGNALS) if hasattr(signal, name)]
+    former = {signum: signal.getsignal(signum) for signum in known}
+    for signum in [signum for signum in known if former[signum] is not signal.SIG_IGN]:
+        signal.signal(signum, lambda number, _frame: came.append(number))
+
+    def let_go() -> None:
+        while former:
+            signal.signal(*former.popitem())
+        if came:
+            signal.raise_signal(came.pop(0))
+
+    try:
+        yield let_go
+    finally:
+        let_go()
 
 
 def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
