@@ -98,11 +98,12 @@ def test_batch_failed(world: World) -> None:
     assert "The url differs." in message
 
 
-def test_gave_up(world: World) -> None:
+def test_gave_up(new_world: Callable[..., World]) -> None:
+    world = new_world(MAX_WAIT_HOURS="2.5")
     world.service.scenario({"calls": [{"method": "POST", "path": "/batches", "answer": {"status": 503}}]})
     name = world.drop("table.csv", TABLE, model="m")
     world.event(name)
-    status = world.wait(name, hours=80)
+    status = world.wait(name, hours=8)
     assert (status["state"], status["code"]) == ("failed", "gave_up")
     assert status["errors"] == {"gave_up": 2}
 
