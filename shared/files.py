@@ -41,6 +41,8 @@ class BlobFiles:
             return None
         except AzureError as error:
             raise translate(error, _title(container, name)) from error
+        if found.metadata.get("hdi_isfolder") == "true":
+            return None  # How storage with a hierarchical namespace marks a folder.
         return BlobInfo(name, _plain(found.etag), found.size, found.last_modified)
 
     def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from shared.job_plan import JobPlan, plan_of
 from shared.job_settings import JobSettings
 from shared.lifecycle import end_of, next_wait
 from shared.model import BatchState, Job, JobCode, Outcome, Record, RowCode
-from shared.pipeline.building import read_plan
+from shared.pipeline.building import COLUMNS, read_plan
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.parts import merged, work_lines
 from shared.pipeline.reporting import publish, publish_latest
@@ -24,8 +24,8 @@ from shared.schema_list import SchemaList
 
 log = logging.getLogger("structuredbatch.assembly")
 
-UNREADABLE = frozenset({JobCode.UNSUPPORTED_FORMAT, JobCode.NOT_UTF8, JobCode.INVALID_FILE, JobCode.SOURCE_CHANGED})
-"""Faults after which not even the rows of the file are known."""
+UNREADABLE = frozenset({JobCode.UNSUPPORTED_FORMAT, JobCode.NOT_UTF8, JobCode.SOURCE_CHANGED})
+"""Faults after which not even the rows of the file are known; an invalid file may have rows all the same."""
 
 
 def assemble(app: App, job_id: str) -> None:
@@ -171,11 +171,13 @@ def _columns(app: App, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], tup
 
 
 def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
-    """The own columns of a file that was never built, found by reading it."""
+    """The own columns of a file that was never built, found by reading it; none where a table cannot have so many."""
     rows = Rows(app, claim.record, plan)
     own: dict[str, None] = dict.fromkeys(rows.own_columns)
     for record in claim.keeping(rows.records, every=512):
         own.update(dict.fromkeys(rows.identify(record)[1]))
+        if len(own) > COLUMNS:
+            return []
     return list(own)
 
 

@@ -345,19 +345,20 @@ class _Builder:
     def _check(self, builder: RequestBuilder) -> None:
         """Raise where the rows together are a fault of the job."""
         invalid = {code: count for code, count in self._built.unsent.items() if code != RowCode.NOT_SENT}
-        if self._plan.rejects_invalid_rows and invalid:
-            raise self._fault(
-                JobCode.INVALID_ROW,
-                f"Nothing was sent, as {sum(invalid.values())} rows are invalid: {self._first_fault}",
-            )
-        if self._built.batches or self._built.kept:
-            return
-        if not builder.saw_schema and set(invalid) == {RowCode.INVALID_SCHEMA}:
+        sent = self._built.batches or self._built.kept
+        if not sent and not builder.saw_schema and RowCode.INVALID_SCHEMA in invalid:
             raise self._fault(
                 JobCode.MISSING_SCHEMA,
                 "No row has a schema for its answer: add a Required or Schema column, or a schema to "
                 f"{names.JOB_SETTINGS}; with require_schema false the answers come as plain text.",
             )
+        if self._plan.rejects_invalid_rows and invalid:
+            raise self._fault(
+                JobCode.INVALID_ROW,
+                f"Nothing was sent, as {sum(invalid.values())} rows are invalid: {self._first_fault}",
+            )
+        if sent:
+            return
         counts = ", ".join(f"{count} {code}" for code, count in self._built.unsent.items())
         raise self._fault(JobCode.NO_VALID_ROWS, f"No row can be sent ({counts}); the first: {self._first_fault}")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared import exact_json, names
-from shared.columns import Columns, Meaning, columns_of
+from shared.columns import Columns, Meaning, column_key, columns_of
 from shared.errors import JobFault
 from shared.job_plan import JobPlan
 from shared.model import Job, JobCode, Outcome, Record, Request, ResultRow, RowCode
@@ -24,7 +24,7 @@ class Rows:
         self.records: Iterator[Record] = file.records
         self._headers = file.headers
         self._builder = _builder(job, plan, file.headers)
-        self._columns = None if self._builder or file.headers is None else _columns(file.headers)
+        self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -78,11 +78,18 @@ def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None) -> RequestB
         return None
 
 
-def _columns(headers: tuple[str, ...]) -> Columns:
-    try:
-        return columns_of(headers, {})
-    except JobFault:
-        return Columns({}, headers)
+def _columns(headers: tuple[str, ...], plan: JobPlan) -> Columns:
+    """The columns of a table that has a fault; where two have the same meaning, only whether one is the custom id."""
+    keys = set(map(column_key, headers))
+    given = plan.settings.columns.items()
+    named = {meaning: header for meaning, header in given if header is None or column_key(header) in keys}
+    only_id: dict[str, str | None] = {meaning: None for meaning in Meaning if meaning is not Meaning.CUSTOM_ID}
+    for overrides in (named, {**named, **only_id}):
+        try:
+            return columns_of(headers, overrides)
+        except JobFault:
+            continue
+    return Columns({}, headers)
 
 
 def _source(record: Record) -> Mapping[str, object] | str:

@@ -81,6 +81,8 @@ def _recover(app: App, info: BlobInfo, installed: datetime) -> None:
         return
     if app.files.info(Container.RESULTS, names.status_file(info.name, entry.job_id)) is not None:
         return
+    if app.files.info(Container.PROMPTS, info.name) is None:
+        return  # It is gone again, or a folder's marker.
     job = reserve(app, entry)
     if job is not None:
         log.warning("prompt file found without its event", extra={"job_id": job.job_id})

@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from xml.etree import ElementTree
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from python_calamine import CalamineSheet, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
 from shared.errors import JobFault
-from shared.model import JobCode, Record
+from shared.model import Fault, JobCode, Record, RowCode
 from shared.prompt_file.table import read_headers
 
 MAX_PACKED: Final = 256 * 1024 * 1024
@@ -44,12 +44,20 @@ class Workbook:
         header = next(self._rows, None)
         if header is None:
             raise JobFault(JobCode.EMPTY_FILE, "The sheet is empty. Its first row must name the columns.")
-        self.headers = read_headers(header, notes)
+        width = max(number for number, cell in enumerate(header, 1) if cell.strip() or number == 1)
+        self.headers = read_headers(header[:width], notes)
 
     def records(self) -> Iterator[Record]:
         """Read row after row; empty ones are skipped and not counted."""
         for number, row in enumerate(self._rows, 1):
-            yield Record(number, dict(zip(self.headers, row, strict=True)))
+            if any(row[len(self.headers) :]):
+                yield self._too_wide(number, row)
+            else:
+                yield Record(number, dict(zip(self.headers, row, strict=False)))
+
+    def _too_wide(self, number: int, row: Sequence[str]) -> Record:
+        reason = f"Row {number} has cells beyond the last of the {len(self.headers)} columns that the header names."
+        return Record(number, {}, "\t".join(row).rstrip("\t"), Fault(RowCode.INVALID_REQUEST, reason))
 
 
 def _collect(chunks: Iterable[bytes]) -> bytes:

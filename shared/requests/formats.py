@@ -53,13 +53,15 @@ class Formats:
         more = len(self._warnings) > _WARNINGS
         return (*shown, "Further schemas were changed, too.") if more else shown
 
+    def see(self, required: object, schema: object) -> None:
+        """Remember whether a row has a schema, whatever else is wrong with it."""
+        self.saw_any = self.saw_any or not _blank(schema) or not _blank(required)
+
     def of_row(self, required: object, schema: object) -> Format:
         """The schema of a row with these columns, or the job's; raises UnsendableError."""
         if not _blank(schema):
-            self.saw_any = True
             return self._listed(_key(schema), lambda: self._noting("Schema", answer_schema.prepare(_parsed(schema))))
         if not _blank(required):
-            self.saw_any = True
             fields = _fields(required)
             return self._listed(
                 b"required:" + fields.encode(),

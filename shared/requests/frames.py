@@ -43,10 +43,12 @@ class Frames:
         return frame
 
     def _new(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> Frame | Fault:
+        required, schema = values.get(layout.required), values.get(layout.schema)
+        self._formats.see(required, schema)
         try:
             messages = self._messages(values, layout, has_prompt)
             model = text_of(values.get(layout.model), "The model").strip() or self._model
-            format_ = self._formats.of_row(values.get(layout.required), values.get(layout.schema))
+            format_ = self._formats.of_row(required, schema)
         except UnsendableError as exc:
             return exc.fault
         if not model:
