@@ -9,6 +9,7 @@ import httpx2
 import openai
 from openai.types import Batch as ApiBatch
 from openai.types import FileObject
+from openai.types.batch_create_params import OutputExpiresAfter
 
 from shared.errors import (
     AnswerLost,
@@ -101,11 +102,21 @@ class OpenAIBatchService:
                 )
             else:
                 made = self._creator.batches.create(
-                    input_file_id=batch.file_id, endpoint=endpoint, completion_window="24h", metadata=metadata
+                    input_file_id=batch.file_id,
+                    endpoint=endpoint,
+                    completion_window="24h",
+                    metadata=metadata,
+                    output_expires_after=self._output_expiry(),
                 )
         except openai.OpenAIError as error:
             raise _creation_error(error) from error
         return remote_batch(made)
+
+    def _output_expiry(self) -> OutputExpiresAfter | openai.Omit:
+        """Answers must not lie at the service for ever; the dated routes may not know this field."""
+        if self._settings.api_version:
+            return openai.omit
+        return {"anchor": "created_at", "seconds": int(self._settings.file_expiry.total_seconds())}
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
         try:
