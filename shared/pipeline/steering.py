@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from shared import names
 from shared.errors import AppError, Conflict, NotFound, Transient
 from shared.lifecycle import is_held
 from shared.model import Batch, BatchState, Job, OpenJob, RowCode
 from shared.pipeline.receiving import new_job
 from shared.pipeline.reporting import publish
-from shared.ports import App, Message, Step
+from shared.ports import App, Container, Message, Step
 
 log = logging.getLogger("structuredbatch.steering")
 
@@ -96,6 +97,8 @@ def retry(app: App, job_id: str) -> Job:
         raise NotNow(f"The job {newest.job_id} still runs ({newest.state.value}).")
     if not newest.errors:
         raise NotNow(f"No row of the job {newest.job_id} failed.")
+    if app.files.info(Container.WORK, names.snapshot(newest)) is None:
+        raise NotNow("The job's copy of its prompt file was deleted meanwhile: drop its errors.jsonl instead.")
     first = newest.retry_of or newest.job_id
     entry = OpenJob(
         f"{first}-r{number + 1}",

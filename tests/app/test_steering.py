@@ -127,3 +127,14 @@ def test_deleting_the_prompt_file_does_not_cancel_its_job(world: World) -> None:
     world.blobs.get_blob_client(world.app.settings.prompts_container, name).delete_blob()
 
     assert world.wait(name)["rows"] == DONE
+
+
+def test_a_retry_whose_copy_was_deleted_is_refused_with_what_to_do(world: World) -> None:
+    world.service.scenario({"rows": [{"custom_id": "b", "outcome": "error", "status": 400}]})
+    status = world.run(world.drop("table.csv", TABLE, model="m"))
+    work = world.blobs.get_container_client(world.app.settings.work_container)
+    for blob in work.list_blobs(name_starts_with=f"{status['job_id']}/"):
+        work.delete_blob(blob.name)
+
+    with pytest.raises(steering.NotNow, match=r"errors\.jsonl"):
+        steering.retry(world.app, status["job_id"])
