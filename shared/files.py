@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
 from shared.errors import NotFound
@@ -75,7 +75,7 @@ class BlobFiles:
             for found in names.list_blobs(name_starts_with=prefix or None, **options):
                 if found.name > after or not after:
                     yield BlobInfo(found.name, _plain(found.etag), found.size, found.last_modified)
-        except HttpResponseError as error:
+        except AzureError as error:
             if not holder_is_missing(error):
                 raise translate(error, f"container {container}") from error
 

@@ -15,7 +15,15 @@ from azure.core.exceptions import (
 
 from shared.errors import AppError, Conflict, Misconfigured, NotFound, NotPermitted, Throttled, Unavailable
 
-TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 60, "retry_total": 3}
+TIMEOUTS: Final[dict[str, Any]] = {
+    "connection_timeout": 10,
+    "read_timeout": 60,
+    "retry_total": 3,
+    # Else blobs and queues wait 15, 18 and 24 seconds, longer than a step may be held up.
+    "initial_backoff": 0.5,
+    "increment_base": 2,
+    "random_jitter_range": 0.5,
+}
 """Seconds, and the client's own retries; what is longer down than these is waited for by the app."""
 
 MISSING_HOLDERS: Final = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound", "ContainerBeingDeleted"})
