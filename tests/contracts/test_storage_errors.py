@@ -24,7 +24,7 @@ def _http_error(status: int, code: str = "", **headers: str) -> core.HttpRespons
     error = core.HttpResponseError("said")
     error.status_code = status
     error.error_code = code  # type: ignore[attr-defined]  # The storage SDKs add it.
-    error.response = SimpleNamespace(headers=headers)  # type: ignore[assignment]
+    error.response = SimpleNamespace(headers=headers)
     return error
 
 

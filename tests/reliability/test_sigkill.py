@@ -1,0 +1,116 @@
+"""The main job killed with SIGKILL at its boundaries, over Azurite and the emulated service: the end is the same.
+
+By default at boundaries spread evenly over the job, with CRASH_SWEEP=all at every one.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reliability import counts
+from tests.reliability.simulation import table, timeless
+from tests.world import World
+
+SAMPLE = 14
+NAME = "folder/table.csv"
+SCENARIO: dict[str, Any] = {"rows": [{"custom_id": "b", "outcome": "error", "status": 429, "times": 1}]}
+"""One row is asked again, so that a follow-up batch is part of the job."""
+
+
+class Nursery:
+    """A warm process that forks the ones to be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.reliability.victim"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, world: World, *, event: bool, kill_at: int = 0) -> tuple[int, int]:
+        """Run the job, or go on with it, in a process of its own; gives its exit status and its calls."""
+        queue, report = self._folder / world.environment["JOBS_TABLE"], self._folder / "report"
+        queue.mkdir(exist_ok=True)
+        report.unlink(missing_ok=True)
+        order = {
+            "environment": dict(world.environment),
+            "queue": str(queue),
+            "report": str(report),
+            "event": event,
+            "kill_at": kill_at,
+            "name": NAME,
+            "jobs": 1,
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        return status, int(report.read_text()) if report.exists() else 0
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate(timeout=30)
+
+
+@pytest.fixture
+def nursery(tmp_path: Path) -> Iterator[Nursery]:
+    """A nursery for one test."""
+    nursery = Nursery(tmp_path)
+    yield nursery
+    nursery.close()
+
+
+def _end(world: World) -> tuple[Any, ...]:
+    """What a user has in the end, but for times and ids, and which rows were paid how often."""
+    billed = Counter((row["custom_id"], row["batch_id"]) for row in world.service.journal().billed)
+    return (
+        world.result(NAME, "results.jsonl"),
+        world.result(NAME, "errors.jsonl"),
+        world.result(NAME, "results.csv"),
+        timeless(world.status(NAME)),
+        sorted(Counter(custom_id for custom_id, _ in billed.elements()).items()),
+    )
+
+
+def _play(nursery: Nursery, new_world: Callable[..., World], kill_at: int) -> tuple[tuple[Any, ...], int]:
+    world = new_world(AZURE_OPENAI_DEPLOYMENT="m")
+    world.service.reset()
+    world.service.scenario(SCENARIO)
+    world.tick()
+    world.put(NAME, table("abc"))
+    status, calls = nursery.run(world, event=True, kill_at=kill_at)
+    if kill_at:
+        assert status == -signal.SIGKILL
+        world.clock.advance(world.app.settings.lease.total_seconds() + 1)
+        # The event comes again, as its worker died; lost events are for the sweep in memory.
+        status, _ = nursery.run(world, event=True)
+    assert status == 0
+    return _end(world), calls
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is forked from a warm one")
+@pytest.mark.timeout(1800)
+def test_the_main_job_ends_the_same_wherever_its_process_is_killed(
+    nursery: Nursery, new_world: Callable[..., World]
+) -> None:
+    expected, boundaries = _play(nursery, new_world, 0)
+    every = os.environ.get("CRASH_SWEEP") == "all"
+    step = 1 if every else max(1, boundaries // SAMPLE)
+    kills = range(1, boundaries + 1, step)
+
+    for kill_at in kills:
+        assert _play(nursery, new_world, kill_at)[0] == expected, f"killed at call {kill_at}"
+
+    counts.note("SIGKILL, real storage", "main job", boundaries=boundaries, kills=len(kills), equal=len(kills))
