@@ -25,18 +25,42 @@ def _table(value: str) -> str:
     return value
 
 
+def _connection_string(value: str) -> str:
+    parts = {name: rest for name, equals, rest in (part.partition("=") for part in value.split(";")) if equals}
+    services = {"BlobEndpoint", "QueueEndpoint", "TableEndpoint"}
+    signed = "SharedAccessSignature" in parts and ("AccountName" in parts or services <= parts.keys())
+    if not (signed or {"AccountName", "AccountKey"} <= parts.keys() or "UseDevelopmentStorage" in parts):
+        raise ValueError("is no connection string of a storage account: it looks like AccountName=…;AccountKey=…")
+    return value
+
+
 def _address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is no address: it looks like https://NAME.openai.azure.com")
+        raise ValueError("is no address: it looks like https://NAME")
     return value
 
 
 def _endpoint(value: str) -> str:
-    address = _address(value).rstrip("/")
+    try:
+        address = _address(value).rstrip("/")
+    except ValueError as error:
+        raise ValueError(f"{error}.openai.azure.com") from None
     for ending in ("/openai/v1", "/openai"):
         address = address.removesuffix(ending)
     return address
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value):
+        raise ValueError("is no path: it looks like /chat/completions")
+    return value
+
+
+def _schedule(value: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){5}", value):
+        raise ValueError("is no NCRONTAB expression of six fields: it looks like 0 * * * * *")
+    return value
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -93,7 +117,7 @@ class Setting:
 
 
 SETTINGS: Final = (
-    Setting("BatchStorage", None, _text),
+    Setting("BatchStorage", None, _connection_string),
     Setting("BatchStorage__blobServiceUri", None, _address),
     Setting("BatchStorage__queueServiceUri", None, _address),
     Setting("BatchStorage__tableServiceUri", None, _address),
@@ -105,7 +129,7 @@ SETTINGS: Final = (
     Setting("AZURE_OPENAI_API_VERSION", None, _text),
     Setting("AZURE_OPENAI_DEPLOYMENT", None, _text),
     Setting("AZURE_CLIENT_ID", None, _text),
-    Setting("BATCH_ENDPOINT", "/chat/completions", _text),
+    Setting("BATCH_ENDPOINT", "/chat/completions", _path),
     Setting("PROMPTS_CONTAINER", "prompts", _container),
     Setting("RESULTS_CONTAINER", "results", _container),
     Setting("WORK_CONTAINER", "batch-work", _container),
@@ -113,16 +137,16 @@ SETTINGS: Final = (
     Setting("SUBMISSIONS_QUEUE", "batch-submissions", _container),
     Setting("COMPLETIONS_QUEUE", "batch-completions", _container),
     Setting("PROMPTS_TRIGGER_SOURCE", "EventGrid", _choice("EventGrid", "LogsAndContainerScan")),
-    Setting("POLL_SCHEDULE", "0 * * * * *", _text),
+    Setting("POLL_SCHEDULE", "0 * * * * *", _schedule),
     Setting("MAX_REQUESTS_PER_BATCH", "100000", _whole(1, 100_000)),
-    Setting("MAX_BYTES_PER_BATCH", None, _whole(1_000, 1_000_000_000)),
+    Setting("MAX_BYTES_PER_BATCH", None, _whole(1, 1_000_000_000)),
     Setting("BATCH_TRANSFER", "upload", _choice("upload", "storage")),
     Setting("MAX_ATTEMPTS", "3", _whole(1, 100)),
     Setting("BACKOFF_SECONDS", "60", _number(0, 900)),
     Setting("SETTLE_SECONDS", "300", _number(0, 86_400)),
-    Setting("LEASE_SECONDS", "600", _number(1, 86_400)),
+    Setting("LEASE_SECONDS", "600", _number(0.1, 86_400)),
     Setting("MAX_WAIT_HOURS", "72", _number(0, 24 * 365)),
-    Setting("MAX_JOB_INPUT_TOKENS", None, _whole(1)),
+    Setting("MAX_JOB_INPUT_TOKENS", None, _whole(0)),
     Setting("ON_INVALID_ROW", "skip", _choice("skip", "reject")),
     Setting("RESULT_FORMATS", "csv", _formats),
     Setting("CSV_FORMULA_GUARD", "true", _boolean),
@@ -194,7 +218,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises SettingsFault where not even the storage account is known, so that no job could say what is wrong.
     """
     values, faults = _parse(environment)
-    faults += _storage_faults(values)
+    malformed = any(fault.startswith("BatchStorage ") for fault in faults)
+    faults += _storage_faults(values, malformed)
     if any(name in fault for fault in faults for name in (*STORAGE_NAMES, "BatchStorage")):
         raise SettingsFault(say(faults))
     return _settings(values, tuple(faults))
@@ -223,9 +248,9 @@ def _parse(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     return values, faults
 
 
-def _storage_faults(values: Mapping[str, Any]) -> list[str]:
+def _storage_faults(values: Mapping[str, Any], is_malformed: bool) -> list[str]:
     faults = []
-    if not values["BatchStorage"]:
+    if not values["BatchStorage"] and not is_malformed:
         faults = [
             f"BatchStorage is missing (a connection string, or BatchStorage__{service}ServiceUri)"
             for service in ("blob", "queue", "table")
