@@ -33,7 +33,7 @@ def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
             "total_tokens": usage.input_tokens + usage.output_tokens,
         },
         "cost": {
-            "usd": round(sum(batch.cost_usd for batch in batches), 6),
+            "usd": round(sum(batch.cost_usd for batch in batches), 9),
             "unpriced_rows": sum(batch.unpriced_rows for batch in batches),
         },
         "errors": errors_of(job, batches),
