@@ -2,8 +2,10 @@
 
 import io
 import logging
+import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from shared.model import JobState
 from shared.pipeline import steering
 from shared.pipeline.reporting import publish
 from tests.world import World
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
 
 PROMPT, SYSTEM, COLUMN, ANSWER, KEY = (f"canary-{word}" for word in ("prompt", "system", "column", "answer", "key"))
 TABLE = (
@@ -105,7 +109,7 @@ def test_neither_prompts_nor_answers_nor_keys_are_ever_logged(
     name = world.drop("table.csv", TABLE, model="m", system=SYSTEM)
     first = world.run(name)
     http_api.retry_answer(lambda: world.app, first["job_id"])
-    world.service.scenario({"calls": [{"path": "*", "answer": {"status": 500}, "times": 30}]})
+    world.service.scenario({"calls": [{"path": "*", "answer": {"status": 500}, "times": 3}]})
     world.wait(name)
     world.run(world.drop("broken.jsonl", f'{{"prompt": "{PROMPT}"\n'))
     world.run(world.drop("odd.json", f'[{{"prompt": "{PROMPT}", "schema": {{"type": "{ANSWER}"}}}}]', model="m"))
@@ -115,6 +119,19 @@ def test_neither_prompts_nor_answers_nor_keys_are_ever_logged(
     assert ANSWER.encode() in answers
     assert "job is completed" in whole
     assert "canary" not in whole
+
+
+def test_the_docs_name_lines_and_fields_that_exist() -> None:
+    docs = (PROJECT / "docs" / "telemetry.md").read_text("utf-8")
+    code = "".join(path.read_text("utf-8") for path in (PROJECT / "shared").rglob("*.py"))
+    lines = re.findall(r"^\| (`[a-z].*?) \| [a-z]", docs.replace("job is STATE", "job is %s"), re.MULTILINE)
+    named = [name for line in lines for name in re.findall(r"`([^`]+)`", line)]
+    assert len(named) >= 15
+    assert [name for name in named if f'"{name}' not in code] == []
+    parsed = re.search(r"parse-kv fields as \((.*?)\) with", docs, re.DOTALL)
+    assert parsed is not None
+    for field in re.findall(r"(\w+): ", parsed[1]):
+        assert f'"{field}": ' in code
 
 
 @pytest.mark.parametrize("state", JobState)

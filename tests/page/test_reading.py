@@ -213,8 +213,8 @@ def test_refreshing_gets_rarer_without_news_and_stops_unseen(page: Page, app: St
 
     def asked(minutes: int) -> int:
         calls.clear()
-        for _ in range(minutes * 12):
-            page.clock.run_for(5_000)
+        for _ in range(minutes * 6):
+            page.clock.run_for(10_000)
             expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
         return len(calls)
 
