@@ -214,11 +214,11 @@ def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
 
 def token_limit(message: str) -> int | None:
     """The deployment's limit of enqueued tokens where a refusal names it, as in `limit of 30K`."""
-    found = re.search(r"limit of ([\d.,]+)\s*([KMB]?)", message)
+    found = re.search(r"limit of (\d[\d,]*(?:\.\d+)?)\s?([KMB]?)\b", message, re.IGNORECASE | re.ASCII)
     if found is None:
         return None
-    number = float(found[1].replace(",", "").rstrip(".") or 0)
-    return int(number * {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}[found[2]])
+    number = float(found[1].replace(",", ""))
+    return int(number * {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}[found[2].upper()])
 
 
 def put_back(batch: Batch, wait: Wait) -> Batch:

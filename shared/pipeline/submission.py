@@ -257,7 +257,9 @@ def refuse_for_quota(app: App, claim: Claim[Batch], reason: str, retry_after: fl
     """Close the deployment's gate and put the batch back; one that can never fit is split in two."""
     batch = claim.record
     limit = token_limit(reason)
-    if limit is not None and batch.requests > 1 and batch.input_tokens > limit:
+    # Where not even one request of the usual size fits, smaller batches would be refused all the same.
+    one_fits = limit is not None and limit * batch.requests >= batch.input_tokens
+    if limit is not None and batch.requests > 1 and batch.input_tokens > limit and one_fits:
         split(app, claim)
         return
     gate = app.store.gate(batch.model)

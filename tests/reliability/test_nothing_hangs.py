@@ -94,3 +94,15 @@ def test_a_job_that_cannot_go_on_holds_up_no_other() -> None:
     states = {job.prompt_file: job.state for job in simulation.jobs()}
     assert states["b.csv"] is JobState.COMPLETED
     assert not states["a.csv"].ended
+
+
+def test_a_limit_that_not_even_one_row_fits_into_splits_nothing() -> None:
+    simulation = Simulation()
+    simulation.service.quota = (5, "immediate")
+    simulation.event(simulation.host(), simulation.drop("table.csv", table("abcdefgh")))
+
+    _hours(simulation, 3)
+
+    (job,) = simulation.jobs()
+    assert job.state is JobState.WAITING
+    assert len(simulation.store.batches(job.job_id)) == 1
