@@ -118,19 +118,20 @@ def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None)
             code = RowCode.INVALID_OUTPUT
         else:
             text = None
+    # By place, not by name: this is done for every row.
     return Outcome(
-        row=sent.row,
-        custom_id=sent.custom_id,
-        code=code,
-        message=message,
-        output=output,
-        text=text,
-        finish_reason=answer.finish_reason,
-        model=answer.model,
-        usage=None if answer.tokens is None else Usage(*answer.tokens),
-        attempts=attempts,
-        schema=sent.schema,
-        status=answer.status,
+        sent.row,
+        sent.custom_id,
+        code,
+        message,
+        output,
+        text,
+        answer.finish_reason,
+        answer.model,
+        None if answer.tokens is None else Usage(*answer.tokens),
+        attempts,
+        sent.schema,
+        answer.status,
     )
 
 

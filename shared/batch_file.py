@@ -4,7 +4,6 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Final
 
 import orjson
@@ -14,6 +13,9 @@ from shared.model import Request, SentRow
 
 OPEN_SHARDS: Final = 16
 """How many files are open at a time; each holds a block or two of some MiB in memory while it is written."""
+
+_PRIME: Final = 0xE36BF9B3DDCB369D
+_FACTOR: Final = 0x9E3779B97F4A7C15
 
 _CAPS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
@@ -28,7 +30,7 @@ class Placement:
 
 @dataclass(slots=True)
 class _Shard:
-    index: int
+    placement: Placement
     requests: int = 0
     size: int = 0
 
@@ -57,50 +59,65 @@ class Shards:
         closes: tuple[int, ...] = ()
         if shard is None:
             if len(self._open) >= self.max_open:
-                closes = (self._open.popitem(last=False)[1].index,)
+                closes = (self._open.popitem(last=False)[1].placement.index,)
             shard = self._new(kind)
         elif shard.requests >= self.max_requests or shard.size + size > self.max_bytes:
-            closes = (shard.index,)
+            closes = (shard.placement.index,)
             shard = self._new(kind)
         shard.requests += 1
         shard.size += size
         self._open.move_to_end(kind)
-        return Placement(shard.index, closes)
+        return Placement(shard.placement.index, closes) if closes else shard.placement
 
     def _new(self, kind: tuple[str, str]) -> _Shard:
-        shard = self._open[kind] = _Shard(self.opened)
+        shard = self._open[kind] = _Shard(Placement(self.opened))
         self.opened += 1
         return shard
 
 
 class CustomIds:
-    """Remembers which custom ids a file has used, in 8 to 16 bytes each.
+    """Remembers which custom ids a file has used, in 10 to 20 bytes each.
 
     It keeps 64-bit hashes: among ten million rows, the chance that two different ids count as the same is 3 in a
-    million. The hash is the same in every process, so that building again finds the same duplicates.
+    million. The hash is the same in every process, so that building again finds the same duplicates: it is the id's
+    bytes as a number, scattered by a factor modulo a prime, at a third of the time of a cryptographic hash.
     """
 
-    _PARTS = 256
-    _FULL = 0.8
+    _PARTS: Final = 256
+    _FIRST_SIZE: Final = 256
+    _FULL: Final = 0.8
 
     def __init__(self) -> None:
-        self._tables = [array("Q", bytes(8 * 8)) for _ in range(self._PARTS)]
-        self._used = [0] * self._PARTS
+        self._tables = [array("Q", bytes(8 * self._FIRST_SIZE)) for _ in range(self._PARTS)]
+        self._left = [int(self._FULL * self._FIRST_SIZE)] * self._PARTS
 
     def first_use(self, custom_id: str) -> bool:
         """Whether no earlier call had this id."""
-        text = custom_id.encode("utf-8", "surrogatepass")
-        number = int.from_bytes(blake2b(text, digest_size=8).digest()) or 1
-        part = number % self._PARTS
+        # The leading 1 tells ids apart that begin with NULs.
+        text = b"\x01" + custom_id.encode("utf-8", "surrogatepass")
+        number = int.from_bytes(text) * _FACTOR % _PRIME or 1
+        part = number & 255
         table = self._tables[part]
-        place = _place_of(number, table)
-        if table[place] == number:
+        place = (number >> 8) & (len(table) - 1)
+        if (found := table[place]) and found != number:
+            place = _next_place(number, place, table)
+            found = table[place]
+        if found:
             return False
         table[place] = number
-        self._used[part] += 1
-        if self._used[part] > self._FULL * len(table):
-            self._tables[part] = _grown(table)
+        self._left[part] -= 1
+        if not self._left[part]:
+            self._grow(part)
         return True
+
+    def _grow(self, part: int) -> None:
+        table = self._tables[part]
+        larger = self._tables[part] = array("Q", bytes(8 * 2 * len(table)))
+        last = len(larger) - 1
+        for number in filter(None, table):
+            place = (number >> 8) & last
+            larger[_next_place(number, place, larger) if larger[place] else place] = number
+        self._left[part] = int(self._FULL * len(larger)) - int(self._FULL * len(table))
 
     @property
     def memory(self) -> int:
@@ -108,24 +125,18 @@ class CustomIds:
         return sum(len(table) * table.itemsize for table in self._tables)
 
 
-def _place_of(number: int, table: "array[int]") -> int:
-    """Where a number is, or is to go, in a hash table with open addressing; 0 is a free place."""
-    size = len(table)
-    place = (number >> 8) % size
+def _next_place(number: int, place: int, table: "array[int]") -> int:
+    """Where a number is, or is to go, whose first place is another's: open addressing, 0 is a free place.
+
+    Another odd step for each number keeps ids that look alike from queueing behind each other.
+    """
+    last, step = len(table) - 1, (number >> 40) | 1
     while (found := table[place]) and found != number:
-        place = place + 1 if place + 1 < size else 0
+        place = (place + step) & last
     return place
 
 
-def _grown(table: "array[int]") -> "array[int]":
-    larger = array("Q", bytes(8 * (len(table) * 3 // 2 + 1)))
-    for number in table:
-        if number:
-            larger[_place_of(number, larger)] = number
-    return larger
-
-
-def row_line(sent: SentRow) -> bytes:
+def row_line(sent: SentRow | Request) -> bytes:
     """Write what is known of one line of a batch: `[1,"task-0",0]`, without a line end."""
     return orjson.dumps([sent.row, sent.custom_id, sent.schema])
 
@@ -133,7 +144,7 @@ def row_line(sent: SentRow) -> bytes:
 def read_rows(lines: Iterable[bytes]) -> Iterator[SentRow]:
     """Read the lines that `row_line` wrote; blank ones are passed over."""
     for line in lines:
-        if line.strip():
+        if line and not line.isspace():
             yield SentRow(*orjson.loads(line))
 
 

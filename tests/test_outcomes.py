@@ -1,7 +1,7 @@
 """Outcomes as lines, the best of a row, and many parts merged into one."""
 
 from collections import defaultdict
-from dataclasses import replace
+from copy import replace
 
 import pytest
 from hypothesis import given

@@ -62,6 +62,11 @@ class Job:
         return built
 
 
+def identity(builder: RequestBuilder, record: Record) -> tuple[str, dict[str, object]]:
+    """Who a row is: its custom id and its own columns."""
+    return builder.identify(record), builder.own(record)
+
+
 def fault_of(headers: tuple[str, ...] | None, **settings: Any) -> JobFault:
     with pytest.raises(JobFault) as caught:
         Job(headers, **settings)
@@ -110,7 +115,7 @@ class TestTable:
                 "response_format": ASKED,
             },
         }
-        assert job.builder.identify(Record(1, row)) == ("x", {"City": "Rome"})
+        assert identity(job.builder, Record(1, row)) == ("x", {"City": "Rome"})
         assert job.builder.own_columns == ("City",)
 
     def test_a_row_without_values_of_its_own_takes_the_jobs(self) -> None:
@@ -142,7 +147,7 @@ class TestTable:
         row = {"Ticket": "t1", "Question": "Q", "Model": "Ford T", "Custom ID": "c"}
         request = job.request(row)
         assert (request.custom_id, request.model) == ("t1", "app-model")
-        assert job.builder.identify(Record(1, row)) == ("t1", {"Model": "Ford T", "Custom ID": "c"})
+        assert identity(job.builder, Record(1, row)) == ("t1", {"Model": "Ford T", "Custom ID": "c"})
 
     def test_two_schemas_of_a_row_the_full_one_counts(self) -> None:
         job = Job(("Prompt", "Required", "Schema"))
@@ -354,7 +359,7 @@ class TestRowFaults:
         record = Record(4, {}, "{", fault)
         job = Job()
         assert job.builder.build(record) is fault
-        assert job.builder.identify(record) == ("row-4", {})
+        assert identity(job.builder, record) == ("row-4", {})
 
     def test_no_model_anywhere(self) -> None:
         builder = RequestBuilder(
@@ -416,11 +421,11 @@ class TestJsonRecords:
 
     def test_each_record_has_its_own_columns(self) -> None:
         job = Job(schema=SCHEMA, columns={"custom_id": "Ticket"})
-        assert job.builder.identify(Record(1, {"Prompt": "Q", "n": {"a": [1]}})) == ("row-1", {"n": {"a": [1]}})
-        assert job.builder.identify(Record(2, {"ticket": "t", "prompt": "Q", "m": None})) == ("t", {"m": None})
+        assert identity(job.builder, Record(1, {"Prompt": "Q", "n": {"a": [1]}})) == ("row-1", {"n": {"a": [1]}})
+        assert identity(job.builder, Record(2, {"ticket": "t", "prompt": "Q", "m": None})) == ("t", {"m": None})
         assert job.request({"Prompt": "Q", "n": 1}).custom_id == "row-1"
         assert job.request({"ticket": "t", "prompt": "Q"}).custom_id == "t"
-        assert job.builder.own_columns == ()
+        assert job.builder.own_columns == ("n", "m")
 
     def test_schema_and_required_may_be_json(self) -> None:
         job = Job()
@@ -431,7 +436,7 @@ class TestJsonRecords:
 
     def test_two_keys_of_one_meaning_leave_the_row_its_columns(self) -> None:
         record = Record(3, {"Prompt": "Q", "prompt": "R", "Custom ID": "x"}, custom_id="before")
-        assert Job().builder.identify(record) == ("before", dict(record.values))
+        assert identity(Job().builder, record) == ("before", dict(record.values))
 
     @pytest.mark.parametrize(
         ("given", "found"), [("a", "a"), (" ", "row-7"), (None, "row-7"), (["a"], "row-7"), ("i" * 513, "row-7")]
@@ -439,7 +444,7 @@ class TestJsonRecords:
     def test_the_custom_id_is_the_same_before_and_after_building(self, given: object, found: str) -> None:
         job = Job(schema=SCHEMA)
         record = Record(7, {"Prompt": "Q", "Custom ID": given})
-        assert job.builder.identify(record)[0] == found
+        assert job.builder.identify(record) == found
         built = job.builder.build(record)
         assert isinstance(built, Fault) or built.custom_id == found
 
@@ -449,7 +454,7 @@ class TestJsonRecords:
         built = job.builder.build(record)
         assert isinstance(built, Request)
         assert built.custom_id == "task-9"
-        assert job.builder.identify(record)[0] == "task-9"
+        assert job.builder.identify(record) == "task-9"
 
 
 class TestWithoutSchema:
@@ -569,14 +574,14 @@ class TestWholeRequests:
         values = {key: value for key, value in whole().items() if key != "custom_id"} | custom_id
         job = Job()
         assert job.sent(values, row=5) == whole(custom_id=expected)
-        assert job.builder.identify(Record(5, values))[0] == expected
+        assert job.builder.identify(Record(5, values)) == expected
 
     def test_their_own_columns_are_not_sent(self) -> None:
         values = whole(input={"City": "Rome"})
         job = Job()
         assert job.request(values).line == orjson.dumps(whole())
-        assert job.builder.identify(Record(1, values)) == ("c", {"City": "Rome"})
-        assert job.builder.identify(Record(1, whole())) == ("c", {})
+        assert identity(job.builder, Record(1, values)) == ("c", {"City": "Rome"})
+        assert identity(job.builder, Record(1, whole())) == ("c", {})
 
     @pytest.mark.parametrize(
         ("values", "words"),
@@ -666,7 +671,7 @@ class TestWholeRequests:
         job = Job(("Prompt", "url", "body"), schema=SCHEMA)
         row = {"Prompt": "Q", "url": "u", "body": "b"}
         assert job.body(row)["messages"][0]["content"] == "Q"
-        assert job.builder.identify(Record(1, row)) == ("row-1", {"url": "u", "body": "b"})
+        assert identity(job.builder, Record(1, row)) == ("row-1", {"url": "u", "body": "b"})
 
 
 JSON = st.recursive(
@@ -695,7 +700,7 @@ def test_any_record_at_all_is_a_request_or_a_fault(
     job = Job(require_schema=require_schema, schema=schema)
     for number, values in enumerate(records, 1):
         record = Record(number, values)
-        custom_id, own = job.builder.identify(record)
+        custom_id, own = identity(job.builder, record)
         built = job.builder.build(record)
         assert isinstance(own, dict)
         if isinstance(built, Request):

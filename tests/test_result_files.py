@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 from typing import Any
 

@@ -175,7 +175,7 @@ def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
     rows = Rows(app, claim.record, plan)
     own: dict[str, None] = dict.fromkeys(rows.own_columns)
     for record in claim.keeping(rows.records, every=512):
-        own.update(dict.fromkeys(rows.identify(record)[1]))
+        own.update(dict.fromkeys(rows.own(record)))
         if len(own) > COLUMNS:
             return []
     return list(own)

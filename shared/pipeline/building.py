@@ -23,7 +23,6 @@ from shared.model import (
     Record,
     Request,
     RowCode,
-    SentRow,
 )
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.parts import merged
@@ -39,6 +38,9 @@ WARNINGS = 20
 WARNING_LENGTH = 400
 COLUMNS = 16_384
 """Own columns a file may have: as many as a spreadsheet."""
+
+PIECE = 256 * 1024
+"""Bytes of requests that are handed to a file at a time."""
 
 SETTINGS_SIZE = 4 * 1024 * 1024
 
@@ -194,6 +196,32 @@ class _Shard:
     requests: int = 0
     size: int = 0
     tokens: int = 0
+    _written: int = 0
+    _lines: list[bytes] = field(default_factory=list)
+    _rows: list[bytes] = field(default_factory=list)
+
+    def add(self, request: Request) -> None:
+        """Write a request, and its line in the list of rows."""
+        self._lines.append(request.line)
+        self._rows.append(row_line(request))
+        self.requests += 1
+        self.size += len(request.line) + 1
+        self.tokens += request.input_tokens
+        if self.size - self._written >= PIECE:
+            self._write()
+
+    def commit(self) -> None:
+        """Make both files visible."""
+        self._write()
+        self.lines.commit()
+        self.rows.commit()
+
+    def _write(self) -> None:
+        self.lines.write(b"\n".join((*self._lines, b"")))
+        self.rows.write(b"\n".join((*self._rows, b"")))
+        self._lines.clear()
+        self._rows.clear()
+        self._written = self.size
 
 
 @dataclass(slots=True)
@@ -220,7 +248,6 @@ class _Builder:
         self._open: dict[int, _Shard] = {}
         self._ids = CustomIds()
         self._built = _Built()
-        self._own: dict[str, None] = {}
         self._plain = False
         self._first_fault = ""
         self._unsent = self._writer(names.unsent(self._job))
@@ -252,11 +279,9 @@ class _Builder:
 
     def _take(self, record: Record, builder: RequestBuilder, kept: "_Kept") -> None:
         self._built.total += 1
-        custom_id, own = builder.identify(record)
-        if not own.keys() <= self._own.keys():
-            self._own.update(dict.fromkeys(own))
-            if len(self._own) > COLUMNS:
-                raise JobFault(JobCode.INVALID_FILE, f"The records have more than {COLUMNS} different columns.")
+        custom_id = builder.identify(record)
+        if builder.width > COLUMNS:
+            raise JobFault(JobCode.INVALID_FILE, f"The records have more than {COLUMNS} different columns.")
         first_use = self._ids.first_use(custom_id)
         outcome = kept.take(record.row)
         if outcome is not None:
@@ -290,11 +315,7 @@ class _Builder:
         shard = self._open.get(placement.index)
         if shard is None:
             shard = self._open[placement.index] = self._new_shard(placement.index, request)
-        shard.lines.write(request.line + b"\n")
-        shard.rows.write(row_line(SentRow(request.row, request.custom_id, request.schema)) + b"\n")
-        shard.requests += 1
-        shard.size += len(request.line) + 1
-        shard.tokens += request.input_tokens
+        shard.add(request)
         self._plain = self._plain or request.schema < 0
 
     def _new_shard(self, index: int, request: Request) -> _Shard:
@@ -305,8 +326,7 @@ class _Builder:
 
     def _close(self, index: int) -> None:
         shard = self._open.pop(index)
-        shard.lines.commit()
-        shard.rows.commit()
+        shard.commit()
         self._built.batches.append(
             self._batch(
                 index,
@@ -372,7 +392,7 @@ class _Builder:
         return JobFault(code, message)
 
     def _write_columns(self, builder: RequestBuilder) -> None:
-        text = json.dumps({"own": [*dict.fromkeys([*builder.own_columns, *self._own])], "text": self._plain})
+        text = json.dumps({"own": builder.own_columns, "text": self._plain})
         self._app.files.write(Container.WORK, names.columns(self._job), text.encode())
 
     def _kept_rows(self) -> Iterator[Outcome]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from itertools import batched
 from typing import Final
 
 from shared import names, outcomes
@@ -32,6 +33,8 @@ READS: Final = 3
 """How often files in which rows are missing are fetched again before those rows are called missing."""
 
 CONFLICTS: Final = 10
+ROWS: Final = 512
+"""How many rows pass between two looks at the clock."""
 
 ABSENT: Final = {
     "completed": Fault(RowCode.MISSING, "The service gave no answer for this row."),
@@ -101,7 +104,8 @@ class _Tally:
     rows: int = 0
     succeeded: int = 0
     codes: Counter[str] = field(default_factory=Counter)
-    usage: Usage = field(default_factory=Usage)
+    input_tokens: int = 0
+    output_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_rows: int = 0
 
@@ -113,7 +117,8 @@ class _Tally:
         else:
             self.codes[outcome.code.value] += 1
         if outcome.usage is not None:
-            self.usage += outcome.usage
+            self.input_tokens += outcome.usage.input_tokens
+            self.output_tokens += outcome.usage.output_tokens
             price = price_usd(outcome.model, outcome.usage)
             self.cost_usd += price or 0.0
             self.unpriced_rows += price is None
@@ -130,7 +135,7 @@ def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> _Tally | None:
             return written
         if claim.record.lease is None:
             return None
-    for outcome in claim.keeping(outcomes_in(app, name), every=512):
+    for outcome in claim.keeping(outcomes_in(app, name), every=ROWS):
         tally.add(outcome)
     return tally
 
@@ -149,8 +154,8 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> _Tall
     )
     tally = _Tally()
     part = app.files.writer(Container.WORK, name, create_only=True)
-    for outcome in claim.keeping(matching.outcomes(), every=512):
-        part.write(outcomes.to_line(tally.add(outcome)) + b"\n")
+    for some in batched(claim.keeping(matching.outcomes(), every=ROWS), 64, strict=False):
+        part.write(b"".join([outcomes.to_line(tally.add(outcome)) + b"\n" for outcome in some]))
     short = matching.cut or matching.broken_lines or (batch.status == "completed" and matching.missing)
     if short and batch.failure is None and batch.reads < READS:
         _read_again(app, claim, matching.missing)
@@ -223,7 +228,7 @@ def _remote_chunks(app: App, file_id: str) -> Iterable[bytes]:
 def _follower(app: App, job: Job, claim: Claim[Batch], tally: _Tally) -> Batch | None:
     """Write the input of the follow-up batch; None where no row is worth asking again."""
     batch = claim.record
-    if not may_follow(job, batch):
+    if not may_follow(job, batch) or not tally.codes:
         return None
     plan = read_plan(app, job)
     faulty = is_schema_faulty(tally.codes[RowCode.INVALID_OUTPUT], tally.rows)
@@ -257,7 +262,7 @@ def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[i
         keep,
         raised=raised,
     )
-    for line, row in claim.keeping(again, every=512):
+    for line, row in claim.keeping(again, every=ROWS):
         lines.write(line + b"\n")
         rows.write(row_line(row) + b"\n")
         requests += 1
@@ -307,7 +312,7 @@ def _collected(app: App, batch: Batch, tally: _Tally, follower: Batch | None) ->
         succeeded=tally.succeeded,
         followed=follower.requests if follower else 0,
         errors=dict(errors),
-        usage=tally.usage,
+        usage=Usage(tally.input_tokens, tally.output_tokens),
         cost_usd=round(tally.cost_usd, 9),
         unpriced_rows=tally.unpriced_rows,
     )

@@ -1,11 +1,10 @@
 """A job's outcomes as they lie in the work container: parts sorted by row, merged into one outcome a row."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from shared import names, outcomes
 from shared.errors import NotFound
-from shared.model import Batch, BatchState, Job, Outcome, RowCode
+from shared.model import BatchState, Job, Outcome
 from shared.ports import App, Container
 
 
@@ -47,12 +46,3 @@ def _kept(app: App, job: Job) -> Iterator[Outcome]:
     if previous is None:
         return iter(())
     return (outcome for outcome in merged(app, previous) if outcome.code is None)
-
-
-def never_answered(rows: Iterable[tuple[int, str]], code: RowCode, message: str, batch: Batch) -> Iterator[Outcome]:
-    """The outcomes of a batch that will never have answers."""
-    for row, custom_id in rows:
-        yield replace(
-            Outcome(row=row, custom_id=custom_id, code=code, message=message),
-            attempts=batch.attempt if batch.batch_id else batch.attempt - 1,
-        )

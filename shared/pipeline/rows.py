@@ -33,18 +33,22 @@ class Rows:
             return self._builder.own_columns
         return self._columns.own if self._columns else ()
 
-    def identify(self, record: Record) -> tuple[str, dict[str, object]]:
-        """The row's custom id and its own columns."""
+    def own(self, record: Record) -> dict[str, object]:
+        """The row's own columns."""
+        if self._builder is not None:
+            return self._builder.own(record)
+        columns = self._columns or Columns({}, tuple(record.values))
+        return {name: record.values[name] for name in columns.own if name in record.values}
+
+    def _custom_id(self, record: Record) -> str:
         if self._builder is not None:
             return self._builder.identify(record)
-        columns = self._columns or Columns({}, tuple(record.values))
-        key = columns.meant.get(Meaning.CUSTOM_ID, "")
-        own = {name: record.values[name] for name in columns.own if name in record.values}
-        return str(record.values.get(key) or f"row-{record.row}"), own
+        key = self._columns.meant.get(Meaning.CUSTOM_ID, "") if self._columns else ""
+        return str(record.values.get(key) or f"row-{record.row}")
 
     def result(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> ResultRow:
         """The row with its outcome, or with the code and message that rows without one get."""
-        custom_id, own = self.identify(record)
+        custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
             outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
         if outcome.code is None:

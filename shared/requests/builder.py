@@ -49,6 +49,7 @@ class RequestBuilder:
         self._whole = WholeRequests(self._formats, model, max_bytes)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation)
+        self._own: dict[str, None] = dict.fromkeys(self._table.own if self._table else ())
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -57,28 +58,42 @@ class RequestBuilder:
 
     @property
     def own_columns(self) -> tuple[str, ...]:
-        """The user's own columns of a table; JSON records have their own each."""
-        return self._table.own if self._table else ()
+        """The user's own columns: a table's, or those of all JSON records that were identified so far."""
+        return tuple(self._own)
+
+    @property
+    def width(self) -> int:
+        """How many own columns there are."""
+        return len(self._own)
 
     @property
     def saw_schema(self) -> bool:
         """Whether the job or any row so far had a schema for its answer, good or bad."""
         return self._formats.saw_any
 
-    def identify(self, record: Record) -> tuple[str, dict[str, object]]:
-        """The row's custom id, or `row-<number>`, and its own columns; works for every record."""
+    def identify(self, record: Record) -> str:
+        """The row's custom id, or `row-<number>`; works for every record, and notes its own columns."""
+        values = record.values
+        if self._table is not None:
+            key = self._table.custom_id
+        elif record.is_request:
+            key = "custom_id"
+            if not (columns := _input_of(values).keys()) <= self._own.keys():
+                self._own.update(dict.fromkeys(columns))
+        else:
+            key = self._layout(values).custom_id
+        try:
+            return custom_id_of(record, values.get(key))
+        except UnsendableError:
+            return record.custom_id or f"row-{record.row}"
+
+    def own(self, record: Record) -> dict[str, object]:
+        """The row's own columns; works for every record."""
         values = record.values
         if self._table is None and record.is_request:
-            key, given = "custom_id", values.get("input")
-            own = dict(given) if isinstance(given, Mapping) else {}
-        else:
-            layout = self._table or self._layout(values)
-            key = layout.custom_id
-            own = {name: values[name] for name in layout.own if name in values}
-        try:
-            return custom_id_of(record, values.get(key)), own
-        except UnsendableError:
-            return record.custom_id or f"row-{record.row}", own
+            return dict(_input_of(values))
+        layout = self._table or self._layout(values)
+        return {name: values[name] for name in layout.own if name in values}
 
     def build(self, record: Record) -> Request | Fault:
         """The row as a batch request, or why it can be none. Custom ids that were used before are not looked for."""
@@ -130,6 +145,7 @@ class RequestBuilder:
             if len(self._layouts) >= _LAYOUTS:
                 self._layouts.clear()
             layout = self._layouts[keys] = layout_of_record(keys, self._settings, self._conversation)
+            self._own.update(dict.fromkeys(layout.own))
         return layout
 
     def _from_template(self, custom_id: str, frame: Frame, values: Mapping[str, object]) -> bytes:
@@ -142,6 +158,12 @@ class RequestBuilder:
                 check_text(text)
             line += dumps(text), part
         return b"".join(line)
+
+
+def _input_of(values: Mapping[str, object]) -> Mapping[str, object]:
+    """The own columns of a whole batch request."""
+    given = values.get("input")
+    return given if isinstance(given, Mapping) else {}
 
 
 def _can_be_written(values: Mapping[str, object]) -> bool:
