@@ -242,14 +242,20 @@ def put_back(batch: Batch, wait: Wait) -> Batch:
     )
 
 
-def tries_again(outcome: Outcome, attempt: int, max_attempts: int, schema_is_faulty: bool) -> bool:
-    """Whether a row goes into a follow-up batch; a truncated one only where a token cap can be raised."""
+def tries_again(
+    outcome: Outcome, attempt: int, max_attempts: int, schema_is_faulty: bool, other_attempts: int = 0
+) -> bool:
+    """Whether a row goes into a follow-up batch; a truncated one only where a token cap can be raised.
+
+    `other_attempts` are those before this one after which the row was tried again for another reason than
+    `invalid_output`.
+    """
     if outcome.code is None or attempt >= max_attempts:
         return False
     if outcome.code is RowCode.REQUEST_FAILED:
         return outcome.status >= 500
     if outcome.code is RowCode.INVALID_OUTPUT:
-        return attempt <= INVALID_OUTPUT_RETRIES and not schema_is_faulty
+        return attempt - other_attempts <= INVALID_OUTPUT_RETRIES and not schema_is_faulty
     return outcome.code in (RowCode.RATE_LIMITED, RowCode.EXPIRED, RowCode.MISSING, RowCode.TRUNCATED)
 
 
@@ -306,7 +312,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
         return JobState.FAILED, job.code, job.message
     if job.gave_up_at is not None:
         message = "Nothing moved for as long as MAX_WAIT_HOURS allows; the job gave up."
-        if any(batch.succeeded or batch.usage.output_tokens for batch in batches):
+        if job.rows_kept or any(batch.succeeded or batch.usage.output_tokens for batch in batches):
             return JobState.COMPLETED, None, f"{message} What had been answered is in the results."
         return (
             JobState.FAILED,

@@ -356,6 +356,7 @@ def test_answers_that_do_not_fit_are_asked_again_twice_at_most_and_not_where_the
     outcome = Outcome(row=1, custom_id="a", code=RowCode.INVALID_OUTPUT)
     assert [tries_again(outcome, attempt, 100, False) for attempt in (1, 2, 3)] == [True, True, False]
     assert not tries_again(outcome, 1, 100, True)
+    assert [tries_again(outcome, attempt, 100, False, 2) for attempt in (3, 4, 5)] == [True, True, False]
     assert [is_schema_faulty(*numbers) for numbers in ((4, 20), (5, 20), (19, 19), (0, 50))] == [
         False,
         True,
@@ -388,6 +389,7 @@ FAILED = batch(C, status="failed", failure=RowCode.BATCH_FAILED, message="refuse
         (GAVE_UP, [batch(C, succeeded=1), batch(C, 1)], JobState.COMPLETED, None),
         (GAVE_UP, [batch(C, usage=Usage(1, 1))], JobState.COMPLETED, None),
         (GAVE_UP, [batch(C)], JobState.FAILED, JobCode.GAVE_UP),
+        ({**GAVE_UP, "rows_kept": 1}, [batch(C)], JobState.COMPLETED, None),
         ({}, [FAILED, replace(FAILED, index=1)], JobState.FAILED, JobCode.BATCH_FAILED),
         ({}, [FAILED, batch(C, 1, succeeded=1)], JobState.COMPLETED, None),
         ({}, [FAILED, batch(C, 1, requests=0)], JobState.FAILED, JobCode.BATCH_FAILED),

@@ -17,7 +17,7 @@ from shared import names, outcomes
 from shared.batch_file import follow_up, read_rows, row_line
 from shared.checks import Checks
 from shared.errors import AppError, Conflict, NotFound, Transient, Unavailable
-from shared.lifecycle import is_schema_faulty, may_follow, next_wait, tries_again
+from shared.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, next_wait, tries_again
 from shared.matching import match
 from shared.model import Batch, BatchState, Fault, Job, Outcome, RowCode, Usage
 from shared.pipeline.building import read_plan
@@ -232,14 +232,30 @@ def _follower(app: App, job: Job, claim: Claim[Batch], tally: _Tally) -> Batch |
         return None
     plan = read_plan(app, job)
     faulty = is_schema_faulty(tally.codes[RowCode.INVALID_OUTPUT], tally.rows)
+    # Earlier than that, no row can have used its tries; nor does it matter after the last attempt.
+    counts = tally.codes[RowCode.INVALID_OUTPUT] and INVALID_OUTPUT_RETRIES < batch.attempt < plan.max_attempts
+    ill_fitting = _ill_fitting_before(app, batch) if counts else Counter()
     keep: set[int] = set()
     raised: set[int] = set()
     for outcome in outcomes_in(app, names.batch_outcomes(batch)):
-        if tries_again(outcome, batch.attempt, plan.max_attempts, faulty):
+        others = batch.attempt - 1 - ill_fitting[outcome.row]
+        if tries_again(outcome, batch.attempt, plan.max_attempts, faulty, others):
             (raised if outcome.code is RowCode.TRUNCATED else keep).add(outcome.row)
     if not keep and not raised:
         return None
     return _write_follower(app, claim, keep | raised, raised)
+
+
+def _ill_fitting_before(app: App, batch: Batch) -> Counter[int]:
+    """How often the answers of rows, by row, did not fit their schema in earlier attempts."""
+    earlier = [one for one in app.store.batches(batch.job_id) if one.attempt < batch.attempt]
+    return Counter(
+        outcome.row
+        for one in earlier
+        if one.errors or one.followed
+        for outcome in outcomes_in(app, names.batch_outcomes(one))
+        if outcome.code is RowCode.INVALID_OUTPUT
+    )
 
 
 def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[int]) -> Batch | None:
