@@ -1,0 +1,125 @@
+"""`python3 dev.py bench [--only build,collect] [--rows 10000,100000] [--runs 5] [--json FILE]`."""
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.measure import RUNS, in_child
+
+type Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    folder: str
+    rows: tuple[int, ...]
+    runs: int
+    files: int
+
+
+def build(options: Options) -> Iterator[Figures]:
+    """Building from CSV and from JSONL."""
+    for kind in ("csv", "jsonl"):
+        for rows in options.rows:
+            figures = in_child("build", "measured", options.folder, kind, rows, options.runs)
+            yield {"of": f"build {kind}", **figures, "peak_mb": in_child("build", "peak", options.folder, kind, rows)}
+
+
+def collect(options: Options) -> Iterator[Figures]:
+    """Collecting, results files included."""
+    for rows in options.rows:
+        figures = in_child("collect", "measured", options.folder, rows, options.runs)
+        yield {"of": "collect", **figures, "peak_mb": in_child("collect", "peak", options.folder, rows)}
+
+
+def notebook(options: Options) -> Iterator[Figures]:
+    """The user's alternative; beyond one batch's rows it is not tried."""
+    for rows in options.rows:
+        if rows <= 100_000:
+            yield {"of": "notebook", **in_child("notebook", "measured", options.folder, rows)}
+
+
+def poll(options: Options) -> Iterator[Figures]:
+    """One tick; a closed history, and closed batches between the open ones, beside."""
+    for open_batches in (100, 1_000, 10_000):
+        for closed_jobs, closed_between in ((0, 0), (100_000, 0), (0, 100_000)):
+            figures = in_child("polling", "measured", open_batches, closed_jobs, closed_between)
+            yield {"of": "poll", **figures}
+
+
+def whole_way(options: Options) -> Iterator[Figures]:
+    """From drop to results, at 100,000 rows or the largest number below that was asked for."""
+    rows = max((rows for rows in options.rows if rows <= 100_000), default=100_000)
+    yield {"of": "whole way", **in_child("whole_way", "measured", options.folder, rows, options.runs)}
+
+
+def small_files(options: Options) -> Iterator[Figures]:
+    """Many small files at once."""
+    for hosts in (1, 3):
+        yield {"of": "small files", **in_child("small_files", "measured", options.folder, options.files, hosts)}
+
+
+def cold_start(options: Options) -> Iterator[Figures]:
+    """Start to indexed."""
+    yield {"of": "cold start", **in_child("cold_start", "measured", options.runs)}
+
+
+def service(options: Options) -> Iterator[Figures]:
+    """The local service by itself; its figures are its own."""
+    from benchmarks.service import main as run_service
+
+    rows = max((rows for rows in options.rows if rows <= 100_000), default=100_000)
+    sys.argv = ["benchmarks/service.py", "--rows", str(rows)]
+    yield {"of": "local service", "rows": rows, "all_rows_came": run_service() == 0}
+
+
+BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
+    "build": build,
+    "collect": collect,
+    "notebook": notebook,
+    "poll": poll,
+    "whole_way": whole_way,
+    "small_files": small_files,
+    "cold_start": cold_start,
+    "service": service,
+}
+
+
+def main() -> int:
+    """Run what was asked for, and show it as one table."""
+    parser = argparse.ArgumentParser(prog="dev.py bench", description="Benchmarks, each beside a floor of the same run")
+    parser.add_argument("--only", default=",".join(BENCHMARKS), help=f"some of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--rows", default="10000,100000,1000000", help="sizes of build and collect")
+    parser.add_argument("--files", type=int, default=1000, help="how many small files")
+    parser.add_argument("--runs", type=int, default=RUNS, help="warm runs of each comparison")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    given = parser.parse_args()
+    chosen = [name.strip() for name in given.only.split(",")]
+    if unknown := set(chosen) - set(BENCHMARKS):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    sizes = tuple(sorted(int(size) for size in given.rows.split(",")))
+    found: list[Figures] = []
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        options = Options(folder, sizes, given.runs, given.files)
+        for name in chosen:
+            for figures in BENCHMARKS[name](options):
+                found.append(figures)
+                print(report.line(figures), file=sys.stderr)
+    report.show(found)
+    if given.json:
+        machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+        given.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

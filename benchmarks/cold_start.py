@@ -1,0 +1,42 @@
+"""From starting Python to all functions indexed, beside an app of one function that does nothing."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import ROOT, RUNS, compare
+
+_INDEX = "import sys; from pathlib import Path; from local.host.worker import Worker; Worker().index(Path(sys.argv[1]))"
+_EMPTY_APP = """
+import azure.functions as func
+app = func.FunctionApp()
+
+@app.route(route="nothing")
+def nothing(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("")
+"""
+LATER = ("openai", "azure.identity", "genai_prices", "xlsxwriter", "python_calamine", "jsonschema_rs")
+"""Packages that only some functions need."""
+
+
+def measured(runs: int = RUNS) -> dict[str, Any]:
+    """Start and index by turns; nothing that could be loaded later may be loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "function_app.py").write_text(_EMPTY_APP, "utf-8")
+        found = compare(lambda: _index(ROOT), lambda: _index(Path(folder)), runs)
+    figures = found.to_figures(1)
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"{_INDEX}; print(*[name for name in {LATER!r} if name in sys.modules])", str(ROOT)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wanted = ("seconds", "cpu_seconds", "floor_cpu_seconds", "ratio", "ratio_lowest", "ratio_highest", "runs")
+    return {**{name: figures[name] for name in wanted}, "loaded_too_early": loaded.stdout.split()}
+
+
+def _index(app: Path) -> None:
+    subprocess.run([sys.executable, "-c", _INDEX, str(app)], cwd=ROOT, check=True)
