@@ -6,6 +6,7 @@ again from the states alone.
 
 import logging
 import traceback
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from shared.model import TERMINAL_STATUSES, Batch, BatchState, Job, OpenJob, Rem
 from shared.pipeline import steps
 from shared.pipeline.assembly import close
 from shared.pipeline.claims import Claim, claim_batch
-from shared.pipeline.doubts import doubt_since, is_ours, name_of
+from shared.pipeline.doubts import doubt_since, name_of
 from shared.pipeline.receiving import reserve
 from shared.pipeline.reporting import publish
 from shared.pipeline.submission import deployment_fault, record, refuse_for_quota
@@ -30,6 +31,10 @@ log = logging.getLogger("structuredbatch.polling")
 TRUST_IN_MESSAGES: Final = timedelta(minutes=5)
 """How long a message in a queue is given to arrive before its step is queued again."""
 
+ASKING: Final = timedelta(minutes=3)
+"""How long a tick asks for batches one by one, where others' fill the service's list."""
+
+PLACE: Final = "asked"
 EXTRA_PAGES: Final = 10
 PAGE: Final = 100
 REFRESH_MINUTES: Final = 10
@@ -103,7 +108,7 @@ def _ask(app: App, jobs: Sequence[_Open]) -> None:
     if not asked and since is None:
         return
     try:
-        for remote in _remote(app, set(asked), jobs, since):
+        for remote in _remote(app, set(asked), _Known(jobs), since):
             item, number = asked[remote.batch_id]
             with _passing_over(item.job.job_id):
                 _see(app, item, number, remote)
@@ -114,7 +119,28 @@ def _ask(app: App, jobs: Sequence[_Open]) -> None:
                 _note(app, item, number, str(error))
 
 
-def _remote(app: App, wanted: set[str], jobs: Sequence[_Open], since: datetime | None) -> Iterator[RemoteBatch]:
+class _Known:
+    """The open jobs, and their batches by what the service may call them: each listed batch is looked up here."""
+
+    def __init__(self, jobs: Sequence[_Open]) -> None:
+        self.jobs = jobs
+        self._by_file: dict[str, Batch] = {}
+        self._by_name: dict[tuple[str, str, str], Batch] = {}
+        for item in jobs:
+            for batch in item.batches:
+                self._by_file[batch.file_id] = batch
+                self._by_name[batch.job_id, str(batch.index), str(batch.attempt)] = batch
+
+    def find(self, remote: RemoteBatch) -> Batch | None:
+        """The batch that reads the same input file, or bears the same name."""
+        for file in (remote.input_file_id, remote.input_blob):
+            if file and (found := self._by_file.get(file)) is not None:
+                return found
+        name = remote.metadata
+        return self._by_name.get((name.get("job", ""), name.get("index", ""), name.get("attempt", "")))
+
+
+def _remote(app: App, wanted: set[str], known: _Known, since: datetime | None) -> Iterator[RemoteBatch]:
     """The service's word on the batches wanted: by pages first, those not found there by their ids.
 
     The pages go back to the time `since` at least, where there is one, so that no batch of a doubtful creation is
@@ -130,37 +156,53 @@ def _remote(app: App, wanted: set[str], jobs: Sequence[_Open], since: datetime |
                 yield remote
             elif remote.batch_id not in wanted:
                 with _passing_over(remote.metadata.get("job", "")):
-                    _stranger(app, remote, jobs)
+                    _stranger(app, remote, known)
         if not after or (not left and (since is None or page[-1].created_at < since)):
             break
-    for batch_id in sorted(left):
+    if left:
+        yield from _one_by_one(app, sorted(left))
+
+
+def _one_by_one(app: App, batch_ids: Sequence[str]) -> Iterator[RemoteBatch]:
+    """Ask for batches by their ids, for a limited time: the next tick goes on where this one stopped."""
+    end = app.now() + ASKING
+    stopped_at = app.store.place(PLACE)
+    first = bisect_right(batch_ids, stopped_at)
+    last = ""
+    for batch_id in (*batch_ids[first:], *batch_ids[:first]):
+        if last and app.now() >= end:
+            break
         found = app.service.batch(batch_id)
+        last = batch_id
         if found is not None:
             yield found
         else:
             log.error("the service knows a batch no more", extra={"batch_id": batch_id})
+    else:
+        last = ""
+    if last != stopped_at:
+        app.store.save_place(PLACE, last)
 
 
-def _stranger(app: App, remote: RemoteBatch, jobs: Sequence[_Open]) -> None:
+def _stranger(app: App, remote: RemoteBatch, known: _Known) -> None:
     """A listed batch that no open row knows: adopt it if it is one of ours whose answer was lost, cancel a twin.
 
     The row is read again first: it may have been written since this tick began.
     """
-    row = _row_of(app, remote, jobs)
+    row = _row_of(app, remote, known)
     if row is None or row.batch_id == remote.batch_id or remote.status == "failed":
         return  # Somebody else's, known, or refused, and its rows wait to be sent again.
     if row.batch_id or row.state in (BatchState.ENDED, BatchState.COLLECTED):
         _cancel_twin(app, remote, row.job_id)
     elif row.creating_since is not None or remote.status not in ("cancelling", "cancelled"):
-        _adopt(app, row, remote, jobs)
+        _adopt(app, row, remote, known.jobs)
 
 
-def _row_of(app: App, remote: RemoteBatch, jobs: Sequence[_Open]) -> Batch | None:
+def _row_of(app: App, remote: RemoteBatch, known: _Known) -> Batch | None:
     """Our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
-    for item in jobs:
-        for batch in item.batches:
-            if is_ours(batch, remote):
-                return app.store.batch(batch.job_id, batch.index, batch.attempt)
+    batch = known.find(remote)
+    if batch is not None:
+        return app.store.batch(batch.job_id, batch.index, batch.attempt)
     if remote.status in TERMINAL_STATUSES:
         return None
     name = name_of(app, remote)
