@@ -17,7 +17,6 @@ from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, 
 from shared.prompt_file.gzip_stream import decompress
 from shared.prompt_file.json_array import read_json_array
 from shared.prompt_file.json_lines import read_json_lines
-from shared.prompt_file.workbook import Workbook
 
 __all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "open_prompt_file", "stem_of"]
 
@@ -48,8 +47,14 @@ def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
         records = read_json_lines(body)
     elif form.kind is Kind.JSON_ARRAY:
         records = read_json_array(body)
+    elif form.kind is Kind.WORKBOOK:
+        # Loaded when first needed: few files are workbooks, and a function should start fast.
+        from shared.prompt_file.workbook import Workbook
+
+        workbook = Workbook(body, notes)
+        headers, records = workbook.headers, workbook.records()
     else:
-        table = Workbook(body, notes) if form.kind is Kind.WORKBOOK else CsvTable(body, _SEPARATORS[form.kind], notes)
+        table = CsvTable(body, _SEPARATORS[form.kind], notes)
         headers, records = table.headers, table.records()
     return PromptFile(headers, _at_least_one(records), notes)
 
