@@ -95,6 +95,13 @@ def test_pages_hold_every_job_once_and_newest_first(world: World) -> None:
     assert [job_id for page in pages for job_id in page] == [one.job_id for one in expected]
 
 
+def test_the_last_page_is_known_as_the_last(world: World) -> None:
+    fill_history(world.app, connection(world), many_jobs(world.clock.now(), 30))
+    assert [len(page) for page in walk(world.app, 10)] == [10, 10, 10]
+    assert [len(page) for page in walk(world.app, 30)] == [30]
+    assert [len(page) for page in walk(world.app, 29)] == [29, 1]
+
+
 def test_jobs_that_arrive_or_end_meanwhile_move_nothing_on_later_pages(world: World) -> None:
     now = world.clock.now()
     first = [job(now, number) for number in range(10, 50)]
