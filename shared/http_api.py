@@ -60,7 +60,8 @@ def job_answer(app: Callable[[], App], job_id: str) -> Answer:
     """One job's status.json; the header Link names the address of its results' folder."""
 
     def answer(app: App) -> Answer:
-        job = app.store.job(_checked(job_id))
+        known = _checked(job_id)
+        job = app.store.job(known)
         if job is None:
             raise NotFound("There is no such job.")
         folder = app.files.url(Container.RESULTS, names.results_folder(job))
