@@ -300,7 +300,7 @@ def go_on(python: Path, command: List[str]) -> int:
     environment["PATH"] = scripts + os.pathsep + environment.get("PATH", "")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), environment.get("PYTHONPATH")]))
     environment.pop("PYTHONHOME", None)
-    arguments = [str(python), "-m", *command]
+    arguments = [str(python), "-m", "local.start", *command]
     sys.stdout.flush()
     sys.stderr.flush()
     if not WINDOWS:

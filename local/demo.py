@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
-from local.drop import PROMPTS, DropError, plan_drops, upload
+from local.drop import PROMPTS, Drop, DropError, plan_drops, upload
 from local.follow import follow
 from local.processes import Interrupted, ServerError, interrupt_on_signals
 from local.results import show_results
@@ -28,14 +28,22 @@ def main(arguments: Sequence[str]) -> int:
     The servers' data and logs are deleted at the end, but for those of a run that failed.
     """
     interrupt_on_signals()
+    if arguments and arguments[0].startswith("-"):
+        print("usage: python3 dev.py demo [FILE ...]", file=sys.stderr)
+        return 2
+    try:
+        drops = plan_drops([Path(argument) for argument in arguments] or [SAMPLE])
+    except DropError as failure:
+        print(failure, file=sys.stderr)
+        return 1
     console = Console(highlight=False)
     _RUNS.mkdir(parents=True, exist_ok=True)
     _remove_old_runs()
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=_RUNS))
     status = 1
     try:
-        status = _run(folder, [Path(argument) for argument in arguments] or [SAMPLE], console)
-    except (DropError, ServerError, AzureError) as failure:
+        status = _run(folder, drops, console)
+    except (ServerError, AzureError) as failure:
         print(failure, file=sys.stderr)
     except KeyboardInterrupt as interruption:
         status = 128 + interruption.signum if isinstance(interruption, Interrupted) else 130
@@ -47,8 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
-def _run(folder: Path, paths: Sequence[Path], console: Console) -> int:
-    drops = plan_drops(paths)
+def _run(folder: Path, drops: Sequence[Drop], console: Console) -> int:
     console.print("Starting storage (Azurite), the local batch service and the functions ...")
     with running_servers(folder) as servers:
         console.print(f"Status page, while this runs: {servers.status_page}", soft_wrap=True)

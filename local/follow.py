@@ -65,13 +65,17 @@ def rows_done(status: Status) -> tuple[int, int | None]:
 
 
 def describe(status: Status) -> str:
-    """Returns a job's state in a few words: its own, its batches' at the service, its message."""
+    """Returns a job's state and message: what is told when it changes."""
+    return " · ".join(part for part in (describe_state(status), status.get("message") or "") if part)
+
+
+def describe_state(status: Status) -> str:
+    """Returns a job's state in a few words, to stand beside its bar: its own, and its batches' at the service."""
     batches = [f"{batch.get('status') or batch['state']}" for batch in status.get("batches", ())]
     counts = {name: batches.count(name) for name in dict.fromkeys(batches)}
     at_service = ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
     ended = status["state"] in ENDED
-    parts = [status["state"], f"batch {at_service}" if at_service and not ended else "", status.get("message") or ""]
-    return " · ".join(part for part in parts if part)
+    return f"{status['state']} · batch {at_service}" if at_service and not ended else str(status["state"])
 
 
 class _Followed:
@@ -100,7 +104,7 @@ class _Followed:
         assert self.status is not None
         done, total = rows_done(self.status)
         told = describe(self.status)
-        self._progress.update(self._task, completed=done, total=total, state=escape(told))
+        self._progress.update(self._task, completed=done, total=total, state=escape(describe_state(self.status)))
         if told != self._told:
             clock = time.strftime("%H:%M:%S")
             self._progress.console.print(f"[dim]{clock}[/dim] {escape(self.job.blob)}: {escape(told)}")

@@ -24,9 +24,9 @@ def show_results(storage: BlobServiceClient, jobs: Sequence[Job], statuses: Sequ
     for job, status in zip(jobs, statuses, strict=True):
         folder = fetch(storage, job, LOCAL / "results")
         console.print()
-        if (folder / "results.csv").exists():
+        if status["rows"].get("total") and (folder / "results.csv").exists():
             console.print(results_table(folder, job.blob))
-        console.print(escape(_summary(job, status)), soft_wrap=True)
+        console.print(escape(_summary(job, status)))
         console.print(f"Results: {escape(str(folder))}", soft_wrap=True)
     return 0 if all(status["state"] == "completed" for status in statuses) else 1
 
@@ -53,13 +53,19 @@ def results_table(folder: Path, title: str) -> Table:
     own = _own_columns(folder)
     columns = [name for name in reader.fieldnames or () if name not in own and name not in _FIXED]
     failed = any(row["status"] != "ok" for row in rows)
+    hidden = len(columns[SHOWN_COLUMNS:])
     columns = columns[:SHOWN_COLUMNS] + (list(_FIXED) if failed else [])
-    table = Table(title=escape(title), caption=f"and {more} more rows" if more else None)
+    left_out = [_count(number, "more " + noun) for number, noun in ((more, "row"), (hidden, "column")) if number]
+    table = Table(title=escape(title), caption=f"and {', '.join(left_out)}" if left_out else None)
     for name in columns:
         table.add_column(escape(name), overflow="fold")
     for row in rows:
         table.add_row(*(escape(row[name] or "") for name in columns))
     return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _own_columns(folder: Path) -> set[str]:
@@ -79,7 +85,7 @@ def _summary(job: Job, status: Status) -> str:
     rows, usage, cost = status["rows"], status.get("usage") or {}, (status.get("cost") or {}).get("usd")
     parts = [f"{job.blob}: {status['state']}"]
     if rows.get("total") is not None:
-        parts.append(f"{rows['succeeded']} of {rows['total']} rows succeeded")
+        parts.append(f"{rows['succeeded']:,} of {rows['total']:,} rows succeeded")
     if status.get("errors"):
         parts.append("errors: " + ", ".join(f"{count} {code}" for code, count in status["errors"].items()))
     if status.get("code"):
@@ -87,5 +93,5 @@ def _summary(job: Job, status: Status) -> str:
     if status.get("message"):
         parts.append(str(status["message"]))
     if usage.get("total_tokens"):
-        parts.append(f"{usage['total_tokens']} tokens" + (f", {cost:.4f} USD at the batch price" if cost else ""))
+        parts.append(f"{usage['total_tokens']:,} tokens" + (f", {cost:.4f} USD at the batch price" if cost else ""))
     return " · ".join(parts)

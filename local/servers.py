@@ -80,6 +80,7 @@ def app_settings(connection_string: str, service_url: str) -> dict[str, str]:
         "BatchStorage": connection_string,
         "AZURE_OPENAI_ENDPOINT": service_url,
         "AZURE_OPENAI_API_KEY": "local",
+        "AZURE_OPENAI_DEPLOYMENT": "gpt-4o-batch",  # for rows that name no model, as the template in Azure sets one
         "PROMPTS_TRIGGER_SOURCE": "LogsAndContainerScan",
         "POLL_SCHEDULE": "*/2 * * * * *",
     }

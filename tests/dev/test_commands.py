@@ -114,7 +114,8 @@ def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Pat
                 break
         again = run("local.up", tmp_path)
         assert (again.returncode, "running already" in again.stderr) == (1, True)
-        done = run("local.drop", tmp_path, str(SAMPLE))
+        (tmp_path / "no-model.csv").write_text("Prompt,Required\nName a tower,Name\n", "utf-8")
+        done = run("local.drop", tmp_path, str(SAMPLE), str(tmp_path / "no-model.csv"))
         assert done.returncode == 0, done.stdout + done.stderr
         results = Path(re.findall(r"^Results: (.*)$", done.stdout, re.MULTILINE)[0])
         assert len((results / "results.jsonl").read_text("utf-8").splitlines()) == 3
@@ -139,6 +140,32 @@ def test_the_demo_refuses_a_missing_file_before_it_starts_anything(tmp_path: Pat
     assert done.returncode == 1
     assert "There is no file" in done.stderr
     assert "Starting" not in done.stdout
+    assert "logs" not in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_demo_takes_no_options(tmp_path: Path) -> None:
+    done = run("local.demo", tmp_path, "--help")
+    assert done.returncode == 2
+    assert done.stderr == "usage: python3 dev.py demo [FILE ...]\n"
+
+
+@posix_only
+def test_an_interruption_while_a_command_is_being_imported_shows_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "slow_import.py").write_text("print('importing', flush=True)\nimport time\ntime.sleep(60)\n", "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.start", "slow_import"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=40)
+    assert (process.returncode, errors) == (130, "\nStopped.\n")
 
 
 def test_services_says_which_port_is_taken(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def new_project(folder: Path) -> Path:
     (folder / "requirements.txt").write_text("# nothing\n")
     (folder / "requirements-dev.txt").write_text("-r requirements.txt\n")
     (folder / "local" / "__init__.py").touch()
+    shutil.copy(PROJECT / "local" / "start.py", folder / "local")
     (folder / "local" / "demo.py").write_text(
         "import sys\nprint('demo', sys.prefix, *sys.argv[1:], flush=True)\nsys.exit(7)\n"
     )

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from local.azurite import running_azurite
 from local.drop import Drop, DropError, Dropped, plan_drops, upload
-from local.follow import describe, follow, rows_done
-from local.results import fetch, results_table
+from local.follow import describe, describe_state, follow, rows_done
+from local.results import fetch, results_table, show_results
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,7 @@ def status(state: str, succeeded: int = 0, failed: int = 0, **more: Any) -> dict
 )
 def test_a_status_in_a_few_words(given: dict[str, Any], rows: tuple[int, int | None], text: str) -> None:
     assert rows_done(given) == rows
+    assert describe_state(given) == text.removesuffix(" · no quota")
     assert describe(given) == text
 
 
@@ -170,3 +171,26 @@ def test_failed_rows_show_their_errors(tmp_path: Path) -> None:
     Console(file=output, width=100).print(results_table(tmp_path, "a.csv"))
     assert "refusal" in output.getvalue()
     assert "No thanks" in output.getvalue()
+
+
+def test_what_a_table_leaves_out_is_told(tmp_path: Path) -> None:
+    fields = [f"field {number}" for number in range(9)]
+    header = ",".join(["custom_id", *fields, "status", "error_code", "error_message"])
+    row = ",".join(["a", *("x" for _ in fields), "ok", "", ""])
+    (tmp_path / "results.csv").write_text("\r\n".join([header, *[row] * 21]), "utf-8-sig")
+    output = io.StringIO()
+    Console(file=output, width=200).print(results_table(tmp_path, "a.csv"))
+    assert "and 1 more row, 2 more columns" in output.getvalue()
+
+
+def test_a_job_without_rows_shows_its_message_and_no_empty_table(
+    blobs: BlobServiceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.results.LOCAL", tmp_path)
+    put(blobs, "results", "empty.csv/job-5/results.csv", "\ufeffcustom_id,status,error_code,error_message\r\n")
+    rows = {"total": 0, "succeeded": 0, "failed": 0, "pending": 0}
+    ended = {**status("failed"), "rows": rows, "code": "empty_file", "message": "The file holds no row."}
+    output = io.StringIO()
+    assert show_results(blobs, [Dropped("empty.csv", "job-5")], [ended], Console(file=output, width=200)) == 1
+    assert "empty_file · The file holds no row." in output.getvalue()
+    assert "custom_id" not in output.getvalue()

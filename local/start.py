@@ -1,0 +1,12 @@
+"""Runs a command's module so that Ctrl-C shows no traceback while it is imported: python -m local.start MODULE."""
+
+import runpy
+import sys
+
+if __name__ == "__main__":
+    try:
+        sys.argv = sys.argv[1:]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(130)
