@@ -127,7 +127,7 @@ def test_whatever_comes_as_a_job_id_is_not_found_at_worst(client: httpx2.Client,
 
 @pytest.mark.parametrize("job_id", ODD_IDS)
 def test_storage_is_not_even_asked_for_what_is_no_job_id(still_app: StillApp, job_id: str) -> None:
-    # Azure's table storage refuses keys with / \\ # ? and control characters; the emulator takes them.
+    # Azure's table storage refuses keys with / \ # ? and control characters; the emulator takes them.
     app = replace(still_app.app, store=cast(JobStore, None))
     for answer in (http_api.job_answer, http_api.cancel_answer, http_api.release_answer, http_api.retry_answer):
         assert answer(lambda: app, unquote(job_id, errors="surrogateescape")).status == 404
