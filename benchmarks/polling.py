@@ -65,10 +65,10 @@ def measured(open_batches: int, closed_jobs: int, closed_between: int) -> dict[s
     """Poll once; the closed jobs are in the table, the closed batches between the open ones in the service's list."""
     clock = FakeClock()
     store = PartitionedStore()
-    remote = [batch for job in _open_jobs(clock, store, open_batches) for batch in job]
+    remote = [batch for job in open_jobs(clock, store, open_batches) for batch in job]
     _history(clock, store, closed_jobs)
     service = ListingService(_mixed(remote, closed_between))
-    app = _app(clock, store, service)
+    app = app_over(clock, store, service)
     cost = cost_of(lambda: polling.poll(app))
     return {
         "open_batches": open_batches,
@@ -82,7 +82,7 @@ def measured(open_batches: int, closed_jobs: int, closed_between: int) -> dict[s
     }
 
 
-def _app(clock: FakeClock, store: MemoryStore, service: ListingService) -> App:
+def app_over(clock: FakeClock, store: MemoryStore, service: ListingService) -> App:
     any_service: Any = service
     return replace(
         local_app(Path("unused")),
@@ -93,7 +93,7 @@ def _app(clock: FakeClock, store: MemoryStore, service: ListingService) -> App:
     )
 
 
-def _open_jobs(clock: FakeClock, store: MemoryStore, batches: int) -> Iterator[list[RemoteBatch]]:
+def open_jobs(clock: FakeClock, store: MemoryStore, batches: int) -> Iterator[list[RemoteBatch]]:
     """Write open jobs, and give their batches as the service knows them."""
     for first in range(0, batches, BATCHES_OF_A_JOB):
         job = _job(clock, f"job-{first:06d}", JobState.RUNNING)
