@@ -29,7 +29,7 @@ GOOD = "\n".join(
     ]
 )
 REQUEST = {"custom_id": "q", "method": "GET", "url": "/chat/completions", "body": {"messages": "CANARY-BODY"}}
-FILES = {
+FILES: dict[str, str | bytes] = {
     "good.csv": GOOD,
     "lines.jsonl": '{"prompt": "CANARY-RAW\n["CANARY-LIST"]\nCANARY-TEXT\n' + json.dumps(REQUEST) + "\n",
     "array.json": '[{"prompt": "CANARY-ROW"}, CANARY-BARE]',
@@ -63,8 +63,11 @@ def test_what_users_send_and_get_stays_in_their_files(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     world = new_world(AZURE_OPENAI_API_KEY=KEY, NOTIFY_SECRET=SECRET, AZURE_OPENAI_DEPLOYMENT="m", MAX_ATTEMPTS="2")
-    faults = [{"path": "/files*", "answer": {"status": 503}, "times": 2}, {"path": "/batches", "drop": "after"}]
-    world.service.scenario({"rows": OUTCOMES, "calls": [{**fault, "times": 1} for fault in faults]})
+    faults: list[dict[str, object]] = [
+        {"path": "/files*", "answer": {"status": 503}, "times": 1},
+        {"path": "/batches", "drop": "after", "times": 1},
+    ]
+    world.service.scenario({"rows": OUTCOMES, "calls": faults})
     for name, settings in SETTINGS.items():
         world.put(name, json.dumps(settings))
     for name, content in FILES.items():
@@ -74,7 +77,9 @@ def test_what_users_send_and_get_stays_in_their_files(
     sent = [to_text(message) for _, message in world.queues.waiting]
     for _ in range(25):
         world.tick()
-        world.clock.advance(60)
+        world.clock.advance(300)
+        if not list(world.app.store.open_jobs()):
+            break
 
     ended = world.app.store.history(after="", limit=50, state="", prefix="")
     assert len(ended) == len(FILES)

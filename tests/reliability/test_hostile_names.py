@@ -39,8 +39,10 @@ def test_files_with_hostile_names_have_results_each_in_its_own_place(world: Worl
         world.event(name)
 
     for _ in range(12):
+        world.clock.advance(300)
         world.tick()
-        world.clock.advance(60)
+        if not list(world.app.store.open_jobs()):
+            break
 
     folders = set()
     for listed in world.app.store.history(after="", limit=100, state="", prefix=""):

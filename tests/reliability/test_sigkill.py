@@ -19,7 +19,7 @@ from tests.reliability import counts
 from tests.reliability.simulation import table, timeless
 from tests.world import World
 
-SAMPLE = 14
+SAMPLE = 10
 NAME = "folder/table.csv"
 SCENARIO: dict[str, Any] = {"rows": [{"custom_id": "b", "outcome": "error", "status": 429, "times": 1}]}
 """One row is asked again, so that a follow-up batch is part of the job."""
@@ -85,14 +85,14 @@ def _end(world: World) -> tuple[Any, ...]:
 
 
 def _play(nursery: Nursery, new_world: Callable[..., World], kill_at: int) -> tuple[tuple[Any, ...], int]:
+    """The end of one run and its calls: none where it was killed."""
     world = new_world(AZURE_OPENAI_DEPLOYMENT="m")
     world.service.reset()
     world.service.scenario(SCENARIO)
     world.tick()
     world.put(NAME, table("abc"))
     status, calls = nursery.run(world, event=True, kill_at=kill_at)
-    if kill_at:
-        assert status == -signal.SIGKILL
+    if status == -signal.SIGKILL:
         world.clock.advance(world.app.settings.lease.total_seconds() + 1)
         # The event comes again, as its worker died; lost events are for the sweep in memory.
         status, _ = nursery.run(world, event=True)
@@ -110,7 +110,12 @@ def test_the_main_job_ends_the_same_wherever_its_process_is_killed(
     step = 1 if every else max(1, boundaries // SAMPLE)
     kills = range(1, boundaries + 1, step)
 
+    killed = 0
     for kill_at in kills:
-        assert _play(nursery, new_world, kill_at)[0] == expected, f"killed at call {kill_at}"
+        end, calls = _play(nursery, new_world, kill_at)
+        assert end == expected, f"killed at call {kill_at}"
+        # Some calls depend on the minute of the hour, so that a run may end a few calls sooner than the first did.
+        assert not calls or calls > boundaries - 20
+        killed += not calls
 
-    counts.note("SIGKILL, real storage", "main job", boundaries=boundaries, kills=len(kills), equal=len(kills))
+    counts.note("SIGKILL, real storage", "main job", boundaries=boundaries, kills=killed, equal=killed)
