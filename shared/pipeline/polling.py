@@ -52,6 +52,7 @@ class _Open:
 
 def poll(app: App) -> None:
     """Do one tick."""
+    began = app.now()
     sweep(app)
     jobs = list(_open_jobs(app))
     _ask(app, jobs)
@@ -61,6 +62,9 @@ def poll(app: App) -> None:
         if item.changed or refresh:
             with _passing_over(item.job.job_id):
                 publish(app, item.job.job_id)
+    open_batches = sum(batch.state is BatchState.SUBMITTED for item in jobs for batch in item.batches)
+    seconds = round((app.now() - began).total_seconds(), 3)
+    log.info("polled", extra={"jobs": len(jobs), "batches": open_batches, "seconds": seconds})
 
 
 @contextmanager
