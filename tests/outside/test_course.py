@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared import http_api
-from tests.outside.reading import balances, jsonl
+from tests.outside.reading import balances, jsonl, run_all, wait_all
 from tests.world import World
 
 SCHEMA = {"type": "object", "properties": {"A": {"type": "string"}}}
@@ -24,7 +24,7 @@ def test_retries_take_over_what_was_answered_and_read_settings_anew(world: World
     failing = [{"custom_id": "b", "outcome": "error", "status": 400}, {"custom_id": "c", "outcome": "refusal"}]
     world.service.scenario({"rows": failing})
     name = world.drop("f/x.csv", TABLE, model="m", schema=SCHEMA, limit=2)
-    first = world.run(name)
+    first = run_all(world, [name])[name]
     job_id = first["job_id"]
     assert first["errors"] == {"request_failed": 1, "not_sent": 1}
     assert _post(world, job_id, "release")[0] == 409
@@ -43,7 +43,7 @@ def test_retries_take_over_what_was_answered_and_read_settings_anew(world: World
     assert (status, retry["job_id"], retry["retry_of"], retry["state"]) == (202, f"{job_id}-r1", job_id, "preparing")
     assert _post(world, job_id, "retry")[0] == 409
     assert _post(world, f"{job_id}-r1", "retry")[0] == 409
-    second = world.wait(name)
+    second = wait_all(world, [name])[name]
     assert second["rows"] == {"total": 3, "succeeded": 2, "failed": 1, "pending": 0}
     assert [set(line["output"]) for line in world.results(name)] == [{"A"}, {"B"}]
     assert world.results(name)[0]["input"] == {"Note": "1"}
@@ -54,7 +54,7 @@ def test_retries_take_over_what_was_answered_and_read_settings_anew(world: World
     # A retry of either is the next one, over what is left.
     world.service.scenario({})
     assert _post(world, job_id, "retry")[1]["job_id"] == f"{job_id}-r2"
-    third = world.wait(name)
+    third = wait_all(world, [name])[name]
     assert (third["job_id"], third["retry_of"], third["rows"]["succeeded"]) == (f"{job_id}-r2", job_id, 3)
     assert [line["custom_id"] for line in world.requests(f"{job_id}-r2")] == ["c"]
     assert [line["custom_id"] for line in world.requests(f"{job_id}-r1")] == ["b", "c"]
@@ -67,12 +67,12 @@ def test_retries_take_over_what_was_answered_and_read_settings_anew(world: World
 def test_a_job_with_faulty_settings_can_be_retried_once_they_are_mended(world: World) -> None:
     table = "Model,Model Name,Prompt\nm,m2,Who?\n"
     name = world.drop("f/x.csv", table, schema=SCHEMA)
-    first = world.run(name)
+    first = run_all(world, [name])[name]
     assert first["code"] == "invalid_file"
     world.put("f/_job.json", json.dumps({"schema": SCHEMA, "columns": {"model": "Model Name"}}))
 
     assert _post(world, first["job_id"], "retry")[0] == 202
-    second = world.wait(name)
+    second = wait_all(world, [name])[name]
 
     assert second["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0}
     assert second["batches"][0]["model"] == "m2"
@@ -86,7 +86,7 @@ def test_refused_creations_and_want_of_quota_count_as_no_attempt(world: World) -
     )
     name = world.drop("x.csv", TABLE, model="m", schema=SCHEMA, max_attempts=2)
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert status["rows"]["succeeded"] == 3
     assert [line["attempts"] for line in world.results(name)] == [1, 2, 1]
@@ -97,7 +97,7 @@ def test_a_batch_that_is_refused_for_good_fails_the_job_with_its_rows_named(worl
     world.service.scenario({"batches": [{"fail": [{"code": "invalid_json_line", "message": "bad", "line": 2}]}]})
     name = world.drop("x.csv", TABLE, model="m", schema=SCHEMA)
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert (status["state"], status["code"], status["errors"]) == ("failed", "batch_failed", {"batch_failed": 3})
     assert "invalid_json_line" in status["message"]
@@ -111,7 +111,7 @@ def test_of_two_batches_one_that_is_refused_leaves_a_completed_job(new_world: Ca
     world.service.scenario({"batches": [{"fail": [{"code": "invalid_request", "message": "bad"}], "times": 1}]})
     name = world.drop("x.csv", TABLE, model="m", schema=SCHEMA)
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert (status["state"], status["code"], status["errors"]["batch_failed"]) == (
         "completed",
@@ -145,12 +145,12 @@ def test_the_services_odd_habits_change_nothing(world: World, habits: dict[str, 
     world.tick()
     world.app.service.cancel(batch_id)
 
-    status = world.wait(name)
+    status = wait_all(world, [name])[name]
 
     assert status["errors"] == {"request_failed": 1}
-    assert world.wait(worst)["state"] == "completed"
+    assert wait_all(world, [worst])[worst]["state"] == "completed"
     assert world.status(worst)["errors"] == {"request_failed": 2}
-    assert world.wait(slow)["state"] == "completed"
+    assert wait_all(world, [slow])[slow]["state"] == "completed"
     cancelled = world.status(slow)
     assert cancelled["batches"][0]["status"] == "cancelled"
     assert cancelled["errors"].keys() <= {"cancelled", "request_failed"}
@@ -165,7 +165,7 @@ def test_a_job_that_got_nowhere_gives_up_and_its_file_of_errors_can_be_dropped_a
     world.service.scenario({"calls": [{"method": "POST", "path": "/batches", "answer": {"status": 403}}]})
     name = world.drop("x.csv", f"{TABLE}a,Twice?,4\n,,5\n", model="m", schema=SCHEMA)
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert (status["state"], status["code"]) == ("failed", "gave_up")
     assert status["errors"] == {"gave_up": 3, "duplicate_custom_id": 1, "missing_prompt": 1}
@@ -175,7 +175,7 @@ def test_a_job_that_got_nowhere_gives_up_and_its_file_of_errors_can_be_dropped_a
     world.service.scenario({})
     errors = world.result(name, "errors.jsonl")
     again = world.drop("again.jsonl.gz", __import__("gzip").compress(errors))
-    second = world.run(again)
+    second = run_all(world, [again])[again]
     # The id that was used twice is so again.
     assert second["errors"] == {"duplicate_custom_id": 1, "missing_prompt": 1}
     assert [line["input"]["Note"] for line in world.results(again)] == ["1", "2", "3"]
@@ -186,11 +186,11 @@ def test_a_retry_that_gives_up_keeps_what_was_answered(new_world: Callable[..., 
     world = new_world(MAX_WAIT_HOURS="1")
     world.service.scenario({"rows": [{"custom_id": "b", "outcome": "error", "status": 400}]})
     name = world.drop("x.csv", TABLE, model="m", schema=SCHEMA)
-    first = world.run(name)
+    first = run_all(world, [name])[name]
     world.service.scenario({"calls": [{"method": "POST", "path": "/batches", "answer": {"status": 403}}]})
 
     _post(world, first["job_id"], "retry")
-    status = world.wait(name)
+    status = wait_all(world, [name])[name]
 
     assert status["state"] == "completed"
     assert (status["rows"]["succeeded"], status["errors"]) == (2, {"gave_up": 1})
@@ -206,7 +206,7 @@ def test_a_held_job_is_cancelled_and_one_over_the_limit_only_is_sent(new_world: 
     assert _post(world, job_id, "retry")[0] == 409
     status, body = _post(world, job_id, "cancel")
     assert (status, body["job_id"]) == (202, job_id)
-    assert world.wait(name)["state"] == "cancelled"
+    assert wait_all(world, [name])[name]["state"] == "cancelled"
     assert world.status(name)["errors"] == {"not_sent": 3}
     assert world.errors(name)[0]["method"] == "POST"
     assert balances(world, name)
@@ -235,7 +235,7 @@ def test_each_row_is_asked_again_by_its_own_history(world: World) -> None:
         max_attempts=6,
     )
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert {line["custom_id"]: line["attempts"] for line in world.results(name)} == {
         "limited-then-odd": 4,

@@ -103,7 +103,7 @@ def test_faulty_settings_fail_the_job_with_its_rows_counted(world: World, settin
     world.put("f/_job.json", json.dumps(settings))
     world.put("f/x.csv", "Custom ID,Prompt,Required,Note\nx,Who?,N,1\n,When?,N,2\n")
 
-    status = world.run("f/x.csv")
+    status = run_all(world, ["f/x.csv"])["f/x.csv"]
 
     assert (status["state"], status["code"]) == ("failed", "invalid_job_settings")
     for text in said:
@@ -118,7 +118,7 @@ def test_an_override_that_names_no_column_still_finds_the_ids_that_others_name(w
     table = "Ticket,Text,Required\nt1,Who?,N\n"
     name = world.drop("f/x.csv", table, model="m", columns={"custom_id": "ticket", "prompt": "Question"})
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert status["code"] == "missing_column"
     assert "Question" in status["message"]

@@ -91,7 +91,7 @@ def test_odd_records_and_requests_in_one_file(world: World) -> None:
     ]
     name = world.drop("mixed.jsonl", jsonl(*rows), model="job-model", schema=SCHEMA)
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert balances(world, name)
     codes = {line["error"]["row"]: line["error"]["code"] for line in world.errors(name)}
@@ -140,7 +140,7 @@ def test_odd_records_and_requests_in_one_file(world: World) -> None:
 
     # The very file dropped again: the two that only had a used id can be sent now.
     again = world.drop("again.jsonl", world.result(name, "errors.jsonl"))
-    second = world.run(again)
+    second = run_all(world, [again])[again]
     assert second["rows"]["total"] == 8
     assert [line["custom_id"] for line in world.results(again)] == ["r", "q1"]
     assert balances(world, again)
@@ -151,7 +151,7 @@ def test_a_table_with_faulty_rows_and_a_line_of_blanks(world: World) -> None:
     table = 'Prompt,Required,Note\n\nWho?,N\n   \n"Two\r\nlines?",N,2\nWho?,N,3,4\nWho?,"A: text",5\n,N,6\n'
     name = world.drop("table.csv", table, model="m")
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert status["errors"] == {"invalid_request": 1, "invalid_schema": 1, "missing_prompt": 1}
     assert [line["row"] for line in world.results(name)] == [1, 2]
@@ -163,7 +163,7 @@ def test_more_cells_than_headers_is_the_rows_fault_in_a_workbook_too(world: Worl
     content = _workbook(["Prompt", "Required"], ["Who?", "N"], ["When?", "N", "more"])
     name = world.drop("book.xlsx", content, model="m")
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert status["errors"] == {"invalid_request": 1}
 
@@ -171,7 +171,7 @@ def test_more_cells_than_headers_is_the_rows_fault_in_a_workbook_too(world: Worl
 def test_two_headers_of_one_meaning_are_the_files_fault_and_its_rows_are_counted(world: World) -> None:
     name = world.drop("table.csv", "Model,Model Name,Prompt,Required,Note\nm,m,Who?,N,1\nm,m,When?,N,2\n")
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert (status["state"], status["code"]) == ("failed", "invalid_file")
     assert status["rows"] == {"total": 2, "succeeded": 0, "failed": 2, "pending": 0}
@@ -183,7 +183,7 @@ def test_two_headers_of_one_meaning_are_the_files_fault_and_its_rows_are_counted
 def test_a_file_in_which_no_row_has_a_schema_says_so_whatever_else_is_wrong(world: World) -> None:
     name = world.drop("table.csv", "Custom ID,Prompt\na,Who?\nb,\na,When?\n", model="m")
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert (status["state"], status["code"]) == ("failed", "missing_schema")
     assert status["rows"]["failed"] == 3

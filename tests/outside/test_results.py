@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 
-from tests.outside.reading import balances, jsonl
+from tests.outside.reading import balances, jsonl, run_all
 from tests.world import World
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -85,7 +85,7 @@ def test_a_result_line_and_the_price_of_its_tokens(new_world: Callable[..., Worl
     ]
     name = world.drop("rows.jsonl", jsonl(*rows))
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     first, second = world.results(name)
     assert list(first) == ["row", "custom_id", "output", "input", "model", "attempts", "usage"]
@@ -144,7 +144,7 @@ def test_the_table_of_results_names_guards_quotes_and_flattens(new_world: Callab
     )
     name = world.drop("rows.jsonl", jsonl(*rows))
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     raw = world.result(name, "results.csv")
     assert raw.startswith(b"\xef\xbb\xbf")
@@ -185,7 +185,7 @@ def test_the_table_of_results_names_guards_quotes_and_flattens(new_world: Callab
 def test_plain_answers_have_a_column_of_their_own(world: World) -> None:
     name = world.drop("table.csv", "Prompt,text\nWho?,own\n", model="m", require_schema=False)
 
-    world.run(name)
+    run_all(world, [name])[name]
 
     assert set(world.results(name)[0]["output"]) == {"text"}
     row = world.table(name)[0]
@@ -215,7 +215,7 @@ def test_the_responses_route_from_end_to_end(world: World) -> None:
         parameters={"max_output_tokens": 40, "temperature": 0},
     )
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     assert status["errors"] == {"refusal": 1, "truncated": 1, "invalid_output": 1, "content_filter": 1}
     assert set(world.results(name)[0]["output"]) == {"A"}
@@ -246,7 +246,7 @@ def test_keywords_that_the_service_lacks_are_checked_and_mended_schemas_are_told
     )
     name = world.drop("a.b äö(1).csv", "Prompt\nWho?\nWhen?\n", model="m", schema=schema)
 
-    status = world.run(name)
+    status = run_all(world, [name])[name]
 
     sent = world.requests(status["job_id"])[0]["body"]["response_format"]["json_schema"]
     assert sent["name"] == "a_b____1_"

@@ -13,7 +13,7 @@ from shared import wiring
 from shared.model import job_id_of
 from shared.pipeline import steering
 from shared.settings import read_settings
-from tests.outside.reading import balances
+from tests.outside.reading import balances, run_all
 from tests.world import World
 
 TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\n"
@@ -50,7 +50,7 @@ def test_a_file_goes_through_with_every_setting_in_its_oddest_legal_form(
         world = plain.another(**{"AZURE_OPENAI_DEPLOYMENT": "m", **changes})
         assert world.app.settings.faults == ()
         name = world.drop(f"table-{number}.csv", TABLE)
-        assert world.run(name)["rows"] == DONE, changes
+        assert run_all(world, [name])[name]["rows"] == DONE, changes
     paths = {call["path"] for call in plain.service.journal().calls}
     assert "/openai/v1/batches" in paths
     assert "/openai/batches" in paths
