@@ -14,6 +14,9 @@ from shared.prompt_file.table import read_headers
 MAX_HEADER: Final = 1024 * 1024
 """Characters of a header; what is longer has an open quote."""
 
+_PIECE: Final = 256 * 1024
+"""Bytes that are decoded at a time: as lines they take several times that."""
+
 _FIELD_LIMIT: Final = 2**31 - 1
 """The csv module's own limit is 128 KB a field, and one for the whole process; ours counts whole rows."""
 
@@ -30,7 +33,7 @@ class CsvTable:
         `invalid_file`.
         """
         csv.field_size_limit(_FIELD_LIMIT)
-        source = text_lines(decode(*sniff(chunks)))
+        source = text_lines(decode(*sniff(_pieces(chunks))))
         cells, self._separator, rest = _read_header(source, separators)
         self.headers = read_headers(cells, notes)
         self._lines = _Lines(rest)
@@ -101,6 +104,12 @@ class _Lines:
                 check_row_size(self.size)
             yield line
         self.ended = True
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE):
+            yield chunk[start : start + _PIECE]
 
 
 def _read_header(source: Iterator[str], separators: str) -> tuple[list[str], str, Iterator[str]]:
