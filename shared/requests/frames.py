@@ -52,7 +52,11 @@ class Frames:
         except UnsendableError as exc:
             return exc.fault
         if not model:
-            return Fault(RowCode.MISSING_MODEL, "The row names no model, nor do the job or the app.")
+            return Fault(
+                RowCode.MISSING_MODEL,
+                "The row names no model, nor do the job or the app: give it a Model column, a model in _job.json, or "
+                "the app setting AZURE_OPENAI_DEPLOYMENT.",
+            )
         return frame_of(self._settings.url, self._body(model, messages, format_.sent), format_.number)
 
     def _messages(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> list[Message]:

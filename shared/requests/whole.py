@@ -55,7 +55,9 @@ class WholeRequests:
         if model is not None and model.strip():
             return body
         if not self._model:
-            raise UnsendableError(RowCode.MISSING_MODEL, "The request names no model, nor do the job or the app.")
+            raise UnsendableError(
+                RowCode.MISSING_MODEL, "The request names no model, nor do _job.json or AZURE_OPENAI_DEPLOYMENT."
+            )
         return body | {"model": self._model} if "model" in body else {"model": self._model} | body
 
     def _with_schema(self, body: dict[str, object], url: str) -> tuple[int, dict[str, object]]:
