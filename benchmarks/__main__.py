@@ -1,4 +1,4 @@
-"""`python3 dev.py bench [--only build,collect] [--rows 10000,100000] [--runs 5] [--json FILE]`."""
+"""`python3 dev.py bench [--only build,collect] [--rows 10000,100000] [--runs 5] [--json FILE]`, or `bench soak`."""
 
 import argparse
 import json
@@ -95,7 +95,11 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
 
 
 def main() -> int:
-    """Run what was asked for, and show it as one table."""
+    """Run what was asked for, and show it as one table; `soak` is a run of its own."""
+    if sys.argv[1:2] == ["soak"]:
+        from benchmarks import soak  # The others need none of its servers.
+
+        return soak.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="dev.py bench", description="Benchmarks, each beside a floor of the same run")
     parser.add_argument("--only", default=",".join(BENCHMARKS), help=f"some of {', '.join(BENCHMARKS)}")
     parser.add_argument("--rows", default="10000,100000,1000000", help="sizes of build and collect")

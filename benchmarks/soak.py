@@ -1,6 +1,6 @@
 """A soak: files of mixed kinds on several hosts, with faults and kills at random but seeded; then the accounts.
 
-`python -m benchmarks.soak --minutes 5 --seed 1 --hosts 3` drops a file every second or so, tells a random host of it
+`python3 dev.py bench soak --minutes 5 --seed 1 --hosts 3` drops a file every second or so, tells a random host of it
 (now and then twice, now and then nobody), lets calls of the batch service fail, kills hosts with SIGKILL, and cancels
 and retries jobs. Then the faults stop; all jobs have to end within some minutes, every row must be accounted for,
 nothing may be billed twice, and the hosts' memory and open files must be level. The exit code is 1 where they are not.
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,14 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the soak, print its summary, and return 1 where an account does not balance."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--minutes", type=float, default=3)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--hosts", type=int, default=3)
     options.add_argument("--host", help=argparse.SUPPRESS)
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     if given.host:
         return _host(Path(given.host))
     with (
