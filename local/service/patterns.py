@@ -1,11 +1,14 @@
 """A text that matches a regular expression, for the `pattern` keyword."""
 
+import importlib
 import random
 import re
 import string
-from re import _constants as ops  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
+
+# The parser of regular expressions is the standard library's own and private: it has no types everywhere.
+ops: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 LETTERS = string.ascii_lowercase
 SOME = string.ascii_letters + string.digits + " -_."
