@@ -42,22 +42,22 @@ def measured(folder: str, rows: int, runs: int) -> dict[str, Any]:
     }
 
 
-def make_inputs(folder: str, rows: int) -> None:
+def make_inputs(folder: str, rows: int, batch: int = BATCH) -> None:
     """Write the answers beforehand: making them takes memory of its own."""
-    _answers(Path(folder), rows, shuffled=True)
+    _answers(Path(folder), rows, shuffled=True, batch=batch)
 
 
-def peak(folder: str, rows: int) -> float:
-    """The peak memory of a process that collects once after building, in MB."""
+def peak(folder: str, rows: int, batch: int = BATCH) -> float:
+    """The peak memory of a process that collects batches of so many rows once, after building, in MB."""
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         place = Path(temporary)
-        app, job = _built(place, prompt_file(Path(folder), "csv", rows))
-        _collect(place, app, job, _answers(Path(folder), rows, shuffled=True))
+        app, job = _built(place, prompt_file(Path(folder), "csv", rows), batch)
+        _collect(place, app, job, _answers(Path(folder), rows, shuffled=True, batch=batch))
     return peak_mb()
 
 
-def _built(place: Path, source: Path) -> tuple[App, Job]:
-    app = local_app(place / "app")
+def _built(place: Path, source: Path, batch: int = BATCH) -> tuple[App, Job]:
+    app = local_app(place / "app", MAX_REQUESTS_PER_BATCH=str(batch))
     job = dropped(app, source, f"prompts{source.suffix}")
     building.prepare(app, job.job_id)
     built = app.store.job(job.job_id)
@@ -65,8 +65,8 @@ def _built(place: Path, source: Path) -> tuple[App, Job]:
     return app, built
 
 
-def _answers(folder: Path, rows: int, *, shuffled: bool) -> list[Path]:
-    return [answer_file(folder, first, min(BATCH, rows - first), shuffled=shuffled) for first in range(0, rows, BATCH)]
+def _answers(folder: Path, rows: int, *, shuffled: bool, batch: int = BATCH) -> list[Path]:
+    return [answer_file(folder, first, min(batch, rows - first), shuffled=shuffled) for first in range(0, rows, batch)]
 
 
 def _collect(place: Path, app: App, job: Job, answers: list[Path]) -> None:

@@ -1,11 +1,17 @@
 """A job's outcomes as they lie in the work container: parts sorted by row, merged into one outcome a row."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from shared import names, outcomes
 from shared.errors import NotFound
 from shared.model import BatchState, Job, Outcome
 from shared.ports import App, Container
+
+MERGE_MEMORY: Final = 16 * 1024 * 1024
+"""Bytes of all parts together that are in memory while they are merged."""
+
+SMALLEST_PIECE: Final = 64 * 1024
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -34,8 +40,17 @@ def outcomes_in(app: App, name: str) -> Iterator[Outcome]:
 def merged(app: App, job: Job) -> Iterator[Outcome]:
     """Everything known of the job's rows, one outcome for each row that has any, by row."""
     batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
+    piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
     parts = [outcomes_in(app, names.unsent(job)), _kept(app, job)]
-    return outcomes.merge([*parts, *(outcomes_in(app, names.batch_outcomes(batch)) for batch in batches)])
+    return outcomes.merge([*parts, *(_in_pieces(app, names.batch_outcomes(batch), piece) for batch in batches)])
+
+
+def _in_pieces(app: App, name: str, piece: int) -> Iterator[Outcome]:
+    """The outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
+    info = app.files.info(Container.WORK, name)
+    size = 0 if info is None else info.size
+    pieces = (app.files.read_range(Container.WORK, name, start, piece) for start in range(0, size, piece))
+    return (outcomes.from_line(line) for line in lines_of(pieces))
 
 
 def _kept(app: App, job: Job) -> Iterator[Outcome]:
