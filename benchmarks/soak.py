@@ -39,6 +39,13 @@ VISIBILITY = 15
 
 DEQUEUES = 5
 SETTLE_MINUTES = 8.0
+TICK = 10.0
+"""Seconds between two ticks of each host's timer; on Azure, one host has the timer for all."""
+
+ENOUGH = 12
+"""Ticks that a host must have lived for its levels to mean anything."""
+
+SHOWN = 20
 LEVEL = 1.5
 """How many times its early memory and files a host may have in the end."""
 
@@ -147,7 +154,7 @@ class Soak:
             ):
                 if self._random.random() < chance:
                     act()
-            time.sleep(self._random.uniform(0.2, 1.0))
+            time.sleep(self._random.uniform(0.5, 2.0))
 
     def settle(self) -> None:
         """Stop the faults, and wait for every job to end."""
@@ -175,7 +182,7 @@ class Soak:
         print(f"  rows     {rows['total']}: {rows['succeeded']} succeeded, {rows['failed']} failed, named each")
         print(f"  billed   {self._service.journal().totals['billed']} rows")
         print(f"  hosts    {self._levels()}")
-        for fault in faults:
+        for fault in faults[:SHOWN]:
             print(f"  FAULT    {fault}")
         print("  all balanced" if not faults else f"  {len(faults)} faults")
         return 1 if faults else 0
@@ -268,8 +275,8 @@ class Soak:
 
     def _swollen(self) -> Iterator[str]:
         for process, levels in self._measured().items():
-            early, late = levels[10:20], levels[-10:]
-            if len(levels) < 60:
+            early, late = levels[2:7], levels[-5:]
+            if len(levels) < ENOUGH:
                 continue
             for number, what in enumerate(("memory", "open files")):
                 before, after = (sorted(level[number] for level in part)[len(part) // 2] for part in (early, late))
@@ -311,17 +318,17 @@ def _queue(environment: Mapping[str, str], name: str) -> QueueClient:
 
 
 def _host(folder: Path) -> int:
-    """One host: the timer every two seconds, and between its ticks events and messages, until it is killed."""
+    """One host: its timer, and between the ticks events and messages, until it is killed."""
     environment = json.loads((folder / "environment").read_text())
     app = wiring.build(environment)
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     queues = [_queue(environment, name) for name in (EVENTS, "batch-submissions", "batch-completions")]
     next_tick = 0.0
     with (folder / f"{os.getpid()}.levels").open("w", buffering=1) as levels:
         while True:
             if time.monotonic() >= next_tick:
-                next_tick = time.monotonic() + 2
                 _guarded(lambda: polling.poll(app))
+                next_tick = time.monotonic() + TICK
                 levels.write(f"{_memory_mb()} {len(os.listdir('/proc/self/fd'))}\n")
             for queue in queues:
                 _serve(app, queue)
