@@ -3,6 +3,9 @@
 It is forked from a warm nursery, so that a kill costs no start of Python. Run as `python -m tests.reliability.victim`,
 it reads one order a line (JSON) and forks a child for each: that one counts its port calls, kills itself with SIGKILL
 at the given one, or goes on to the job's end. The nursery answers with the exit status and the calls counted.
+
+A child that takes longer than `SECONDS` is ended by its own alarm: a storage emulator that no longer answers would keep
+it for hours, as each of its calls waits for minutes, call after call.
 """
 
 import json
@@ -22,6 +25,8 @@ from shared.queues import from_text, to_text
 from tests.reliability.watching import watched
 
 TICKS = 60
+SECONDS = 120
+"""How long a child may live; one of a few hundred calls takes one or two seconds."""
 
 
 class RemoteClock:
@@ -124,6 +129,7 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
+            signal.alarm(SECONDS)
             status = 1
             try:
                 run(json.loads(line))
