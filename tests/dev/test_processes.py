@@ -66,8 +66,10 @@ def test_a_server_that_is_never_ready_is_reported(sleeper: list[str], tmp_path: 
 @posix_only
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_killed_parent_takes_its_servers_along(sleeper: list[str], tmp_path: Path, how: signal.Signals) -> None:
+    # Under nohup, children begin with SIGHUP ignored.
     parent = textwrap.dedent(f"""
-        import pathlib, time
+        import pathlib, signal, time
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         from local.processes import Server
         server = Server("Sleeper", {sleeper!r}, pathlib.Path({str(tmp_path / "log")!r}))
         print(server.wait_for_line(r"^pid (\\d+)$")[1], flush=True)
@@ -77,7 +79,10 @@ def test_a_killed_parent_takes_its_servers_along(sleeper: list[str], tmp_path: P
     assert process.stdout is not None
     pid = int(process.stdout.readline())
     process.send_signal(how)
-    process.communicate(timeout=20)
+    try:
+        process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert is_gone(pid)
 
 
