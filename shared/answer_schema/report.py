@@ -10,6 +10,9 @@ _SHOWN: Final = 5
 _FINDINGS: Final = 50
 _KEY_SHOWN: Final = 60
 
+UNUSABLE: Final[dict[str, object]] = {"type": "null"}
+"""Stands for a part at fault, so that the other faults are found too."""
+
 
 class Change(Enum):
     """What is mended without changing the meaning.
@@ -47,6 +50,11 @@ class Report:
         """Note what cannot be mended; beyond 50 faults of one schema nobody reads on."""
         if len(self.findings) < _FINDINGS:
             self.findings.append(Finding(path, problem))
+
+    def refused(self, path: str, problem: str) -> dict[str, object]:
+        """Note what cannot be mended, and give what stands in its place."""
+        self.fault(path, problem)
+        return UNUSABLE
 
     def change(self, change: Change, path: str) -> None:
         """Note what was mended."""

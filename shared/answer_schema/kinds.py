@@ -1,0 +1,55 @@
+"""The types that a schema names, or shows by its other keywords."""
+
+from shared.answer_schema import choices
+from shared.answer_schema.keywords import ANNOTATIONS, CHECKS, STRUCTURE, family
+from shared.answer_schema.references import BadReferenceError, References
+
+type Schema = dict[str, object]
+
+
+def kinds_of(node: Schema) -> list[str]:
+    """The types of a schema by its own keywords; empty where they show none."""
+    if "type" in node:
+        kinds = node["type"]
+        return list(dict.fromkeys(map(str, kinds if isinstance(kinds, list) else [kinds])))
+    if "enum" in node or "const" in node:
+        return list(dict.fromkeys(map(choices.kind_of, choices.listed_values(node))))
+    if "properties" in node:
+        return ["object"]
+    return ["array"] if "items" in node else []
+
+
+def kinds_allowed(node: object, references: References) -> set[str]:
+    """The types that a part of the user's schema allows, through `anyOf` and `$ref`, as far as it says so."""
+    return _allowed(node, references, set())
+
+
+def is_untyped(schema: Schema) -> bool:
+    """Whether a schema leaves its type to what stands around it."""
+    return not schema.keys() & {"type", "$ref", "anyOf", "allOf", "oneOf"}
+
+
+def keywords_of(kind: str) -> frozenset[str]:
+    """The keywords that say something of a type."""
+    return frozenset({"type", *ANNOTATIONS, *CHECKS[family(kind)], *STRUCTURE.get(kind, ())})
+
+
+def _allowed(node: object, references: References, seen: set[str]) -> set[str]:
+    if not isinstance(node, dict):
+        return set()
+    if "$ref" in node:
+        return _allowed_by_target(str(node["$ref"]), references, seen)
+    branches = node.get("anyOf")
+    if isinstance(branches, list):
+        return {kind for branch in branches for kind in _allowed(branch, references, seen)}
+    return set(kinds_of(node))
+
+
+def _allowed_by_target(ref: str, references: References, seen: set[str]) -> set[str]:
+    if ref in seen:
+        return set()
+    seen.add(ref)
+    try:
+        return _allowed(references.node(references.target(ref)), references, seen)
+    except BadReferenceError:
+        return set()
