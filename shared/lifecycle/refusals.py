@@ -1,0 +1,38 @@
+"""What it means that the service refuses a batch."""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """What a failed validation means for the batch's rows."""
+
+    QUOTA = "quota"
+    DEPLOYMENT = "deployment"
+    PERMISSION = "permission"
+    FINAL = "final"
+
+
+def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
+    """Read a failed batch's errors (code, message, line): may it be accepted later, and what has to happen first?"""
+    for code, message, _ in errors:
+        text = message.lower()
+        if code == "token_limit_exceeded" or "token_limit_exceeded" in text or "enqueued tokens" in text:
+            return Refusal.QUOTA
+        if code in ("model_not_found", "DeploymentNotFound"):
+            return Refusal.DEPLOYMENT
+        if code == "invalid_request" and re.search(r"\bsku\b|batch deployment|deployment type", text):
+            return Refusal.DEPLOYMENT
+        if code == "input_no_permissions":
+            return Refusal.PERMISSION
+    return Refusal.FINAL
+
+
+def token_limit(message: str) -> int | None:
+    """The deployment's limit of enqueued tokens where a refusal names it, as in `limit of 30K`."""
+    found = re.search(r"limit of (\d[\d,]*(?:\.\d+)?)\s?([KMB]?)\b", message, re.IGNORECASE | re.ASCII)
+    if found is None:
+        return None
+    number = float(found[1].replace(",", ""))
+    return int(number * {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}[found[2].upper()])

@@ -1,0 +1,24 @@
+"""How long to wait after a refusal that may pass."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.model import Wait
+
+LONGEST_WAIT: Final = timedelta(minutes=15)
+
+
+def next_wait(
+    before: Wait | None, message: str, now: datetime, first: timedelta, key: str, retry_after: float | None = None
+) -> Wait:
+    """The wait after a refusal that may pass: `first`, doubling to 15 minutes, up to a quarter more as jitter.
+
+    The jitter follows from `key` and the count, so that the same refusal gives the same wait. `retry_after` (seconds)
+    is respected, up to an hour.
+    """
+    tries = 0 if before is None else before.tries
+    length = min(first * 2 ** min(tries, 30), LONGEST_WAIT)
+    share = hashlib.sha256(f"{key}/{tries}".encode()).digest()[0] / 1024
+    length = max(length * (1 + share), timedelta(seconds=min(retry_after or 0.0, 3600.0)))
+    return Wait(until=now + length, tries=tries + 1, message=message)
