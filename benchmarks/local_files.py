@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.errors import Conflict, NotFound
-from shared.files import BLOCK_SIZE
+from shared.files import PIECE
 from shared.model import BlobInfo
 from shared.ports import BlobWriter, Container
 
@@ -30,7 +30,7 @@ class LocalFiles:
         if etag and _etag(path) != etag:
             raise Conflict(f"{name} was changed")
         with path.open("rb", buffering=0) as file:
-            while chunk := file.read(BLOCK_SIZE):
+            while chunk := file.read(PIECE):
                 yield chunk
 
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
@@ -81,7 +81,7 @@ class _Writer:
         self._create_only = create_only
         path.parent.mkdir(parents=True, exist_ok=True)
         self._draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-        self._file = self._draft.open("wb", buffering=BLOCK_SIZE)
+        self._file = self._draft.open("wb", buffering=PIECE)
 
     def write(self, data: bytes) -> None:
         self._file.write(data)

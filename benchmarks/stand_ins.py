@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.local_files import LocalFiles
-from shared.files import BLOCK_SIZE
+from shared.files import PIECE
 from shared.model import BatchState, Job, OpenJob, RemoteFile, job_id_of
 from shared.pipeline.receiving import new_job
 from shared.ports import App, BatchService, Container
@@ -28,7 +28,7 @@ class FolderService:
     def read_file(self, file_id: str) -> Iterator[bytes]:
         """The file in chunks."""
         with Path(file_id).open("rb", buffering=0) as file:
-            while chunk := file.read(BLOCK_SIZE):
+            while chunk := file.read(PIECE):
                 yield chunk
 
     def file(self, file_id: str) -> RemoteFile | None:

@@ -1,7 +1,5 @@
 """Adapter: the three containers in Azure Blob Storage, behind shared.ports.Files."""
 
-import base64
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
@@ -10,13 +8,18 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
+from shared.background import begin
+from shared.block_writer import BLOCK_SIZE, BlockWriter
 from shared.errors import NotFound
 from shared.model import BlobInfo
 from shared.ports import BlobWriter, Container
 from shared.storage_errors import holder_is_missing, translate, translated, with_holder
 
-BLOCK_SIZE: Final = 4 * 1024 * 1024
-"""Bytes of a block; 50,000 of them, the most a blob can have, make 195 GiB."""
+READ_SIZE: Final = BLOCK_SIZE
+"""Bytes asked for by one call; while they are worked on, the next as many are fetched."""
+
+PIECE: Final = 4 * 1024 * 1024
+"""Bytes handed on at a time, as whoever cuts them into rows holds them more than once."""
 
 CONTENT_TYPES: Final = {
     "json": "application/json",
@@ -48,7 +51,10 @@ class BlobFiles:
     def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
         conditions = _unchanged(etag) if etag else {}
         with translated(_title(container, name)):
-            yield from self._blob(container, name).download_blob(**conditions).chunks()
+            found = self._blob(container, name).download_blob(**conditions)
+            for chunk in _ahead(found.chunks(), found.size):
+                for start in range(0, len(chunk), PIECE):
+                    yield chunk[start : start + PIECE]
 
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         with translated(_title(container, name)):
@@ -66,7 +72,7 @@ class BlobFiles:
             return _plain(with_holder(upload, lambda: self._make(container))["etag"])
 
     def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
-        return _BlockWriter(self, container, name, create_only)
+        return BlockWriter(self, container, name, create_only)
 
     def blobs(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
         names = self._client.get_container_client(self._names[container])
@@ -111,36 +117,15 @@ class BlobFiles:
         self._client.create_container(self._names[container])
 
 
-class _BlockWriter:
-    """A blob written block by block, under block ids of its own so that two writers never mix."""
-
-    def __init__(self, files: BlobFiles, container: Container, name: str, create_only: bool) -> None:
-        self._files = files
-        self._container = container
-        self._name = name
-        self._create_only = create_only
-        self._own = uuid.uuid4().hex
-        self._blocks: list[str] = []
-        self._rest = bytearray()
-
-    def write(self, data: bytes) -> None:
-        self._rest += data
-        while len(self._rest) >= BLOCK_SIZE:
-            self._send(bytes(self._rest[:BLOCK_SIZE]))
-            del self._rest[:BLOCK_SIZE]
-
-    def commit(self) -> str:
-        if not self._blocks:
-            return self._files.write(self._container, self._name, bytes(self._rest), create_only=self._create_only)
-        if self._rest:
-            self._send(bytes(self._rest))
-            self._rest.clear()
-        return self._files.commit(self._container, self._name, self._blocks, create_only=self._create_only)
-
-    def _send(self, data: bytes) -> None:
-        block_id = base64.b64encode(f"{self._own}{len(self._blocks):08d}".encode()).decode()
-        self._files.stage(self._container, self._name, block_id, data)
-        self._blocks.append(block_id)
+def _ahead(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The chunks of a blob of `size` bytes; while one is worked on, the next is fetched."""
+    left = size
+    chunk = next(chunks, b"")
+    while chunk:
+        left -= len(chunk)
+        coming = begin(lambda: next(chunks, b"")) if left > 0 else None
+        yield chunk
+        chunk = b"" if coming is None else coming.result()
 
 
 def _unchanged(etag: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from shared import telemetry
-from shared.files import BLOCK_SIZE, BlobFiles
+from shared.files import READ_SIZE, BlobFiles
 from shared.job_store import TableJobStore
 from shared.ports import App, BatchService, Container
 from shared.queues import StorageQueues
@@ -25,7 +25,7 @@ from shared.web_hook import HttpWebHook
 
 log = logging.getLogger("structuredbatch.wiring")
 
-BLOB_OPTIONS: Final[dict[str, Any]] = {"max_single_get_size": BLOCK_SIZE, "max_chunk_get_size": BLOCK_SIZE}
+BLOB_OPTIONS: Final[dict[str, Any]] = {"max_single_get_size": READ_SIZE, "max_chunk_get_size": READ_SIZE}
 
 
 @cache

@@ -21,8 +21,9 @@ from shared.pipeline.assembly import close
 from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.doubts import doubt_since, name_of
 from shared.pipeline.receiving import reserve
+from shared.pipeline.refusals import deployment_fault, refuse_for_quota
 from shared.pipeline.reporting import publish
-from shared.pipeline.submission import deployment_fault, record, refuse_for_quota
+from shared.pipeline.submission import record
 from shared.pipeline.sweeping import sweep
 from shared.ports import App, Gate
 

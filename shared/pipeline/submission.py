@@ -11,21 +11,19 @@ from datetime import timedelta
 from typing import Final
 
 from shared import names
-from shared.errors import AnswerLost, Conflict, QuotaExceeded, Refused, Transient, Unavailable
+from shared.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
 from shared.lifecycle import (
     Refusal,
     is_held,
     is_out_of_patience,
     is_stopping,
-    next_wait,
-    put_back,
     refusal_of,
-    token_limit,
 )
 from shared.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
 from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.doubts import CLOCK_MARGIN, is_ours, look_out
-from shared.pipeline.splitting import split
+from shared.pipeline.input_file import InputFile
+from shared.pipeline.refusals import deployment_fault, refused_for_now
 from shared.ports import App, Container, Gate
 
 log = logging.getLogger("structuredbatch.submission")
@@ -41,6 +39,9 @@ FILE_MARGIN: Final = timedelta(days=2)
 
 LOOK_PAGES: Final = 100
 
+SEND_SIZE: Final = 256 * 1024
+"""Bytes of an input file handed to the client at a time."""
+
 
 def submit(app: App, job_id: str, index: int, attempt: int) -> None:
     """Bring a batch to the service, or write down why it has to wait; a stopping job's batch is closed instead."""
@@ -54,9 +55,10 @@ def submit(app: App, job_id: str, index: int, attempt: int) -> None:
         except AnswerLost as error:
             pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
             message = f"{error}: looking for the batch before creating it again."
-            claim.release(wait=Wait(until=app.now() + pause, tries=_tries(claim) + 1, message=message))
+            tries = claim.record.wait.tries if claim.record.wait else 0
+            claim.release(wait=Wait(until=app.now() + pause, tries=tries + 1, message=message))
         except Transient as error:
-            _refused_for_now(app, claim, error)
+            refused_for_now(app, claim, error)
 
 
 def _submit(app: App, job: Job, claim: Claim[Batch]) -> None:
@@ -75,10 +77,6 @@ def _submit(app: App, job: Job, claim: Claim[Batch]) -> None:
         _upload(app, claim)
     if _is_processed(app, claim):
         _create(app, job, claim)
-
-
-def _tries(claim: Claim[Batch]) -> int:
-    return claim.record.wait.tries if claim.record.wait else 0
 
 
 def _settle(app: App, claim: Claim[Batch]) -> bool:
@@ -133,7 +131,7 @@ def _upload(app: App, claim: Claim[Batch]) -> None:
     if app.settings.transfer == "storage":
         claim.change(state=BatchState.UPLOADED, file_id=app.files.url(Container.WORK, name), uploaded_at=app.now())
         return
-    content = io.BufferedReader(_BlobReader(app, claim, name), buffer_size=4 * 1024 * 1024)
+    content = io.BufferedReader(InputFile(app, claim, name), buffer_size=SEND_SIZE)
     try:
         file = app.service.upload(f"{batch.job_id}-{batch.key}.jsonl", content)
     except Refused as error:
@@ -233,83 +231,3 @@ def _refused_at_creation(app: App, job: Job, claim: Claim[Batch], error: Refused
     if refusal_of([("", str(error), "")]) is not Refusal.FINAL:
         raise deployment_fault(claim.record, str(error)) from error
     claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=str(error)[:900], wait=None)
-
-
-def deployment_fault(batch: Batch, reason: str) -> Transient:
-    """What an operator has to mend where a deployment is unknown or is no batch deployment."""
-    return Unavailable(
-        f"The deployment {batch.model} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
-        f"or correct the model name. The service says: {reason}"[:900]
-    )
-
-
-def _refused_for_now(app: App, claim: Claim[Batch], error: Transient) -> None:
-    """Put the batch back to wait; a deployment without room is closed for all jobs meanwhile."""
-    batch = claim.record
-    if isinstance(error, QuotaExceeded) and batch.file_id:
-        refuse_for_quota(app, claim, str(error), error.retry_after)
-        return
-    wait = next_wait(batch.wait, str(error)[:900], app.now(), app.settings.backoff, _key(batch), error.retry_after)
-    claim.release(wait=wait)
-
-
-def refuse_for_quota(app: App, claim: Claim[Batch], reason: str, retry_after: float | None = None) -> None:
-    """Close the deployment's gate and put the batch back; one that can never fit is split in two."""
-    batch = claim.record
-    limit = token_limit(reason)
-    # Where not even one request of the usual size fits, smaller batches would be refused all the same.
-    one_fits = limit is not None and limit * batch.requests >= batch.input_tokens
-    if limit is not None and batch.requests > 1 and batch.input_tokens > limit and one_fits:
-        split(app, claim)
-        return
-    gate = app.store.gate(batch.model)
-    before = Wait(until=app.now(), tries=gate.tries, message="") if gate is not None and gate.tries else None
-    shared_wait = next_wait(before, "", app.now(), app.settings.backoff, batch.model, retry_after)
-    app.store.save_gate(Gate(batch.model, shared_wait.until, shared_wait.tries))
-    message = (
-        f"The deployment {batch.model} has no quota of enqueued tokens left: the batch is sent as soon as other "
-        f"batches have ended or the deployment's limit is raised. The service says: {reason}"
-    )
-    # Its own wait makes the jobs take turns: who was refused last comes after those who have waited longer.
-    tries = _tries(claim) + 1
-    claim.replace(put_back(batch, Wait(until=shared_wait.until, tries=tries, message=message[:900])))
-
-
-def _key(batch: Batch) -> str:
-    return f"{batch.job_id}/{batch.key}"
-
-
-class _BlobReader(io.RawIOBase):
-    """A work blob as a file object: read by ranges, never held, and the claim kept while it is read."""
-
-    def __init__(self, app: App, claim: Claim[Batch], name: str) -> None:
-        self._app = app
-        self._claim = claim
-        self._name = name
-        self._at = 0
-        self._size = claim.record.size
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, start + offset)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]  # any writable buffer, as io says
-        length = min(len(view), self._size - self._at)
-        if length <= 0:
-            return 0
-        self._claim.keep()
-        data = self._app.files.read_range(Container.WORK, self._name, self._at, length)
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)

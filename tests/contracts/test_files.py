@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
+from shared.block_writer import BLOCK_SIZE as BLOCK
 from shared.errors import Conflict, NotFound
 from shared.ports import Container, Files
 
 WORK = Container.WORK
-BLOCK = 4 * 1024 * 1024
 
 
 def _read(files: Files, name: str) -> bytes:
@@ -72,10 +72,10 @@ def test_reading_another_version_than_the_one_named_is_a_conflict(files: Files) 
 
 
 def test_a_blob_that_changes_while_it_is_read_is_a_conflict_and_never_a_mixture(files: Files) -> None:
-    files.write(WORK, "a", b"1" * (2 * BLOCK + 1))
+    files.write(WORK, "a", b"1" * (3 * BLOCK + 1))
     chunks = files.read(WORK, "a")
     next(chunks)
-    files.write(WORK, "a", b"2" * (2 * BLOCK + 1))
+    files.write(WORK, "a", b"2" * (3 * BLOCK + 1))
 
     with pytest.raises(Conflict):
         list(chunks)
