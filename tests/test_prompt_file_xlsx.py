@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import JobCode
-from shared.prompt_file import workbook
+from shared.prompt_file import package, workbook
 from shared.prompt_file.workbook import text_of
 from tests.reading import read
 
@@ -49,7 +49,10 @@ def workbook_of(*rows: list[Any], change: Callable[[Any], None] = lambda book: N
         (date(2024, 1, 2), "2024-01-02"),
         (datetime(2024, 1, 2, 3, 4, 5), "2024-01-02 03:04:05"),  # noqa: DTZ001 - cells know no zone
         (time(9, 30), "09:30:00"),
+        (datetime(2024, 1, 2, 3, 4, 5, 250_000), "2024-01-02 03:04:05.250"),  # noqa: DTZ001
+        (datetime(2024, 1, 2), "2024-01-02"),  # noqa: DTZ001
         (timedelta(hours=30, minutes=5), "30:05:00"),
+        (-timedelta(hours=12, minutes=14, seconds=24), "-12:14:24"),
         (None, ""),
         ("two\nlines", "two\nlines"),
         ("#N/A", ""),
@@ -132,7 +135,7 @@ def test_what_is_no_workbook_is_refused_with_the_remedy(data: bytes) -> None:
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MAX_UNPACKED", 100_000)
+    monkeypatch.setattr(package, "MAX_UNPACKED", 100_000)
     data = workbook_of(["a"], ["1"], change=lambda book: book.active.append(["x" * 30_000] * 5))
 
     assert len(data) < 10_000
@@ -154,7 +157,8 @@ def test_a_stray_cell_far_out_does_not_fill_the_memory() -> None:
     reading = read("a.xlsx", workbook_of(["a"], ["1"], change=change))
 
     assert reading.fault is JobCode.INVALID_FILE
-    assert "has cells as far as column 16384 and row 1048576. Delete the stray cells" in reading.message
+    assert "has cells as far as column 16384 and row 1048576, and in them 0 MB of text" in reading.message
+    assert "Delete stray cells" in reading.message
 
 
 def test_a_format_far_out_is_no_cell() -> None:

@@ -1,28 +1,23 @@
 """`.xlsx`: the first sheet of a workbook, read whole, its cells as the texts that a person would type for them."""
 
 import io
-import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from xml.etree import ElementTree
 
 from python_calamine import CalamineSheet, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
 from shared.errors import JobFault
 from shared.model import Fault, JobCode, Record, RowCode
+from shared.prompt_file.lines import MAX_ROW
+from shared.prompt_file.package import SHARED_STRINGS, Package, PackageTooLargeError
+from shared.prompt_file.sheet_size import SheetSize, measure_cells, measure_texts
 from shared.prompt_file.table import read_headers
 
 MAX_PACKED: Final = 256 * 1024 * 1024
 """Bytes of a workbook."""
-MAX_UNPACKED: Final = 2 * 1024 * 1024 * 1024
-"""Bytes of all that a workbook holds, unpacked: enough for a million rows of text, too few for a zip bomb."""
-MAX_CELLS: Final = 50_000_000
-"""Cells of the rectangle that a sheet's cells span: it is in memory whole, so one stray cell far out would fill it."""
-
-_FILLED_CELL: Final = re.compile(rb'<(?:\w+:)?c (?:[^<>]*? )?r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*(?<!/)>')
-_BLOCK: Final = 1024 * 1024
+MAX_MEMORY: Final = 1024 * 1024 * 1024
+"""Bytes that a sheet may take while it is read: half of what an instance has by default."""
 
 type Cell = str | float | bool | date | time | timedelta
 
@@ -35,12 +30,14 @@ class Workbook:
         data = _collect(chunks)
         try:
             sheet = _first_sheet(data, notes)
-            # The first rows of a sheet may be empty, and so may others.
-            self._rows = (row for row in map(_texts, sheet.iter_rows()) if any(row))
         except (JobFault, MemoryError):
             raise
+        except PackageTooLargeError as error:
+            raise _too_large(str(error)) from None
         except BaseException as error:  # noqa: BLE001 - damaged files raise any kind, Rust's panics no Exception even
             raise _unreadable(error) from None
+        # The first rows of a sheet may be empty, and so may others.
+        self._rows = (row for row in map(_texts, _rows_of(sheet)) if any(row))
         header = next(self._rows, None)
         if header is None:
             raise JobFault(JobCode.EMPTY_FILE, "The sheet is empty. Its first row must name the columns.")
@@ -73,57 +70,44 @@ def _collect(chunks: Iterable[bytes]) -> bytes:
 
 def _first_sheet(data: bytes, notes: list[str]) -> CalamineSheet:
     """Open the first sheet that a person sees; `notes` says which, where there are several."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
-            raise _too_large("unpacks to more than 2 GB")
-        workbook = load_workbook(io.BytesIO(data))
-        sheets = workbook.sheets_metadata
-        tables = [number for number, sheet in enumerate(sheets) if sheet.typ == SheetTypeEnum.WorkSheet]
-        visible = [number for number in tables if sheets[number].visible == SheetVisibleEnum.Visible]
-        index = (visible or tables)[0]
-        _check_extent(archive, _path_of_sheet(archive, index))
+    package, size = Package(data), SheetSize()
+    # Opening the workbook reads the texts already, so they are measured before.
+    lengths = measure_texts(package.blocks(SHARED_STRINGS), size, _check_memory)
+    workbook = load_workbook(io.BytesIO(data))
+    sheets = workbook.sheets_metadata
+    tables = [number for number, sheet in enumerate(sheets) if sheet.typ == SheetTypeEnum.WorkSheet]
+    visible = [number for number in tables if sheets[number].visible == SheetVisibleEnum.Visible]
+    index = (visible or tables)[0]
+    measure_cells(package.blocks(package.path_of_sheet(index)), lengths, size, _check_memory)
     if len(tables) > 1:
         seen = "" if index == tables[0] else " that is visible"
         notes.append(f'The workbook has {len(tables)} sheets; only the first{seen}, "{sheets[index].name}", was read.')
     return workbook.get_sheet_by_index(index)
 
 
-def _path_of_sheet(archive: zipfile.ZipFile, index: int) -> str:
-    """Find the part of the package that holds a sheet (ECMA-376, part 1, 12.3.24: through its relationship)."""
-    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-    sheets = [element for element in book.iter() if element.tag.endswith("}sheet")]
-    relation = next(value for key, value in sheets[index].attrib.items() if key.endswith("}id"))
-    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-    target = next(element.attrib["Target"] for element in relations if element.attrib.get("Id") == relation)
-    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+def _rows_of(sheet: CalamineSheet) -> Iterator[list[Cell]]:
+    """Read the rows, which are made as they are asked for; a value beyond all dates is found only then."""
+    rows = iter(sheet.iter_rows())
+    while True:
+        try:
+            row = next(rows, None)
+        except BaseException as error:  # noqa: BLE001 - as for the whole workbook
+            raise _unreadable(error) from None
+        if row is None:
+            return
+        yield row
 
 
-def _check_extent(archive: zipfile.ZipFile, path: str) -> None:
-    """Refuse a sheet whose filled cells span a rectangle too large for memory."""
-    columns: set[bytes] = set()
-    last_row, rest = 0, b""
-    with archive.open(path) as sheet:
-        while block := sheet.read(_BLOCK):
-            rest += block
-            whole = rest.rfind(b">") + 1
-            for column, row in _FILLED_CELL.findall(rest, 0, whole):
-                columns.add(column)
-                last_row = max(last_row, int(row))
-            rest = rest[whole:]
-    width = max(map(_column_number, columns), default=0)
-    if width * last_row > MAX_CELLS:
+def _check_memory(size: SheetSize) -> None:
+    """Refuse a sheet that would fill the memory."""
+    if size.longest > MAX_ROW:
+        raise _too_large(f"has a cell with more than {MAX_ROW // 2**20} MB of text")
+    if size.memory > MAX_MEMORY:
         raise _too_large(
-            f"has cells as far as column {width} and row {last_row}. Delete the stray cells, "
-            f"or spread the rows over several files: {MAX_CELLS // 10**6} million cells fit"
+            f"has cells as far as column {size.columns} and row {size.rows}, and in them {size.text // 2**20} MB of "
+            f"text; {MAX_MEMORY // 2**30} GB of memory cannot hold them. Delete stray cells and long texts, or spread "
+            "the rows over several files"
         )
-
-
-def _column_number(letters: bytes) -> int:
-    """Count columns from 1: A is 1, AA is 27."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _texts(row: Iterable[Cell]) -> list[str]:
@@ -139,14 +123,26 @@ def text_of(cell: Cell) -> str:
             # A workbook's numbers are floats; up to 2**53 they hold every whole number, 16 digits of an id included.
             whole = int(cell) if abs(cell) <= 2**53 else None
             return str(whole) if whole == cell else f"{cell:.15g}"
+        case datetime() if cell.time() == time():
+            return cell.date().isoformat()
         case datetime():
-            return cell.isoformat(sep=" ")
-        case date() | time():
+            return cell.isoformat(sep=" ", timespec=_precision(cell))
+        case date():
             return cell.isoformat()
+        case time():
+            return cell.isoformat(timespec=_precision(cell))
         case timedelta():
-            minutes, seconds = divmod(int(cell.total_seconds()), 60)
-            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+            return _duration(round(cell.total_seconds()))
     return cell
+
+
+def _precision(moment: datetime | time) -> str:
+    return "milliseconds" if moment.microsecond else "seconds"
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(abs(seconds), 60)
+    return f"{'-' if seconds < 0 else ''}{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _too_large(what: str) -> JobFault:
