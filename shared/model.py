@@ -5,7 +5,7 @@ Times are aware datetimes in UTC. An empty string stands for «none» in ids, as
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -121,6 +121,23 @@ class Record(NamedTuple):
     def is_request(self) -> bool:
         """Whether this is a whole batch request and no record of columns (only JSON holds objects)."""
         return isinstance(self.values.get("body"), dict) and "url" in self.values
+
+
+class Stretch(NamedTuple):
+    """Consecutive rows of a prompt file that have the same keys, read without any fault; `row` is the first's number.
+
+    `keys` are a table's headers or the keys of JSON records. `rows` are as long as these, their cells in the same
+    order: texts in tables, texts, numbers, true, false and null in JSON; lists and objects come in a Record each.
+    """
+
+    row: int
+    keys: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+
+    def records(self) -> Iterator[Record]:
+        """The same rows, one by one."""
+        keys = self.keys
+        return (Record(row, dict(zip(keys, cells, strict=True))) for row, cells in enumerate(self.rows, self.row))
 
 
 class Request(NamedTuple):

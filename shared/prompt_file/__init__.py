@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import JobFault
-from shared.model import JobCode, Record
+from shared.model import JobCode, Record, Stretch
 from shared.prompt_file.csv_table import CsvTable
 from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, stem_of
 from shared.prompt_file.gzip_stream import decompress
@@ -25,46 +25,57 @@ __all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "
 class PromptFile:
     """A prompt file that is being read.
 
-    `headers` are a table's columns, None in JSON forms. `records` come one by one, once only. `notes` are warnings
-    for the operator, complete when the records are consumed.
+    `headers` are a table's columns, None in JSON forms. `stretches` are its rows in order, those that are alike some
+    hundred at a time, every other one as its record; they come once only, as themselves or as `records`. `notes` are
+    warnings for the operator, complete when the rows are consumed.
     """
 
     headers: tuple[str, ...] | None
-    records: Iterator[Record]
+    stretches: Iterator[Stretch | Record]
     notes: Sequence[str]
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """The rows one by one."""
+        for found in self.stretches:
+            if isinstance(found, Record):
+                yield found
+            else:
+                yield from found.records()
 
 
 def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
     """Begin to read a prompt file from its bytes, cut in any way; memory stays flat, but for .xlsx.
 
-    Raises JobFault, here or while the records are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
+    Raises JobFault, here or while the rows are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
     raised for any bytes at all. What is wrong with a single row is its record's `fault`.
     """
     notes: list[str] = []
     body = decompress(chunks) if form.gzipped else chunks
     headers: tuple[str, ...] | None = None
+    rows: Iterator[Stretch | Record]
     if form.kind is Kind.JSON_LINES:
-        records = read_json_lines(body)
+        rows = read_json_lines(body)
     elif form.kind is Kind.JSON_ARRAY:
-        records = read_json_array(body)
+        rows = read_json_array(body)
     elif form.kind is Kind.WORKBOOK:
         # Loaded when first needed: few files are workbooks, and a function should start fast.
         from shared.prompt_file.workbook import Workbook
 
         workbook = Workbook(body, notes)
-        headers, records = workbook.headers, workbook.records()
+        headers, rows = workbook.headers, workbook.records()
     else:
         table = CsvTable(body, _SEPARATORS[form.kind], notes)
-        headers, records = table.headers, table.records()
-    return PromptFile(headers, _at_least_one(records), notes)
+        headers, rows = table.headers, table.stretches()
+    return PromptFile(headers, _at_least_one(rows), notes)
 
 
 _SEPARATORS = {Kind.CSV: ",;\t", Kind.TSV: "\t,;"}
 
 
-def _at_least_one(records: Iterator[Record]) -> Iterator[Record]:
-    first = next(records, None)
+def _at_least_one(rows: Iterator[Stretch | Record]) -> Iterator[Stretch | Record]:
+    first = next(rows, None)
     if first is None:
         raise JobFault(JobCode.EMPTY_FILE, "The file holds no row.")
     yield first
-    yield from records
+    yield from rows

@@ -2,20 +2,18 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from io import StringIO
+from itertools import chain, islice
 from typing import Final
 
 from shared.errors import JobFault
-from shared.model import Fault, JobCode, Record, RowCode
+from shared.model import Fault, JobCode, Record, RowCode, Stretch
 from shared.prompt_file.encoding import decode, sniff
-from shared.prompt_file.lines import check_row_size, text_lines
+from shared.prompt_file.lines import BLOCK, check_row_size, in_pieces, whole_lines
 from shared.prompt_file.table import read_headers
 
 MAX_HEADER: Final = 1024 * 1024
 """Characters of a header; what is longer has an open quote."""
-
-_PIECE: Final = 256 * 1024
-"""Bytes that are decoded at a time: as lines they take several times that."""
 
 _FIELD_LIMIT: Final = 2**31 - 1
 """The csv module's own limit is 128 KB a field, and one for the whole process; ours counts whole rows."""
@@ -24,7 +22,7 @@ _NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 class CsvTable:
-    """A text table that is read once: `headers` at once, `records` as they are asked for."""
+    """A text table that is read once: `headers` at once, the rows as they are asked for."""
 
     def __init__(self, chunks: Iterable[bytes], separators: str, notes: list[str]) -> None:
         """Read the header.
@@ -33,71 +31,134 @@ class CsvTable:
         `invalid_file`.
         """
         csv.field_size_limit(_FIELD_LIMIT)
-        source = text_lines(decode(*sniff(_pieces(chunks))))
-        cells, self._separator, rest = _read_header(source, separators)
+        encoding, body = sniff(chunks)
+        self._pieces = whole_lines(decode(encoding, in_pieces(body)), "\n")
+        source = _Source(self._pieces)
+        cells, self._separator, seen = _read_header(iter(source), separators)
+        self._rest = "".join(seen) + source.rest()
         self.headers = read_headers(cells, notes)
-        self._lines = _Lines(rest)
+        self._blank = [""] * len(self.headers)
+        self._row = 0
+        self._size = 0
+        """Characters since the last row."""
 
-    def records(self) -> Iterator[Record]:
-        """Read row after row; blank lines, and lines of nothing but separators, are skipped and not counted."""
-        headers, lines, width = self.headers, self._lines, len(self.headers)
+    def stretches(self) -> Iterator[Stretch | Record]:
+        """Read the rows; blank lines, and lines of nothing but separators, are skipped and not counted."""
+        while text := self._rest or next(self._pieces, ""):
+            self._rest = ""
+            if self._size + len(text) > MAX_HEADER:
+                yield from self._carefully(list(_lines_of(text)))
+            else:
+                yield from self._in_blocks(text)
+
+    def _in_blocks(self, text: str) -> Iterator[Stretch | Record]:
+        """Read whole lines, a block of rows at a time; where anything about a block is odd, read it again carefully."""
+        # A blank line more tells whether the last row is whole: in an open quote it is no row of its own.
+        marked = text + ("\n" if text.endswith("\n") else "\n\n")
+        last = marked.count("\n")
+        reader = csv.reader(_lines_of(marked), delimiter=self._separator)
+        lines: list[str] = []
+        while (start := reader.line_num) < last:
+            try:
+                rows = list(islice(reader, BLOCK))
+                is_whole = reader.line_num < last or not rows.pop()
+            except csv.Error:
+                is_whole = False
+            if is_whole and self._are_alike(rows):
+                yield Stretch(self._row + 1, self.headers, rows)
+                self._row += len(rows)
+                self._size = 0
+            elif not is_whole or rows:
+                lines = lines or list(_lines_of(text))
+                yield from self._carefully(lines[start : reader.line_num])
+
+    def _are_alike(self, rows: Sequence[list[str]]) -> bool:
+        """Whether there are rows, each with a cell for each header, and none of them blank."""
+        if set(map(len, rows)) != {len(self.headers)} or self._blank in rows:
+            return False
+        return len(self.headers) > 1 or not any(row[0].isspace() for row in rows)
+
+    def _carefully(self, given: Sequence[str]) -> Iterator[Record]:
+        """Read lines row by row; where a quote is open at their end, go on into the following pieces."""
+        headers, width = self.headers, len(self.headers)
+        lines = _Lines(given, self._pieces, self._size)
         reader = csv.reader(lines, delimiter=self._separator)
-        row = 0
-        while True:
+        while not lines.is_past_given:
             lines.held.clear()
             try:
                 cells = next(reader)
             except StopIteration:
-                return
+                break
             except csv.Error:
                 # The only error that is left in the csv module's lenient mode; it goes on at the next line.
-                row += 1
-                yield self._stray_return(row)
+                yield self._faulty(lines, "holds a carriage return outside of quotes. Put the text in double quotes.")
                 continue
             if lines.ended:
-                raise _unclosed(row + 1)
+                raise _unclosed(self._row + 1)
             if not any(cells) or (len(cells) == 1 and not cells[0].strip(" \t\r\n")):
                 continue
-            row += 1
+            if len(cells) > width:
+                yield self._too_wide(lines, cells)
+                continue
+            self._row += 1
             lines.size = 0
-            if len(cells) == width:
-                yield Record(row, dict(zip(headers, cells, strict=True)))
-            elif len(cells) < width:
-                yield Record(row, dict(zip(headers, cells + [""] * (width - len(cells)), strict=True)))
-            else:
-                yield self._too_wide(row, cells)
+            yield Record(self._row, dict(zip(headers, cells + [""] * (width - len(cells)), strict=True)))
+        self._size = lines.size
+        self._rest = lines.rest()
 
-    def _too_wide(self, row: int, cells: Sequence[str]) -> Record:
+    def _too_wide(self, lines: "_Lines", cells: Sequence[str]) -> Record:
         return self._faulty(
-            row,
+            lines,
             f"has {len(cells)} cells, but the header names {len(self.headers)} columns. "
             f"Put texts that hold a {_NAMES[self._separator]} or a quote in double quotes.",
         )
 
-    def _stray_return(self, row: int) -> Record:
-        return self._faulty(row, "holds a carriage return outside of quotes. Put the text in double quotes.")
+    def _faulty(self, lines: "_Lines", reason: str) -> Record:
+        self._row += 1
+        lines.size = 0
+        text = "".join(lines.held).rstrip("\r\n")
+        return Record(self._row, {}, text, Fault(RowCode.INVALID_REQUEST, f"Row {self._row} {reason}"))
 
-    def _faulty(self, row: int, reason: str) -> Record:
-        text = "".join(self._lines.held).rstrip("\r\n")
-        self._lines.size = 0
-        return Record(row, {}, text, Fault(RowCode.INVALID_REQUEST, f"Row {row} {reason}"))
+
+class _Source:
+    """Lines out of pieces, and what is left of the piece at hand."""
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._piece = StringIO()
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(map(self._open, self._pieces))
+
+    def _open(self, text: str) -> StringIO:
+        self._piece = _lines_of(text)
+        return self._piece
+
+    def rest(self) -> str:
+        """Take what was not asked for of the piece at hand."""
+        return self._piece.read()
 
 
 class _Lines:
     """Lines on their way into the csv module, which reads on for as long as a quote is open.
 
-    `held` are the lines of the row at hand, `size` the characters since the last row, `ended` whether the csv module
-    asked for a line after the last: it does so before the end only where a quote is open.
+    `held` are the lines of the row at hand, `size` the characters since the last row, `is_past_given` whether all
+    lines that were given are read, `ended` whether the csv module asked for a line after the last of the file: it does
+    so before the end only where a quote is open.
     """
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
+    def __init__(self, given: Sequence[str], pieces: Iterator[str], size: int) -> None:
+        self._given = given
+        self._following = _Source(pieces)
         self.held: list[str] = []
-        self.size = 0
+        self.size = size
+        self.is_past_given = not given
         self.ended = False
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
+        last = len(self._given)
+        for number, line in enumerate(chain(self._given, self._following), 1):
+            self.is_past_given = number >= last
             self.held.append(line)
             self.size += len(line)
             if self.size > MAX_HEADER:
@@ -105,15 +166,17 @@ class _Lines:
             yield line
         self.ended = True
 
-
-def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        for start in range(0, len(chunk), _PIECE):
-            yield chunk[start : start + _PIECE]
+    def rest(self) -> str:
+        """Take what was not read of the piece that a row ended in."""
+        return self._following.rest()
 
 
-def _read_header(source: Iterator[str], separators: str) -> tuple[list[str], str, Iterator[str]]:
-    """Read the header with the separator that cuts it into most columns; give its cells, that, and the other lines."""
+def _lines_of(text: str) -> StringIO:
+    return StringIO(text, newline="\n")
+
+
+def _read_header(source: Iterator[str], separators: str) -> tuple[list[str], str, list[str]]:
+    """Read the header with the separator that cuts it into most columns; give its cells, that, and lines after it."""
     first = _first_line(source)
     if hint := _separator_hint(first, separators):
         separators, first = hint, _first_line(source)
@@ -126,7 +189,7 @@ def _read_header(source: Iterator[str], separators: str) -> tuple[list[str], str
     if best is None:
         raise _unclosed(0)
     cells, separator, count = best
-    return cells, separator, chain(seen[count:], source)
+    return cells, separator, seen[count:]
 
 
 def _first_line(source: Iterator[str]) -> str:

@@ -6,13 +6,15 @@ text is parsed again. Any other object named `error` or `source` is the user's o
 """
 
 import json
+from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import orjson
 
 from shared import exact_json
 from shared.errors import JobFault
-from shared.model import Fault, JobCode, Record, RowCode
+from shared.model import Fault, JobCode, Record, RowCode, Stretch
 from shared.prompt_file.encoding import REMEDY
 
 MAX_DEPTH: Final = 200
@@ -21,6 +23,27 @@ MAX_DEPTH: Final = 200
 # A search for 19 digits in a row, ten times as fast as by a regular expression.
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER: Final = b"0" * 19
+
+_PLAIN: Final = frozenset({str, bool, int, float, type(None)})
+"""What a value may be with which a row is neither nested, nor a batch request, nor an error line."""
+
+
+def parse_alike(row: int, lines: Sequence[bytes]) -> Stretch | None:
+    """Read lines at once, the first as row `row`; None where they are no records with the same keys and plain values.
+
+    What it gives is what `parse_record` would give for each of them.
+    """
+    try:
+        values = list(map(orjson.loads, lines))
+        kinds = set(map(tuple, values))
+        rows = list(map(tuple, map(dict.values, values)))
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    types = set(map(type, chain.from_iterable(rows)))
+    # A whole number that was rounded has become a float.
+    if len(kinds) != 1 or not types <= _PLAIN or (float in types and _LONG_NUMBER in b"".join(lines).translate(_ZEROS)):
+        return None
+    return Stretch(row, kinds.pop(), rows)
 
 
 def parse_record(row: int, raw: bytes) -> Record:

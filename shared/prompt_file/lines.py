@@ -1,7 +1,6 @@
 """Chunks → lines, which end at line feeds only: U+2028, U+0085 and the like are data."""
 
 from collections.abc import Iterable, Iterator
-from io import BytesIO, StringIO
 from typing import Final
 
 from shared.errors import JobFault
@@ -10,38 +9,38 @@ from shared.model import JobCode
 MAX_ROW: Final = 64 * 1024 * 1024
 """A row may be so long, in bytes or characters: what is longer is a damaged or a hostile file."""
 
+BLOCK: Final = 512
+"""Rows that are read in one step, at most."""
 
-def byte_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut bytes into lines, line ends kept; memory is that of a chunk and a line."""
-    pending: list[bytes] = []
+_PIECE: Final = 256 * 1024
+"""Bytes that are read in one step: as rows they take several times that."""
+
+
+def in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut chunks into such as may be held as rows, all of them together."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE):
+            yield chunk[start : start + _PIECE]
+
+
+def whole_lines[T: (bytes, str)](chunks: Iterable[T], line_end: T) -> Iterator[T]:
+    """Cut bytes or text into pieces of whole lines; only the last piece may end without a line end.
+
+    Memory is that of a chunk and a line. Raises JobFault (`invalid_file`) for an endless line.
+    """
+    nothing = line_end[:0]
+    pending: list[T] = []
     size = 0
     for chunk in chunks:
-        cut = chunk.rfind(b"\n") + 1
+        cut = chunk.rfind(line_end) + 1
         if cut:
             pending.append(chunk[:cut])
-            yield from BytesIO(b"".join(pending))
+            yield nothing.join(pending)
             pending, size = [], 0
         pending.append(chunk[cut:])
         size += len(chunk) - cut
         check_row_size(size)
-    if last := b"".join(pending):
-        yield last
-
-
-def text_lines(chunks: Iterable[str]) -> Iterator[str]:
-    """Cut text into lines, line ends kept; memory is that of a chunk and a line."""
-    pending: list[str] = []
-    size = 0
-    for chunk in chunks:
-        cut = chunk.rfind("\n") + 1
-        if cut:
-            pending.append(chunk[:cut])
-            yield from StringIO("".join(pending), newline="\n")
-            pending, size = [], 0
-        pending.append(chunk[cut:])
-        size += len(chunk) - cut
-        check_row_size(size)
-    if last := "".join(pending):
+    if last := nothing.join(pending):
         yield last
 
 
