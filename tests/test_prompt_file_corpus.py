@@ -10,7 +10,20 @@ from tests.reading import read
 
 CORPUS = Path(__file__).parent / "data" / "prompt_files"
 
+TOWERS = [
+    {
+        "Custom ID": "001",
+        "Prompt": 'Who built "the Shard", and when?',
+        "Höhe": "309.6",
+        "Opened": "2012-07-05",
+        "Note": "Two\nlines",
+    },
+    {"Custom ID": "2", "Prompt": "東京タワー?", "Höhe": "333", "Opened": "1958-12-23", "Note": ""},
+]
+
 ROWS: dict[str, list[dict[str, Any]]] = {
+    "libreoffice.csv": TOWERS,
+    "libreoffice.xlsx": TOWERS,
     "excel-utf8.csv": [
         {"Custom ID": "task-1", "Prompt": 'Who built the "Shard"?', "Note": "größte"},
         {"Custom ID": "task-2", "Prompt": "Two\nlines, one cell", "Note": ""},

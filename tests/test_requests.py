@@ -279,6 +279,13 @@ class TestTemplates:
     def test_a_template_that_gives_no_text_is_no_prompt(self) -> None:
         assert Job(("T",), prompt="{T}", schema=SCHEMA).fault({"T": " "}).code is RowCode.MISSING_PROMPT
 
+    def test_an_empty_cell_of_a_table_is_named_by_its_column(self) -> None:
+        fault = Job(("Question", "Required"), columns={"prompt": "Question"}).fault({"Question": " ", "Required": "a"})
+        assert fault.code is RowCode.MISSING_PROMPT
+        assert fault.message == (
+            'The row has no prompt: its cell under "Question" is empty, and the job has no template.'
+        )
+
     def test_a_key_that_a_json_record_lacks_is_a_missing_value(self) -> None:
         fault = Job(prompt="{City}", schema=SCHEMA).fault({"Town": "Rome"})
         assert fault.code is RowCode.MISSING_VALUE
@@ -330,6 +337,7 @@ class TestRowFaults:
             ({"Prompt": " \n", "Required": "a"}, RowCode.MISSING_PROMPT, "no prompt"),
             ({"Prompt": None, "Required": "a"}, RowCode.MISSING_PROMPT, "no prompt"),
             ({"url": CHAT, "body": "{}"}, RowCode.MISSING_PROMPT, "a body that is an object"),
+            ({"Prompt": 2**64, "Required": "a"}, RowCode.INVALID_REQUEST, "it is a whole number beyond 64 bits"),
             ({"Prompt": ["Q"], "Required": "a"}, RowCode.INVALID_REQUEST, "The prompt must be a text; it is a list"),
             ({"Prompt": "Q", "System": {}, "Required": "a"}, RowCode.INVALID_REQUEST, "The system message must be"),
             ({"Prompt": "Q", "Model": True, "Required": "a"}, RowCode.INVALID_REQUEST, "The model must be a text"),
@@ -602,6 +610,7 @@ class TestWholeRequests:
             (whole(whole()["body"] | {"response_format": "json"}), "response format must be an object"),
             (whole(custom_id=["c"]), "The custom id must be a text"),
             (whole(custom_id="c" * (ID_LENGTH + 1)), "513 characters"),
+            (whole(custom_id=-(2**63) - 1), "The custom id must be a text; it is a whole number beyond 64 bits"),
             (whole(custom_id=True), "The custom id must be a text; it is true or false"),
             (whole({"model": "m", "messages": [{"content": "\ud800"}]}), "cannot be written as JSON"),
         ],

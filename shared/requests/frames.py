@@ -61,11 +61,7 @@ class Frames:
 
     def _messages(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> list[Message]:
         if not has_prompt and not self._conversation.has_template:
-            raise UnsendableError(
-                RowCode.MISSING_PROMPT,
-                "The row has no prompt, and the job no template. If it is meant as a whole batch request, "
-                "it needs a url, and a body that is an object.",
-            )
+            raise UnsendableError(RowCode.MISSING_PROMPT, _no_prompt(layout))
         used_by_template = not has_prompt and self._conversation.names(layout.system)
         system = "" if used_by_template else text_of(values.get(layout.system), "The system message")
         if self._settings.url in CHAT_URLS:
@@ -83,6 +79,15 @@ class Frames:
             asked = with_format(text, url, self._formats.name, RawJson(orjson.dumps(schema)))
         rest = {key: value for key, value in parameters.items() if key not in asked}
         return {"model": model, "messages" if url in CHAT_URLS else "input": messages} | asked | rest
+
+
+def _no_prompt(layout: Layout) -> str:
+    if layout.all_texts:
+        return f'The row has no prompt: its cell under "{layout.prompt[:60]}" is empty, and the job has no template.'
+    return (
+        "The row has no prompt, and the job no template. If it is meant as a whole batch request, it needs a url, and "
+        "a body that is an object."
+    )
 
 
 def _comparable(value: object) -> object:

@@ -108,7 +108,12 @@ def text_of(value: object, name: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnsendableError(RowCode.INVALID_REQUEST, f"{name} must be a text; it is {_kind(value)}.")
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        raise UnsendableError(
+            RowCode.INVALID_REQUEST, f"{name} must be a text; it is a whole number beyond 64 bits."
+        ) from None
 
 
 def custom_id_of(record: Record, value: object) -> str:
