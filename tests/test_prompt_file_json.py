@@ -268,6 +268,8 @@ def test_an_error_lines_source_text_is_parsed_again() -> None:
         assert (first.values, first.custom_id, first.fault) == ({"Prompt": "One"}, "row-7", None)
         assert second.fault is not None
         assert (second.fault.code, second.text, second.custom_id) == (RowCode.INVALID_JSON, "{Prompt", "row-7")
+        assert second.fault.message.startswith('The text under "source" of row 2 is no JSON: ')
+        assert "Write it as an object with a key for each column" in second.fault.message
 
 
 def test_a_source_text_that_is_itself_an_error_line_is_followed() -> None:

@@ -24,6 +24,11 @@ MAX_DEPTH: Final = 200
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER: Final = b"0" * 19
 
+_AS_OBJECT: Final = (
+    'Write it as an object with a key for each column, {"Prompt": "…"}: the line of a table cannot be read without its '
+    "header."
+)
+
 _PLAIN: Final = frozenset({str, bool, int, float, type(None)})
 """What a value may be with which a row is neither nested, nor a batch request, nor an error line."""
 
@@ -51,7 +56,7 @@ def parse_record(row: int, raw: bytes) -> Record:
 
     Raises JobFault (`not_utf8`) where the bytes are no UTF-8.
     """
-    custom_id = ""
+    custom_id, dropped_again = "", False
     while True:
         try:
             value = orjson.loads(raw)
@@ -59,25 +64,27 @@ def parse_record(row: int, raw: bytes) -> Record:
             if (request := _without_answer(raw)) is not None:
                 raw = request
                 continue
-            return _unreadable(row, raw, f"is no JSON: {error.msg} at character {error.pos + 1}", custom_id)
-        if type(value) is not dict:
-            return _unreadable(row, raw, f"is {_kind_of(value)} and no JSON object", custom_id)
-        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _too_deep(value):
-            return _unreadable(row, raw, f"is nested more than {MAX_DEPTH} levels deep", custom_id)
-        if _LONG_NUMBER in raw.translate(_ZEROS) and _holds_huge_number(raw):
             return _unreadable(
-                row, raw, "holds a whole number beyond 64 bits, which would be rounded: put it in quotes", custom_id
+                row, raw, f"is no JSON: {error.msg} at character {error.pos + 1}", custom_id, dropped_again
             )
+        if type(value) is not dict:
+            return _unreadable(row, raw, f"is {_kind_of(value)} and no JSON object", custom_id, dropped_again)
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _too_deep(value):
+            reason = f"is nested more than {MAX_DEPTH} levels deep"
+            return _unreadable(row, raw, reason, custom_id, dropped_again)
+        if _LONG_NUMBER in raw.translate(_ZEROS) and _holds_huge_number(raw):
+            reason = "holds a whole number beyond 64 bits, which would be rounded: put it in quotes"
+            return _unreadable(row, raw, reason, custom_id, dropped_again)
         if "error" not in value or not _is_error_line(value):
             return Record(row, value, custom_id=custom_id)
         custom_id = value["custom_id"] if isinstance(value.get("custom_id"), str) else custom_id
         source = value.get("source")
         if not isinstance(source, str):
             return Record(row, _request_of(value) if source is None else source, custom_id=custom_id)
-        raw = source.encode()
+        raw, dropped_again = source.encode(), True
 
 
-def _unreadable(row: int, raw: bytes, reason: str, custom_id: str) -> Record:
+def _unreadable(row: int, raw: bytes, reason: str, custom_id: str, dropped_again: bool) -> Record:
     try:
         text = raw.decode().strip(" \t\r\n")
     except UnicodeDecodeError as error:
@@ -85,7 +92,10 @@ def _unreadable(row: int, raw: bytes, reason: str, custom_id: str) -> Record:
             JobCode.NOT_UTF8,
             f"The file is not valid UTF-8: byte {error.start + 1} of row {row} is wrong. {REMEDY}.",
         ) from None
-    return Record(row, {}, text, Fault(RowCode.INVALID_JSON, f"Row {row} {reason}."), custom_id)
+    message = f"Row {row} {reason}."
+    if dropped_again:
+        message = f'The text under "source" of row {row} {reason}. {_AS_OBJECT}'
+    return Record(row, {}, text, Fault(RowCode.INVALID_JSON, message), custom_id)
 
 
 def _without_answer(raw: bytes) -> bytes | None:
