@@ -12,15 +12,19 @@ Any Python from 3.9 starts this file. It finds a Python 3.13 or newer, makes .ve
 goes on there. Standard library only.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__":  # Ctrl-C while the rest is being imported ends without a traceback
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+
 import contextlib
 import glob
 import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -303,7 +307,9 @@ def go_on(python: Path, command: List[str]) -> int:
     arguments = [str(python), "-m", "local.start", *command]
     sys.stdout.flush()
     sys.stderr.flush()
-    if not WINDOWS:
+    if sys.platform != "win32":
+        # A new interpreter shows a traceback for a Ctrl-C while it starts: local/start.py lets it through when it can.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         os.execve(arguments[0], arguments, environment)
     process = subprocess.Popen(arguments, env=environment)
     while True:

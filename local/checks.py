@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from local.browser import BrowserError, find_browser
 from local.processes import Interrupted, interrupt_on_signals, kill_group, signals_held_back
 from local.servers import PROJECT
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PARALLEL = ("-n", "2")
 _CHECKS = (
     ("ruff check", ["ruff", "check", "."]),
@@ -37,8 +37,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def provide_browser() -> None:
     """Installs Chromium for the tests of the status page, where there is none and Debian's can be had."""
-    if any(shutil.which(name) for name in _BROWSERS) or not _is_debian_root():
-        return
+    try:
+        find_browser()
+    except BrowserError:
+        if _is_debian_root():
+            _install_browser()
+
+
+def _install_browser() -> None:
     print("Installing Chromium for the tests of the status page ...", flush=True)
     install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
     done = _quiet(install) or (_quiet(["apt-get", "update"]) and _quiet(install))

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
         for drop in dropped:
             console.print(f"Dropped {PROMPTS}/{drop.blob} (job {drop.job_id})")
         statuses = follow(storage, dropped, console, running.check)
-        return show_results(storage, dropped, statuses, console)
+        return show_results(storage, dropped, statuses, console, "drop")
     except (DropError, ServerError, AzureError) as failure:
         print(failure, file=sys.stderr)
         return 1

@@ -19,8 +19,13 @@ SHOWN_COLUMNS = 8
 _FIXED = ("status", "error_code", "error_message")
 
 
-def show_results(storage: BlobServiceClient, jobs: Sequence[Job], statuses: Sequence[Status], console: Console) -> int:
-    """Fetches and prints each job's results; returns 0 where all jobs have completed, else 1."""
+def show_results(
+    storage: BlobServiceClient, jobs: Sequence[Job], statuses: Sequence[Status], console: Console, command: str
+) -> int:
+    """Fetches and prints each job's results; returns 0 where all jobs have completed, else 1.
+
+    `command` is the one of dev.py that would drop the failed rows again.
+    """
     for job, status in zip(jobs, statuses, strict=True):
         folder = fetch(storage, job, LOCAL / "results")
         console.print()
@@ -28,6 +33,8 @@ def show_results(storage: BlobServiceClient, jobs: Sequence[Job], statuses: Sequ
             console.print(results_table(folder, job.blob))
         console.print(escape(_summary(job, status)))
         console.print(f"Results: {escape(str(folder))}", soft_wrap=True)
+        if status["rows"].get("failed"):
+            console.print(escape(_how_to_retry(job, folder / "errors.jsonl", command)), soft_wrap=True)
     return 0 if all(status["state"] == "completed" for status in statuses) else 1
 
 
@@ -64,6 +71,16 @@ def results_table(folder: Path, title: str) -> Table:
     return table
 
 
+def _how_to_retry(job: Job, errors: Path, command: str) -> str:
+    # Only files with settings beside them are dropped into a folder: see plan_drops.
+    settings = " copy the job settings (_*.json) beside it," if "/" in job.blob else ""
+    quoted = f'"{errors}"' if " " in str(errors) else str(errors)
+    return (
+        f"To try the failed rows again: correct errors.jsonl where its messages ask for it,{settings} and drop it:\n"
+        f"  python3 dev.py {command} {quoted}"
+    )
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -93,5 +110,9 @@ def _summary(job: Job, status: Status) -> str:
     if status.get("message"):
         parts.append(str(status["message"]))
     if usage.get("total_tokens"):
-        parts.append(f"{usage['total_tokens']:,} tokens" + (f", {cost:.4f} USD at the batch price" if cost else ""))
+        parts.append(f"{usage['total_tokens']:,} tokens" + (f", {_money(cost)}" if cost else ""))
     return " · ".join(parts)
+
+
+def _money(usd: float) -> str:
+    return f"{usd:.4f} USD" if usd >= 0.0001 else "less than 0.0001 USD"

@@ -53,7 +53,7 @@ class Servers:
 def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = True) -> Iterator[Servers]:
     """Runs the servers for the length of a with-block, their data and logs in `folder`; raises ServerError."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as running:
+    with ExitStack() as running, _told_when_interrupted():
         storage = start_azurite(folder / "storage", ports.storage, folder / "azurite.log")
         running.callback(_stop, storage.server)
         options = ["--port", str(ports.service), "--data", str(folder / "service")]
@@ -70,6 +70,16 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
             processes.append(host)
             functions_url = host.wait_for_line(r"^functions ready on (http://\S+) ", _READY_SECONDS)[1]
         yield Servers(storage.connection_string, service_url, functions_url, key, tuple(processes))
+
+
+@contextmanager
+def _told_when_interrupted() -> Iterator[None]:
+    """Says at once that Ctrl-C was heard: servers that finish what they do take seconds to stop."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nStopping ...", file=sys.stderr, flush=True)
+        raise
 
 
 def app_settings(connection_string: str, service_url: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt as interruption:
-        print("\nStopped. The data stays for the next start.", file=sys.stderr)
+        print("Stopped. The data stays for the next start.", file=sys.stderr)
         return 128 + interruption.signum if isinstance(interruption, Interrupted) else 0
 
 
@@ -72,7 +72,7 @@ def _fixed_ports() -> Ports:
 def _announcement(servers: Servers) -> str:
     lines = [
         "",
-        f"Batch service      {servers.service_url}",
+        f"Batch service      {servers.service_url}   (emulated: its answers are made up)",
         f"Storage            {servers.connection_string}",
         "                   (this connection string is for Azure Storage Explorer, too)",
     ]

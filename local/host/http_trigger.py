@@ -18,6 +18,7 @@ from local.host.messages import Message, TypedData
 from local.host.worker import Function, InvocationError
 
 _DEFAULT_METHODS = ("GET", "POST")
+_NO_KEY = "The function key is missing or wrong: give it in the header x-functions-key, or as ?code=…"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class HttpTrigger:
         self._invoker = invoker
         self._key = function_key
         options = function.trigger.options
-        self._is_anonymous = str(options.get("authLevel", "FUNCTION")).upper() == "ANONYMOUS"
+        self.is_open = str(options.get("authLevel", "FUNCTION")).upper() == "ANONYMOUS"
         self.methods = tuple(str(method).upper() for method in options.get("methods") or _DEFAULT_METHODS)
         route = str(options.get("route") or function.name).strip("/")
         self.route = "/".join(part for part in (route_prefix, route) if part)
@@ -73,8 +74,8 @@ class HttpTrigger:
         """Checks the key and runs the function: 401 without the key, 500 where the function raises."""
         query = dict(_joined(parse_qsl(call.query)))
         given = call.headers.get("x-functions-key") or query.get("code") or ""
-        if not self._is_anonymous and not hmac.compare_digest(given.encode(), self._key.encode()):
-            return HttpResult(401)
+        if not self.is_open and not hmac.compare_digest(given.encode(), self._key.encode()):
+            return _error(401, "unauthorized", _NO_KEY)
         host = call.headers.get("host", "localhost")
         request = Message(
             method=call.method,
@@ -92,12 +93,31 @@ class HttpTrigger:
 
 
 def route_call(triggers: Iterable[HttpTrigger], call: HttpCall) -> HttpResult:
-    """Answers a request by the most specific route that matches; 404 where none does, as for a method no route has."""
-    for trigger in sorted(triggers, key=lambda trigger: trigger.rank):
+    """Answers a request by the most specific route that matches; 404 where none does, as for a method no route has.
+
+    The root, where no function has it, lists what there is.
+    """
+    ranked = sorted(triggers, key=lambda trigger: trigger.rank)
+    for trigger in ranked:
         parameters = trigger.match(call)
         if parameters is not None:
             return trigger.answer(call, parameters)
-    return HttpResult(404)
+    if call.path in ("", "/") and call.method in ("GET", "HEAD"):
+        return _overview(ranked)
+    return _error(404, "not_found", f"No function answers {call.method} {call.path}; GET / lists those there are.")
+
+
+def _overview(triggers: Iterable[HttpTrigger]) -> HttpResult:
+    lines = [
+        f"  {', '.join(one.methods):<8} /{one.route}{'' if one.is_open else '   (function key)'}" for one in triggers
+    ]
+    text = "\n".join(["The functions are running. Their HTTP routes:", "", *lines, ""])
+    return HttpResult(200, (("content-type", "text/plain; charset=utf-8"),), text.encode("utf-8"))
+
+
+def _error(status: int, code: str, message: str) -> HttpResult:
+    body = json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False)
+    return HttpResult(status, (("content-type", "application/json"),), body.encode("utf-8"))
 
 
 def _route_pattern(route: str) -> re.Pattern[str]:

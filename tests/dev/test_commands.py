@@ -95,6 +95,9 @@ def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path, how:
             break
     assert len(processes_with(str(tmp_path))) >= 4 or sys.platform != "linux"
     process.send_signal(how)
+    assert process.stderr is not None
+    assert [process.stderr.readline(), process.stderr.readline()] == ["\n", "Stopping ...\n"]
+    assert len(processes_with(str(tmp_path))) >= 4 or sys.platform != "linux"  # told before they have stopped
     process.communicate(timeout=40)
     assert process.returncode == 128 + how
     assert_nothing_left(tmp_path)
@@ -166,6 +169,31 @@ def test_an_interruption_while_a_command_is_being_imported_shows_no_traceback(tm
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=40)
     assert (process.returncode, errors) == (130, "\nStopped.\n")
+
+
+@posix_only
+def test_an_interruption_while_the_interpreter_starts_waits_for_the_command_to_end_it() -> None:
+    """dev.py hands over to a new interpreter with SIGINT blocked, so that it comes when somebody can answer it."""
+    code = (
+        "import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'local.start', 'local.demo', '--help'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=40, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped.\n")
+
+
+@needs_app
+def test_a_file_at_fault_is_explained_by_its_job_and_not_by_logs(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("Prompt,Required\n", "utf-8")
+    done = run("local.demo", tmp_path, str(tmp_path / "empty.csv"))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "empty_file" in done.stdout
+    assert "made up" not in done.stdout
+    assert list((tmp_path / "demo").iterdir()) == []
 
 
 def test_services_says_which_port_is_taken(tmp_path: Path) -> None:

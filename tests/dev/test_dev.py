@@ -254,3 +254,16 @@ def test_uv_is_asked_last(machine: FakeMachine) -> None:
 def test_nothing_is_found_where_nothing_is(machine: FakeMachine) -> None:
     machine.add("bin/python3", "3 98")
     assert dev.find_python() is None
+
+
+@posix_only
+def test_an_interruption_while_dev_py_itself_is_being_imported_is_quiet(project: Path) -> None:
+    (project / "glob.py").write_text("print('importing', flush=True)\nimport time\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [old_python(), str(project / "dev.py"), "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=40)
+    assert (process.returncode, errors) == (130, "")

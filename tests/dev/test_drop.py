@@ -191,6 +191,45 @@ def test_a_job_without_rows_shows_its_message_and_no_empty_table(
     rows = {"total": 0, "succeeded": 0, "failed": 0, "pending": 0}
     ended = {**status("failed"), "rows": rows, "code": "empty_file", "message": "The file holds no row."}
     output = io.StringIO()
-    assert show_results(blobs, [Dropped("empty.csv", "job-5")], [ended], Console(file=output, width=200)) == 1
+    assert show_results(blobs, [Dropped("empty.csv", "job-5")], [ended], Console(file=output, width=200), "drop") == 1
     assert "empty_file · The file holds no row." in output.getvalue()
     assert "custom_id" not in output.getvalue()
+
+
+def shown(
+    blobs: BlobServiceClient, folder: Path, monkeypatch: pytest.MonkeyPatch, blob: str, last: dict[str, Any]
+) -> str:
+    """What is printed of a job's results."""
+    monkeypatch.setattr("local.results.LOCAL", folder)
+    put(blobs, "results", f"{blob}/job-6/errors.jsonl", "{}\n")
+    output = io.StringIO()
+    show_results(blobs, [Dropped(blob, "job-6")], [last], Console(file=output, width=200), "demo")
+    return output.getvalue()
+
+
+def test_failed_rows_come_with_the_command_that_tries_them_again(
+    blobs: BlobServiceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = shown(blobs, tmp_path, monkeypatch, "a b.csv", status("completed", 3, 1))
+    assert f'python3 dev.py demo "{tmp_path / "results" / "a b.csv" / "job-6" / "errors.jsonl"}"' in output
+    assert "copy the job settings" not in output
+    assert "copy the job settings" in shown(blobs, tmp_path, monkeypatch, "towers/a.csv", status("completed", 3, 1))
+    assert "dev.py demo" not in shown(blobs, tmp_path, monkeypatch, "a b.csv", status("completed", 4))
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (12.5, ", 12.5000 USD"),
+        (0.0001, ", 0.0001 USD"),
+        (0.00001, ", less than 0.0001 USD"),
+        (0, "tokens"),
+        (None, "tokens"),
+    ],
+)
+def test_a_cost_however_small_is_never_shown_as_nothing(
+    blobs: BlobServiceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usd: float | None, text: str
+) -> None:
+    paid = status("completed", 4, usage={"total_tokens": 82}, cost={"usd": usd, "unpriced_rows": 0})
+    output = shown(blobs, tmp_path, monkeypatch, "a.csv", paid)
+    assert any(line.endswith(text) for line in output.splitlines())

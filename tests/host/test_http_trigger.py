@@ -15,7 +15,9 @@ def test_a_function_sees_method_route_query_and_body(host: FunctionsHost) -> Non
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "sécret"])
 def test_without_the_function_key_a_function_is_closed(host: FunctionsHost, key: str | None) -> None:
-    assert host.http("GET", "/api/orders/7", key=key).status == 401
+    answer = host.http("GET", "/api/orders/7", key=key)
+    assert (answer.status, answer.json()["error"]["code"]) == (401, "unauthorized")
+    assert "x-functions-key" in answer.json()["error"]["message"]
 
 
 def test_the_function_key_may_stand_in_the_query(host: FunctionsHost) -> None:
@@ -34,7 +36,17 @@ def test_an_anonymous_function_needs_no_key_and_a_literal_route_wins(host: Funct
     [("GET", "/api/nothing"), ("GET", "/orders/7"), ("GET", "/api/orders/seven"), ("DELETE", "/api/orders/7")],
 )
 def test_what_no_route_matches_is_not_found(host: FunctionsHost, method: str, path: str) -> None:
-    assert host.http(method, path, key="secret").status == 404
+    answer = host.http(method, path, key="secret")
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+    assert path in answer.json()["error"]["message"]
+
+
+def test_the_root_lists_the_routes_and_which_need_a_key(host: FunctionsHost) -> None:
+    answer = host.http("GET", "/")
+    lines = [line.strip() for line in answer.body.decode().splitlines()]
+    assert answer.status == 200
+    assert any(line.endswith("/api/orders/all") for line in lines)
+    assert any(line.endswith("/api/orders/{order:int}   (function key)") for line in lines), lines
 
 
 def test_routes_match_in_any_case(host: FunctionsHost) -> None:
