@@ -17,7 +17,7 @@ from shared.ports import App, Message, Step
 log = logging.getLogger("structuredbatch.poison")
 
 PATIENCE: Final = 3
-"""How many messages may be poisoned over a job before it ends."""
+"""How many messages may be poisoned over a job, one after the other, before it ends."""
 
 TRIES: Final = 10
 EXPLANATION: Final = (
@@ -61,4 +61,7 @@ def _poisoned(app: App, job: Job) -> Job:
 
 
 def _wait(app: App, before: Wait | None, key: str) -> Wait:
+    """The wait of a poisoned step. One for a known reason in between does not count: what may pass poisons nothing."""
+    if before is not None and before.message != EXPLANATION:
+        before = None
     return next_wait(before, EXPLANATION, app.now(), app.settings.backoff, key)

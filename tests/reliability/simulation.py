@@ -128,11 +128,17 @@ class Simulation:
             steps.handle(app, message)
         except AppError:
             self._tries[message] += 1
-            if self._tries[message] < DEQUEUES:
+            if self._tries[message] < DEQUEUES or not self._poison(app, message):
                 self.queues.waiting.append((self.clock.now() + timedelta(seconds=30), message))
-            else:
-                del self._tries[message]
-                poison.record(app, message)
+
+    def _poison(self, app: App, message: Message) -> bool:
+        """Record that a message failed for good; False where not even that is possible now."""
+        try:
+            poison.record(app, message)
+        except AppError:
+            return False
+        del self._tries[message]
+        return True
 
     def jobs(self) -> list[Job]:
         """All jobs, oldest first."""
