@@ -9,12 +9,13 @@
 # AZURE_FUNCTION_APP_URL, AZURE_STORAGE_ACCOUNT_NAME, AZURE_EVENT_TOPIC_NAME, PROMPTS_CONTAINER, DEAD_LETTERS_CONTAINER.
 # By hand: azd hooks run postdeploy.
 Set-StrictMode -Version Latest
+# Windows PowerShell 5.1 will do as well: azd takes it where PowerShell 7 is missing.
 # Not Stop: az writes warnings to its error stream; its exit code is what counts.
 $ErrorActionPreference = 'Continue'
 
 $waitSeconds = if ($env:POST_DEPLOY_WAIT_SECONDS) { [int]$env:POST_DEPLOY_WAIT_SECONDS } else { 900 }
 $pauseSeconds = if ($env:POST_DEPLOY_PAUSE_SECONDS) { [int]$env:POST_DEPLOY_PAUSE_SECONDS } else { 10 }
-$template = Join-Path $PSScriptRoot '..' 'infra' 'events.bicep'
+$template = "$PSScriptRoot/../infra/events.bicep"
 
 function Stop-WithMessage([string]$message) {
     [Console]::Error.WriteLine("`n$message")
@@ -48,7 +49,7 @@ function Get-HasKey {
 # A host that scaled to zero answers no questions about keys: any request starts it.
 function Start-App {
     try {
-        Invoke-WebRequest -Uri "$($env:AZURE_FUNCTION_APP_URL)/api/openapi.json" -TimeoutSec 30 | Out-Null
+        Invoke-WebRequest -Uri "$($env:AZURE_FUNCTION_APP_URL)/api/openapi.json" -TimeoutSec 30 -UseBasicParsing | Out-Null
     }
     catch {
         Write-Verbose "The app does not answer yet: $($_.Exception.Message)"

@@ -111,6 +111,26 @@ def test_every_choice_of_the_deployment_is_explained_with_its_default() -> None:
         assert not default or f"`{default}`" in row.split("|")[2], row
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_values_that_the_reader_asks_azd_for_are_put_out_by_the_template(name: str) -> None:
+    own = {"AZURE_SUBSCRIPTION_ID", "AZURE_ENV_NAME", "AZURE_LOCATION"}  # azd's own
+    asked = set(re.findall(r"azd env get-value (\w+)", page(name)))
+    assert asked <= own | parsed("main.bicep")["outputs"].keys()
+
+
+def test_values_that_the_reader_gives_azd_are_choices() -> None:
+    parameters = set(re.findall(r"\$\{(\w+)", (PROJECT / "infra" / "main.parameters.json").read_text("utf-8")))
+    given = {value for name in PAGES for value in re.findall(r"azd env set `?(\w+)", page(name))} - {"NAME"}
+    assert given
+    assert given <= parameters
+
+
+def test_the_way_back_from_opentelemetry_is_told_wherever_somebody_may_need_it() -> None:
+    assert json.loads((PROJECT / "host.json").read_text("utf-8"))["telemetryMode"] == "OpenTelemetry"
+    for name in ("telemetry.md", "core-tools.md", "troubleshooting.md"):
+        assert re.search(r"AzureFunctionsJobHost__telemetryMode\W+ApplicationInsights", page(name)), name
+
+
 def test_security_lists_as_many_rights_as_the_templates_grant() -> None:
     rows = [line for line in section("security.md", "Rights").splitlines() if line.startswith("| ")][1:]
     granted = assignments()

@@ -159,6 +159,22 @@ def test_azd_runs_both_scripts_after_a_deployment_and_gives_them_all_that_they_n
         assert used <= outputs
 
 
+def test_both_scripts_ask_the_same_of_azure() -> None:
+    asked = []
+    for script in ("post-deploy.sh", "post-deploy.ps1"):
+        text = re.sub(r"[\\`]\n\s*", "", (PROJECT / "scripts" / script).read_text("utf-8"))
+        calls = re.findall(r"(?m)(?<![\w(])az ((?:account|functionapp|deployment) .*)$", text)
+        asked.append([(call.split(" --")[0], sorted(re.findall(r"--[\w-]+", call))) for call in calls])
+    assert len(asked[0]) == 3
+    assert asked[0] == asked[1]
+
+
+def test_the_script_for_windows_does_without_what_only_powershell_7_knows() -> None:
+    text = (PROJECT / "scripts" / "post-deploy.ps1").read_text("utf-8")
+    assert not re.search(r"\?\?|\?\.|&&|\|\||Join-Path(?: \S+){3}", text)
+    assert re.findall(r"Invoke-WebRequest .*-UseBasicParsing", text)
+
+
 def test_the_script_is_plain_sh() -> None:
     assert SCRIPT.read_text("utf-8").startswith("#!/bin/sh\n")
     assert os.access(SCRIPT, os.X_OK)
