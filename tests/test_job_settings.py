@@ -69,6 +69,10 @@ def test_every_key_is_taken_over(key: str, value: object, attribute: object) -> 
     assert getattr(resolved({key: value}), key) == (value if attribute is None else attribute)
 
 
+def test_white_space_around_a_model_does_not_count_as_in_a_row() -> None:
+    assert resolved({"model": " gpt-4o-batch\n"}).model == "gpt-4o-batch"
+
+
 def test_a_whole_number_that_is_written_with_a_point_becomes_one() -> None:
     assert type(resolved({"limit": 10.0}).limit) is int
 
@@ -214,6 +218,11 @@ def test_several_faults_are_named_together_and_many_are_counted() -> None:
         (b"null", "it must hold a JSON object, {…}, but holds null."),
         (b'{"limit": 1, "limit": 2}', 'it has the key "limit" twice in one object.'),
         (b'{"schema": {"a": 1, "a": 2}}', 'it has the key "a" twice in one object.'),
+        (
+            b'{"parameters": {"seed": 18446744073709551616}}',
+            "it holds a whole number beyond 64 bits, 18446744073709551616, which",
+        ),
+        (b'{"model": " "}', 'model must be a text that is not empty, but is a text (" ").'),
         ('{"system": "größe"}'.encode("latin-1"), "it is not UTF-8 (byte 15 is wrong). Save it again as UTF-8."),
         ('{"limit": 1}'.encode("utf-16"), "it is not UTF-8 (byte 1 is wrong)."),
         (b'{"schema": ' + b"[" * 300 + b"]" * 300 + b"}", "it is nested too deep."),

@@ -92,6 +92,8 @@ def _named_schema(path: str, name: str, read_schema: Callable[[str, str], bytes 
 
 
 def _settings(merged: dict[str, Any]) -> JobSettings:
+    if "model" in merged:
+        merged["model"] = merged["model"].strip()
     if "messages" in merged:
         merged["messages"] = tuple(merged["messages"])
     if "formats" in merged:

@@ -10,7 +10,7 @@ import jsonschema_rs
 import orjson
 
 from shared.errors import JobFault
-from shared.job_settings.keys import SCHEMA
+from shared.job_settings.keys import NOT_BLANK, SCHEMA
 from shared.model import JobCode
 from shared.templates import Template
 
@@ -35,13 +35,15 @@ def parse_json(path: str, raw: bytes) -> object:
         value: object = orjson.loads(text)
         # What can't be written again can't be kept with the job: orjson writes fewer levels than it reads.
         orjson.dumps(value)
-        json.loads(text, object_pairs_hook=_without_repetition)
+        json.loads(text, object_pairs_hook=_without_repetition, parse_int=_within_64_bits)
     except UnicodeDecodeError as error:
         raise invalid(path, [f"it is not UTF-8 (byte {error.start + 1} is wrong). Save it again as UTF-8"]) from None
     except orjson.JSONDecodeError as error:
         raise invalid(path, [f"it is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"]) from None
     except _RepeatedKeyError as error:
         raise invalid(path, [f'it has the key "{error}" twice in one object']) from None
+    except _HugeNumberError as error:
+        raise invalid(path, [f"it holds a whole number beyond 64 bits, {error}, which would be rounded"]) from None
     except (TypeError, RecursionError):
         raise invalid(path, ["it is nested too deep"]) from None
     return value
@@ -139,16 +141,16 @@ def _wanted(fragment: Mapping[str, Any]) -> str:
     text = " or ".join(_TYPES[name] for name in types)
     if "minimum" in fragment:
         return f"{text} of at least {fragment['minimum']}"
-    if "minLength" in fragment or "minItems" in fragment:
+    if "minLength" in fragment or "minItems" in fragment or fragment.get("pattern") == NOT_BLANK:
         text += " that is not empty"
-    if "pattern" in fragment:
+    elif "pattern" in fragment:
         text += f" ({fragment['description'].rstrip('.')})"
     return text
 
 
 def _given(value: object, fragment: Mapping[str, Any]) -> str:
     """Describe a wrong value: by its type, and where a short word was wrong, by itself."""
-    short = isinstance(value, str) and len(value) <= 64 and ("enum" in fragment or "pattern" in fragment)
+    short = isinstance(value, str) and 0 < len(value) <= 64 and ("enum" in fragment or "pattern" in fragment)
     if short or type(value) in (int, float, bool):
         return f"{kind_of(value)} ({json.dumps(value, ensure_ascii=False)})"
     return f"{kind_of(value)} that is empty" if value in ("", []) else kind_of(value)
@@ -176,6 +178,15 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> None:
 
 class _RepeatedKeyError(Exception):
     """An object holds the same key twice."""
+
+
+def _within_64_bits(digits: str) -> None:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+        raise _HugeNumberError(digits[:40])
+
+
+class _HugeNumberError(Exception):
+    """A whole number that the app cannot keep as it is."""
 
 
 @cache

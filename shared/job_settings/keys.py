@@ -14,6 +14,9 @@ _MEANT: Final = {
     Meaning.SCHEMA: "the JSON Schema of the answer",
 }
 
+NOT_BLANK: Final = r"\S"
+"""The pattern of a text that says something."""
+
 SCHEMA: Final[dict[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Job settings (_job.json)",
@@ -24,7 +27,7 @@ SCHEMA: Final[dict[str, Any]] = {
         "$schema": {"type": "string", "description": "The address of this schema, for editors; not read."},
         "model": {
             "type": "string",
-            "minLength": 1,
+            "pattern": NOT_BLANK,
             "description": "The batch deployment for rows that name none.",
             "examples": ["gpt-4o-batch"],
         },
@@ -127,7 +130,7 @@ SCHEMA: Final[dict[str, Any]] = {
         "formats": {
             "type": "array",
             "items": {"enum": ["csv", "xlsx", "jsonl"]},
-            "description": "In which forms results are written, over `RESULT_FORMATS`; JSONL always is.",
+            "description": "In which forms results are written, over `RESULT_FORMATS`; JSONL and CSV always are.",
             "examples": [["csv", "xlsx"]],
         },
         "max_attempts": {
