@@ -54,6 +54,8 @@ def poll(options: Options) -> Iterator[Figures]:
         for closed_jobs, closed_between in ((0, 0), (100_000, 0), (0, 100_000)):
             figures = in_child("polling", "measured", open_batches, closed_jobs, closed_between)
             yield {"of": "poll", **figures}
+        figures = in_child("polling", "measured", open_batches, 0, 100_000, False)
+        yield {"of": "poll without filters", **figures}
 
 
 def whole_way(options: Options) -> Iterator[Figures]:

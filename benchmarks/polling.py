@@ -42,32 +42,45 @@ class PartitionedStore(MemoryStore):
 class ListingService:
     """A service that lists batches, newest first, and counts the calls."""
 
-    def __init__(self, batches: list[RemoteBatch]) -> None:
-        self._batches = batches
-        self._places = {batch.batch_id: place for place, batch in enumerate(batches)}
+    def __init__(self, batches: list[RemoteBatch], *, filters: bool = True) -> None:
+        self.filters = filters
+        self.seen: set[str] = set()
+        self._by_id = {batch.batch_id: batch for batch in batches}
+        self._lists = {"": batches, "in_progress": [batch for batch in batches if batch.status == "in_progress"]}
+        self._places = {status: _places(found) for status, found in self._lists.items()}
         self.pages = 0
         self.single = 0
 
-    def page(self, after: str) -> tuple[list[RemoteBatch], str]:
-        """One page of the list."""
+    def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
+        """One page of the list, or of that of one status where the service knows such lists."""
         self.pages += 1
-        start = self._places[after] + 1 if after else 0
-        found = self._batches[start : start + PAGE]
-        return found, found[-1].batch_id if start + PAGE < len(self._batches) else ""
+        listed = status if self.filters else ""
+        start = self._places[listed][after] + 1 if after else 0
+        found = self._lists[listed][start : start + PAGE]
+        self.seen.update(batch.batch_id for batch in found)
+        return found, found[-1].batch_id if start + PAGE < len(self._lists[listed]) else ""
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
         """One batch."""
         self.single += 1
-        return self._batches[self._places[batch_id]]
+        self.seen.add(batch_id)
+        return self._by_id[batch_id]
 
 
-def measured(open_batches: int, closed_jobs: int, closed_between: int) -> dict[str, Any]:
-    """Poll once; the closed jobs are in the table, the closed batches between the open ones in the service's list."""
+def _places(batches: list[RemoteBatch]) -> dict[str, int]:
+    return {batch.batch_id: place for place, batch in enumerate(batches)}
+
+
+def measured(open_batches: int, closed_jobs: int, closed_between: int, filters: bool = True) -> dict[str, Any]:
+    """Poll once; the closed jobs are in the table, the closed batches between the open ones in the service's list.
+
+    `filters`: whether the service knows lists of one status.
+    """
     clock = FakeClock()
     store = PartitionedStore()
     remote = [batch for job in open_jobs(clock, store, open_batches) for batch in job]
     _history(clock, store, closed_jobs)
-    service = ListingService(_mixed(remote, closed_between))
+    service = ListingService(mixed(remote, closed_between), filters=filters)
     app = app_over(clock, store, service)
     cost = cost_of(lambda: polling.poll(app))
     return {
@@ -77,6 +90,7 @@ def measured(open_batches: int, closed_jobs: int, closed_between: int) -> dict[s
         "pages": service.pages,
         "single_calls": service.single,
         "calls": service.pages + service.single,
+        "seen": sum(batch.batch_id in service.seen for batch in remote),
         "cpu_seconds": cost.cpu,
         "peak_mb": peak_mb(),
     }
@@ -111,7 +125,7 @@ def _history(clock: FakeClock, store: MemoryStore, jobs: int) -> None:
         store.close(store.insert_job(job))
 
 
-def _mixed(open_batches: list[RemoteBatch], closed: int) -> list[RemoteBatch]:
+def mixed(open_batches: list[RemoteBatch], closed: int) -> list[RemoteBatch]:
     """Spread closed batches evenly between the open ones."""
     each = closed // max(len(open_batches), 1)
     return [

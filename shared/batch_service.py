@@ -125,9 +125,10 @@ class OpenAIBatchService:
         except NotFound:
             return None
 
-    def page(self, after: str) -> tuple[list[RemoteBatch], str]:
+    def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
+        query = {"$filter": f"status eq '{status}'"} if status else None
         with _routed("list of batches"):
-            found = self._reader.batches.list(limit=PAGE, after=after or openai.omit)
+            found = self._reader.batches.list(limit=PAGE, after=after or openai.omit, extra_query=query)
         batches = [remote_batch(item) for item in found.data]
         return batches, batches[-1].batch_id if batches and found.has_more else ""
 

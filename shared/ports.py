@@ -167,8 +167,12 @@ class BatchService(Protocol):
     def batch(self, batch_id: str) -> RemoteBatch | None:
         """One batch, None where unknown."""
 
-    def page(self, after: str) -> tuple[list[RemoteBatch], str]:
-        """Up to 100 batches, newest first, and the id to go on after (empty at the end)."""
+    def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
+        """Up to 100 batches, newest first, and the id to go on after (empty at the end).
+
+        Where `status` is given, those of that status alone: not every service knows such lists, so it may be refused,
+        or nothing or others may be shown.
+        """
 
     def cancel(self, batch_id: str) -> None:
         """Ask for a batch to be cancelled; one that has ended already is fine."""

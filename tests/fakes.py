@@ -462,14 +462,14 @@ class MemoryBatchService:
         made = self._made.get(batch_id)
         return None if made is None else self._shown(made)
 
-    def page(self, after: str) -> tuple[list[RemoteBatch], str]:
+    def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
         self._settle()
         _raise_after(self._fault("page"))
         now = self._clock.now()
         listed = [
             made
             for made in reversed(self._made.values())
-            if now >= made.created_at + timedelta(seconds=made.plan.listed_after)
+            if now >= made.created_at + timedelta(seconds=made.plan.listed_after) and status in ("", self._status(made))
         ]
         numbers = [made.batch_id for made in listed]
         start = numbers.index(after) + 1 if after else 0

@@ -122,6 +122,23 @@ def test_the_list_comes_newest_first_a_hundred_at_a_time(rig: Rig) -> None:
     assert {remote.input_file_id for remote in first} == {batch.file_id}
 
 
+def test_the_list_of_one_status_leaves_out_all_others(rig: Rig) -> None:
+    batch = _uploaded(rig)
+    ended = [rig.service.create(batch, metadata=METADATA).batch_id for _ in range(2)]
+    for batch_id in ended:
+        _ended(rig, batch_id)
+    made = [rig.service.create(batch, metadata=METADATA).batch_id for _ in range(3)]
+
+    def seen(status: str) -> list[str]:
+        return [remote.batch_id for remote in rig.service.page("", status=status)[0]]
+
+    assert seen("in_progress") == []
+    while not seen("in_progress"):
+        rig.advance(10)
+    assert seen("in_progress") == made[::-1]
+    assert seen("completed") == ended[::-1]
+
+
 @pytest.mark.parametrize(("when", "made"), [("before", 0), ("after", 1)])
 def test_a_lost_answer_says_that_it_is_lost_whether_it_took_effect_or_not(rig: Rig, when: str, made: int) -> None:
     batch = _uploaded(rig)

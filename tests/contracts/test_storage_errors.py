@@ -12,6 +12,7 @@ import pytest
 from azure.core.pipeline.transport import HttpTransport
 
 from shared import wiring
+from shared.block_writer import BLOCK_SIZE
 from shared.errors import AppError, Conflict, Misconfigured, NotFound, NotPermitted, Throttled, Unavailable
 from shared.ports import App, Container, Gate, Message, Step
 from shared.storage_errors import translate
@@ -115,7 +116,7 @@ CALLS: dict[str, Callable[[App], Any]] = {
     "read": lambda app: list(app.files.read(Container.WORK, "a")),
     "read_range": lambda app: app.files.read_range(Container.WORK, "a", 0, 1),
     "write": lambda app: app.files.write(Container.WORK, "a", b"1"),
-    "writer": lambda app: app.files.writer(Container.WORK, "a").write(b"1" * 5_000_000),
+    "writer": lambda app: app.files.writer(Container.WORK, "a").write(b"1" * 2 * BLOCK_SIZE),
     "blobs": lambda app: list(app.files.blobs(Container.WORK)),
     "job": lambda app: app.store.job("J"),
     "open_jobs": lambda app: list(app.store.open_jobs()),
