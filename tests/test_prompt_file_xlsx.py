@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.model import JobCode
+from shared.model import JobCode, RowCode
 from shared.prompt_file import package, workbook
 from shared.prompt_file.workbook import text_of
 from tests.reading import read
@@ -78,6 +78,17 @@ def test_headers_follow_the_rules_of_all_tables() -> None:
     assert reading.values == [{"Prompt": "x", "column 2": "y", "2024": "z"}]
     assert reading.notes == ("Columns without a header were named by their number: column 2.",)
     assert read("a.xlsx", workbook_of(["a", "a"], ["x", "y"])).fault is JobCode.INVALID_FILE
+
+
+def test_cells_beyond_the_header_are_their_rows_fault() -> None:
+    first, second, third = read("a.xlsx", workbook_of(["a", "b"], [1, 2], [1, 2, None, "far"], [3, 4, ""])).records
+
+    assert (first.fault, third.fault) == (None, None)
+    assert second.fault is not None
+    assert second.fault.code is RowCode.INVALID_REQUEST
+    assert "Row 2 has cells beyond the last of the 2 columns" in second.fault.message
+    assert second.text == "1\t2\t\tfar"
+    assert third.values == {"a": "3", "b": "4"}
 
 
 def test_of_several_sheets_the_first_is_read_and_named() -> None:
