@@ -17,7 +17,7 @@ app = func.FunctionApp()
 def nothing(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("")
 """
-LATER = ("openai", "genai_prices", "xlsxwriter", "python_calamine")
+LATER = ("openai", "genai_prices", "xlsxwriter", "python_calamine", "azure.storage.queue")
 """Packages that only some functions need; azure.identity is not among them, as the blob binding itself loads it."""
 
 

@@ -2,17 +2,19 @@
 
 import json
 from datetime import timedelta
-
-from azure.storage.queue import QueueClient
+from typing import TYPE_CHECKING
 
 from shared.ports import Message, Step
 from shared.storage_errors import translated, with_holder
+
+if TYPE_CHECKING:
+    from azure.storage.queue import QueueClient  # Loaded by whoever sends; reading a message needs none of it.
 
 
 class StorageQueues:
     """Sends steps to their queue; the clients must encode as base64, as queue triggers expect."""
 
-    def __init__(self, submissions: QueueClient, completions: QueueClient) -> None:
+    def __init__(self, submissions: "QueueClient", completions: "QueueClient") -> None:
         self._submissions = submissions
         self._completions = completions
 

@@ -12,12 +12,11 @@ from typing import Any, Final, cast
 from azure.core.credentials import TokenCredential
 from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from shared import telemetry
 from shared.files import READ_SIZE, BlobFiles
 from shared.job_store import TableJobStore
-from shared.ports import App, BatchService, Container
+from shared.ports import App, BatchService, Container, Queues
 from shared.queues import StorageQueues
 from shared.settings import Settings, StorageAccount, read_settings, say
 from shared.storage_errors import TIMEOUTS
@@ -46,9 +45,7 @@ def build(environment: Mapping[str, str]) -> App:
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),
         store=TableJobStore(_table(settings)),
         service=cast(BatchService, _Later(lambda: _service(settings))),
-        queues=StorageQueues(
-            _queue(settings, settings.submissions_queue), _queue(settings, settings.completions_queue)
-        ),
+        queues=cast(Queues, _Later(lambda: _queues(settings))),
         hook=HttpWebHook(),
         now=utc_now,
         sleep=time.sleep,
@@ -57,7 +54,7 @@ def build(environment: Mapping[str, str]) -> App:
 
 
 class _Later:
-    """Something that is made when it is first used: the openai client takes a second to import."""
+    """Something that is made when it is first used: the openai client takes a second to import, queues a tenth."""
 
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = cache(make)
@@ -121,10 +118,16 @@ def _table(settings: Settings) -> TableClient:
     return service.get_table_client(settings.jobs_table)
 
 
-def _queue(settings: Settings, name: str) -> QueueClient:
+def _queues(settings: Settings) -> StorageQueues:
+    from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
+
     account = settings.storage
     if account.connection_string:
         service = QueueServiceClient.from_connection_string(account.connection_string, **TIMEOUTS)
     else:
         service = QueueServiceClient(account.queue_uri, credential=_credential(account.client_id), **TIMEOUTS)
-    return service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
+    submissions, completions = (
+        service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
+        for name in (settings.submissions_queue, settings.completions_queue)
+    )
+    return StorageQueues(submissions, completions)
