@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.soak.trouble import LOST
 from local.service.server import RunningService
 from shared import names
+from shared.model import BatchState
 from shared.ports import App, Container
 
 ENDED = ("completed", "failed", "cancelled")
@@ -28,7 +29,9 @@ class Accounts:
 
     def faults(self) -> list[str]:
         """Whatever does not balance, a line each."""
-        found = [f"job {entry.job_id} is still open" for entry in self._app.store.open_jobs()]
+        found = [
+            f"job {entry.job_id} is still open: {self._why(entry.job_id)}" for entry in self._app.store.open_jobs()
+        ]
         for name, job_id in self._newest.items():
             if self._statuses.get(job_id, {}).get("state") not in ENDED:
                 found.append(f"{name}: its job {job_id} has not ended")
@@ -52,6 +55,15 @@ class Accounts:
             "rows": f"{rows['total']}: {rows['succeeded']} succeeded, {rows['failed']} failed ({_listed(errors)})",
             "billed": f"{len(self._billed)} rows in {len(keys)} of (job, shard, attempt)",
         }
+
+    def _why(self, job_id: str) -> str:
+        """What an open job and its batches wait for."""
+        job = self._app.store.job(job_id)
+        if job is None:
+            return "it has no row"
+        batches = [batch for batch in self._app.store.batches(job_id) if batch.state is not BatchState.COLLECTED]
+        waits = [(batch.key, batch.state, batch.status, batch.wait, batch.queued_until) for batch in batches]
+        return f"{job.state}, {job.wait}, {job.queued_until}, {waits}"
 
     def _job_faults(self, status: Mapping[str, Any]) -> Iterator[str]:
         folder = f"{names.results_name(status['prompt_file'])}/{status['job_id']}/"

@@ -55,8 +55,9 @@ def submit(app: App, job_id: str, index: int, attempt: int) -> None:
         except AnswerLost as error:
             pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
             message = f"{error}: looking for the batch before creating it again."
+            # A look is no refusal: it makes no later wait longer.
             tries = claim.record.wait.tries if claim.record.wait else 0
-            claim.release(wait=Wait(until=app.now() + pause, tries=tries + 1, message=message))
+            claim.release(wait=Wait(until=app.now() + pause, tries=tries, message=message))
         except Transient as error:
             refused_for_now(app, claim, error)
 

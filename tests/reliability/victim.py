@@ -4,10 +4,11 @@ It is forked from a warm nursery, so that a kill costs no start of Python. Run a
 it reads one order a line (JSON) and forks a child for each: that one counts its port calls, kills itself with SIGKILL
 at the given one, or goes on to the job's end. The nursery answers with the exit status and the calls counted.
 
-A child that takes longer than `SECONDS` is ended by its own alarm: a storage emulator that no longer answers would keep
-it for hours, as each of its calls waits for minutes, call after call.
+A child that takes longer than `SECONDS` shows where it is and ends: a storage emulator that no longer answers would
+keep it for hours, as each of its calls waits for minutes, call after call.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -129,7 +130,7 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            signal.alarm(SECONDS)
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
             status = 1
             try:
                 run(json.loads(line))
