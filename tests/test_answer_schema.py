@@ -1,6 +1,7 @@
 """Answer schemas: what is accepted as it is, mended, moved into descriptions, refused; and that none of it hangs."""
 
 import json
+import re
 import time
 from datetime import date
 from enum import StrEnum
@@ -263,6 +264,9 @@ class TestMended:
             ("#/definitions/D", {"definitions": {"D": {"type": "string"}}}),
             ("#/%24defs/D", {"$defs": {"D": {"type": "string"}}}),
             ("#/$defs/a~1b~0c", {"$defs": {"a/b~c": {"type": "string"}}}),
+            ("#/$defs/Größe in m", {"$defs": {"Größe in m": {"type": "string"}}}),
+            ("#/$defs/Gr%C3%B6%C3%9Fe%20in%20m", {"$defs": {"Größe in m": {"type": "string"}}}),
+            ("#/$defs/", {"$defs": {"": {"type": "string"}}}),
             ("#/extra/0", {"extra": [{"type": "string"}]}),
             ("https://example.com/s#/$defs/D", {"$id": "https://example.com/s", "$defs": {"D": {"type": "string"}}}),
         ],
@@ -273,11 +277,16 @@ class TestMended:
         prepared = answer_schema.prepare(of({"$ref": ref}, **place))
         definitions: Any = prepared.sent["$defs"]
         assert list(definitions.values()) == [{"type": "string"}]
-        assert x({"$ref": ref}, **place) == {
-            "$ref": "#/$defs/" + "".join(definitions).replace("~", "~0").replace("/", "~1")
-        }
+        (name,) = definitions
+        assert x({"$ref": ref}, **place) == {"$ref": f"#/$defs/{name}"}
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name), "it must stand in a URI as it is"
         assert accepts(prepared.checked, {"x": "a"})
         assert not accepts(prepared.checked, {"x": 1})
+
+    def test_names_that_become_the_same_are_told_apart(self) -> None:
+        definitions = {"a/b": {"type": "string"}, "a b": {"type": "integer"}}
+        given = of({"anyOf": [{"$ref": "#/$defs/a~1b"}, {"$ref": "#/$defs/a b"}]}, **{"$defs": definitions})
+        assert answer_schema.prepare(given).sent["$defs"] == {"a_b": {"type": "string"}, "a_b_2": {"type": "integer"}}
 
     def test_words_beside_a_reference_stand_beside_an_any_of(self) -> None:
         sent = x({"$ref": "#/$defs/D", "description": "d", "minLength": 2}, **{"$defs": {"D": {"type": "string"}}})
@@ -437,6 +446,12 @@ class TestRefused:
     )
     def test_the_root_must_be_an_object(self, schema: object, path: str) -> None:
         assert list(findings(schema)) == [path]
+
+    @pytest.mark.parametrize("beside", [{"name": "n", "strict": True}, {"type": "json_schema"}])
+    @pytest.mark.parametrize("key", ["schema", "json_schema"])
+    def test_a_response_format_in_place_of_its_schema_is_told_apart(self, key: str, beside: Schema) -> None:
+        with pytest.raises(SchemaFault, match=r"^\$: is a response format; give only what stands under its key schema"):
+            answer_schema.prepare({**beside, key: of({"type": "string"})})
 
     def test_definitions_that_lead_back_to_themselves(self) -> None:
         found = findings(

@@ -23,6 +23,7 @@ __all__ = ["AnswerSchema", "check", "from_required", "lint", "prepare"]
 
 
 _NO_SCHEMA: Final = "must be a JSON Schema: an object with a type and properties"
+_RESPONSE_FORMAT: Final = "is a response format; give only what stands under its key schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ def _strict_form(schema: object, report: Report) -> tuple[dict[str, object], tup
         return {}, ()
     if problem := too_big(schema):
         report.fault("$", problem)
+        return {}, ()
+    if schema.get("type") in (None, "json_schema") and any(
+        isinstance(schema.get(key), dict) for key in ("schema", "json_schema")
+    ):
+        report.fault("$", _RESPONSE_FORMAT)
         return {}, ()
     checked = StrictForm(schema, report).write()
     if report.findings:

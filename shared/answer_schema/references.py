@@ -1,5 +1,6 @@
 """A schema's `$ref`s: what they point to, and the names that the targets get in the strict schema."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
@@ -9,6 +10,9 @@ type Pointer = tuple[str, ...]
 ROOT: Final[Pointer] = ()
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
+"""What a name cannot hold, to stand in a URI as it is."""
 
 
 class BadReferenceError(ValueError):
@@ -75,10 +79,10 @@ class References:
         if pointer == self.root:
             return "#"
         if pointer not in self._names:
-            name = self._free_name(pointer[-1] if pointer else "Root")
+            name = self._free_name(_UNSAFE.sub("_", pointer[-1] if pointer else "Root") or "_")
             self._names[pointer] = name
             self.unwritten.append((name, pointer))
-        return "#/$defs/" + self._names[pointer].replace("~", "~0").replace("/", "~1")
+        return f"#/$defs/{self._names[pointer]}"
 
     def _free_name(self, wanted: str) -> str:
         taken = set(self._names.values())
