@@ -41,7 +41,6 @@ class TableJobStore:
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
-        self._installed_at: datetime | None = None
 
     def open_entry(self, entry: OpenJob) -> None:
         # Merged, so that what is listed of the job stays.
@@ -135,13 +134,11 @@ class TableJobStore:
         self._put(_entity("gate", _hash(gate.model), gate))
 
     def installed_at(self, now: datetime) -> datetime:
-        if self._installed_at is None:  # It never changes again.
-            entity = self._get("app", "installed")
-            if entity is None:
-                self._insert_once({"PartitionKey": "app", "RowKey": "installed", "At": now.isoformat()})
-                entity = self._get("app", "installed") or {"At": now.isoformat()}
-            self._installed_at = datetime.fromisoformat(entity["At"]).astimezone(UTC)
-        return self._installed_at
+        entity = self._get("app", "installed")
+        if entity is None:
+            self._insert_once({"PartitionKey": "app", "RowKey": "installed", "At": now.isoformat()})
+            entity = self._get("app", "installed") or {"At": now.isoformat()}
+        return datetime.fromisoformat(entity["At"]).astimezone(UTC)
 
     def place(self, name: str) -> str:
         entity = self._get("app", f"place-{name}")
