@@ -8,6 +8,7 @@ from collections.abc import Callable
 import openpyxl  # type: ignore[import-untyped]
 
 from tests.outside.reading import balances, jsonl, run_all
+from tests.test_prompt_file_excel import CELLS, packed, parts
 from tests.world import World
 
 SCHEMA = {"type": "object", "properties": {"A": {"type": "string"}}}
@@ -187,4 +188,39 @@ def test_a_file_in_which_no_row_has_a_schema_says_so_whatever_else_is_wrong(worl
 
     assert (status["state"], status["code"]) == ("failed", "missing_schema")
     assert status["rows"]["failed"] == 3
+    assert balances(world, name)
+
+
+def test_a_tables_row_that_was_too_wide_is_tried_again_once_it_is_an_object(world: World) -> None:
+    name = world.drop("table.csv", "Custom ID,Prompt,Required,Note\nx,Who, or what?,N,1,2\ny,When?,N,2\n", model="m")
+    run_all(world, [name])
+    lines = world.errors(name)
+    assert lines[0]["source"] == "x,Who, or what?,N,1,2"
+
+    untouched = world.drop("untouched.jsonl", jsonl(*lines))
+    lines[0]["source"] = {"Custom ID": "x", "Prompt": "Who, or what?", "Required": "N", "Note": "1"}
+    corrected = world.drop("corrected.jsonl", jsonl(*lines))
+    statuses = run_all(world, [untouched, corrected])
+
+    assert statuses[untouched]["errors"] == {"invalid_json": 1}
+    (line,) = world.errors(untouched)
+    assert (line["custom_id"], line["source"]) == (lines[0]["custom_id"], "x,Who, or what?,N,1,2")
+    assert "Write it as an object with a key for each column" in line["error"]["message"]
+    assert statuses[corrected]["rows"]["succeeded"] == 1
+    assert world.results(corrected)[0]["custom_id"] == "x"
+    assert world.results(corrected)[0]["input"] == {"Note": "1"}
+    assert balances(world, untouched)
+    assert balances(world, corrected)
+
+
+def test_a_workbook_as_excel_writes_it_goes_from_end_to_end(new_world: Callable[..., World]) -> None:
+    world = new_world(AZURE_OPENAI_DEPLOYMENT="m", RESULT_FORMATS="csv,xlsx")
+    name = world.drop("excel.xlsx", packed(parts()), schema=SCHEMA)
+
+    status = run_all(world, [name])[name]
+
+    assert status["rows"] == {"total": len(CELLS), "succeeded": len(CELLS) - 1, "failed": 1, "pending": 0}
+    assert status["errors"] == {"missing_prompt": 1}
+    assert '"Prompts & more", was read' in status["warnings"][0]
+    assert {row["custom_id"]: row["Cell"].removeprefix("'") for row in world.table(name)} == CELLS
     assert balances(world, name)
