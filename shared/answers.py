@@ -5,9 +5,8 @@ answered with an HTTP error, and one that was never run. Lines come from outside
 Sources: the Batch, Structured Outputs and content filter pages of Azure OpenAI, and OpenAI's API specification.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from shared import exact_json
 from shared.answer_bodies import said_in, tokens_in
@@ -17,8 +16,6 @@ from shared.model import Outcome, RowCode, SentRow, Usage
 
 Check = Callable[[object], str | None]
 """Says what of a parsed answer does not fit the row's schema, or None where it fits."""
-
-_ID_FIRST: Final = re.compile(rb'\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"custom_id"\s*:\s*"([^"\\]*)"')
 
 
 class Answer(NamedTuple):
@@ -33,21 +30,6 @@ class Answer(NamedTuple):
     status: int
 
 
-def custom_id_of(line: bytes) -> str | None:
-    """Read a line's custom_id, without parsing the whole line where it stands at its beginning.
-
-    None where the line is no JSON object with a custom_id; a line that is broken further on may still have one.
-    """
-    try:
-        if found := _ID_FIRST.match(line):
-            return found[1].decode()
-        parsed = exact_json.loads_line(line)
-    except ValueError:
-        return None
-    custom_id = parsed.get("custom_id") if isinstance(parsed, dict) else None
-    return custom_id if isinstance(custom_id, str) else None
-
-
 def outcome_of(line: Mapping[str, object], *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
     """Say what became of a row, from its parsed line of the output or error file; see `judged`."""
     return judged(answer_in(line), sent=sent, attempts=attempts, check=check)
@@ -55,8 +37,6 @@ def outcome_of(line: Mapping[str, object], *, sent: SentRow, attempts: int, chec
 
 def answer_in(line: Mapping[str, object]) -> Answer:
     """Read what the service answered from a parsed line, of whatever shape it may be."""
-    if found := _ordinary(line):
-        return found
     response = line.get("response")
     if not isinstance(response, dict):
         return _failed(0, line.get("error"), {})
@@ -86,12 +66,11 @@ def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None)
     code, message, text = answer.code, answer.message, answer.text
     output = None
     if code is None and text is not None:
-        message, output = _checked(text, check)
+        message, output = checked(text, check)
         if message:
             code = RowCode.INVALID_OUTPUT
         else:
             text = None
-    # By place, not by name: this is done for every row.
     return Outcome(
         sent.row,
         sent.custom_id,
@@ -108,7 +87,7 @@ def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None)
     )
 
 
-def _checked(text: str, check: Check | None) -> tuple[str, object]:
+def checked(text: str, check: Check | None) -> tuple[str, object]:
     """Parse an answer's text and check it: a complaint, or an empty one and the output."""
     if check is None:
         return "", {"text": text}
@@ -118,26 +97,6 @@ def _checked(text: str, check: Check | None) -> tuple[str, object]:
         return "The answer is no JSON.", None
     fault = check(output)
     return ("", output) if fault is None else (f"The answer does not fit its schema: {fault}", None)
-
-
-def _ordinary(line: Mapping[str, Any]) -> Answer | None:
-    """Read a chat completion that went as it should, as nearly all do, in the fewest steps; None for all others."""
-    try:
-        response = line["response"]
-        body = response["body"]
-        choice = body["choices"][0]
-        message = choice["message"]
-        text = message["content"]
-        model = body["model"]
-        usage = body["usage"]
-        tokens = usage["prompt_tokens"], usage["completion_tokens"]
-        if choice["finish_reason"] != "stop" or response["status_code"] != 200 or message.get("refusal"):
-            return None
-    except (LookupError, TypeError, AttributeError):
-        return None
-    if type(text) is type(model) is str and type(tokens[0]) is type(tokens[1]) is int and text and "error" not in body:
-        return Answer(None, "", text, "stop", model, tokens, 200)
-    return None
 
 
 def _failed(status: int, error: object, body: Mapping[str, Any]) -> Answer:

@@ -1,62 +1,46 @@
-"""JSON in and out without loss, at orjson's speed.
+"""JSON in and out without loss, at msgspec's speed.
 
-orjson refuses lone surrogates (`"\\ud800"`) and turns whole numbers beyond 64 bits into floats. Answers may hold both,
-so such texts take the standard library's slower way.
+msgspec keeps whole numbers of any size, but refuses lone surrogates (`"\\ud800"`). Answers may hold them, so such texts
+take the standard library's slower way.
 """
 
 import json
 import math
 from typing import Final
 
-import orjson
+import msgspec
 
-# Shorter runs of digits always fit into 64 bits.
-_LONG_NUMBER: Final = b"0" * 19
-_DIGITS_TO_ZERO: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else byte for byte in range(256))
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises for texts that it cannot read."""
 
 
-def loads(text: str | bytes) -> object:
+def loads(text: str | bytes | memoryview) -> object:
     """Parse one JSON value, numbers of any size included.
 
     Raises ValueError where `text` is no JSON, is nested too deep, or holds a number that no float can hold.
     """
     try:
-        value: object = orjson.loads(text)
-    except ValueError:
+        value: object = _decode(text)
+    except UNREADABLE:
         return _loads_slowly(text)
-    raw = text.encode() if isinstance(text, str) else text
-    if _LONG_NUMBER in raw.translate(_DIGITS_TO_ZERO):
-        return _loads_slowly(text)
-    return value
-
-
-def loads_line(line: bytes) -> object:
-    """Parse a line of the service's own making, whose own numbers are small; raises ValueError like `loads`."""
-    try:
-        value: object = orjson.loads(line)
-    except ValueError:
-        return _loads_slowly(line)
     return value
 
 
 def dumps(value: object) -> bytes:
     """Write a value as compact JSON in UTF-8, exactly as `loads` read it."""
     try:
-        return orjson.dumps(value)
-    except TypeError:
-        return _dumps_slowly(value)
-
-
-def _dumps_slowly(value: object) -> bytes:
-    try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return _encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _loads_slowly(text: str | bytes) -> object:
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def _loads_slowly(text: str | bytes | memoryview) -> object:
     try:
-        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        text = text if isinstance(text, str) else bytes(text).decode("utf-8-sig")
         value: object = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("nested too deep") from None

@@ -4,7 +4,7 @@ An object that is not recursive is flattened into one column per property (`addr
 Anything else has one column: a plain value stands there as it is, a list or object as JSON.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -50,6 +50,20 @@ def union(of_schemas: Iterable[Sequence[Field]]) -> tuple[Field, ...]:
     paths = dict.fromkeys(field.path for fields in of_schemas for field in fields)
     inner = {path[:length] for path in paths for length in range(1, len(path))}
     return tuple(Field(path, split=path in inner) for path in paths)
+
+
+def flattening(fields: Sequence[Field]) -> Callable[[object], list[Cell]]:
+    """Make the function that takes an answer's values for the columns: see `flatten`."""
+    if any(field.split or len(field.path) != 1 for field in fields):
+        return lambda answer: flatten(answer, fields)
+    names = [field.name for field in fields]
+
+    def flat(answer: object) -> list[Cell]:
+        if not isinstance(answer, dict):
+            return [None] * len(names)
+        return [value if type(value) is str else cell_of(value) for value in map(answer.get, names)]
+
+    return flat
 
 
 def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:

@@ -1,26 +1,29 @@
 """The lines of a batch's output and error files, matched to its rows, in the rows' order and in flat memory.
 
 The service keeps no order, may repeat, drop or break lines, and the files may be larger than memory and disk. One pass
-over them puts the lines into a temporary file and notes where those of each custom_id lie; then the rows are walked in
-order, each finding its lines. Where the files don't fit into the temporary file, that is done for one window of rows
-after another, with one more pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
+over them judges each answer and puts its outcome on a shelf, at its row's place; then the shelf is emptied in the rows'
+order. Where the outcomes don't fit onto the shelf, that is done for one window of rows after another, with one more
+pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
 """
 
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from shared import exact_json
-from shared.answer_shelf import MEMORY_LIMIT, AnswerShelf
-from shared.answers import Answer, answer_in, custom_id_of, judged
+from shared import exact_json, ordinary_answer
+from shared.answers import Answer, answer_in, checked, judged
 from shared.checks import Checks
+from shared.line_shelf import MEMORY_LIMIT, LineShelf
 from shared.model import Fault, Outcome, SentRow
-from shared.outcomes import best
+from shared.ordinary_answer import OrdinaryAnswer
+from shared.outcomes import best_line, result_line, to_line
 
 SCRATCH_LIMIT: Final = 192 * 1024 * 1024
 """Bytes of the temporary file: the disk of the smallest instances is below 1 GB, and shared."""
+
+RUN: Final = 512
+"""How many rows are given at a time."""
 
 _LINE_FEED: Final = ord("\n")
 
@@ -29,11 +32,11 @@ type Open[T] = Callable[[], Iterator[T]]
 
 
 class Matching:
-    """One matching: take `outcomes()` to its end, then read the counts."""
+    """One matching: take `lines()` to its end, then read the counts."""
 
     def __init__(
         self,
-        rows: Open[SentRow],
+        rows: Iterable[SentRow],
         files: Sequence[Open[bytes]],
         *,
         absent: Fault,
@@ -44,9 +47,10 @@ class Matching:
     ) -> None:
         """`files` give chunks of any size; `absent` is what a row without a readable line gets.
 
-        Answers take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
+        Outcomes take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
         """
-        self._rows = rows
+        self._rows = list(rows)
+        self._places = {row[1]: place for place, row in enumerate(self._rows)}
         self._files = files
         self._absent = absent
         self._attempts = attempts
@@ -64,92 +68,100 @@ class Matching:
         self.cut = False
         """Whether a file ends within a line: it should be fetched again."""
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Give exactly one outcome for each row, in the rows' order."""
+    def lines(self) -> Iterator[list[bytes]]:
+        """Give exactly one outcome for each row, in the rows' order, as lines without line ends, some at a time."""
         with tempfile.TemporaryFile(buffering=0) as scratch:
-            shelf = AnswerShelf(scratch, self._memory, self._scratch)
-            for custom_id, answer in self._answers():
-                shelf.put(custom_id, answer)
-                self.unknown += 1
-            shelf.finish()
-            if shelf.overflown:
-                yield from self._in_windows(shelf)
-            else:
-                yield from self._walked(self._rows(), shelf)
-
-    def _in_windows(self, sizes: AnswerShelf) -> Iterator[Outcome]:
-        """Walk as many rows at a time as the temporary file can hold the answers of."""
-        ahead, behind = (sent.custom_id for sent in self._rows()), self._rows()
-        while window := sizes.next_window(ahead):
+            shelf = LineShelf(len(self._rows), scratch, self._memory, self._scratch)
+            self._fill(shelf)
+            if not shelf.overflown:
+                yield from self._taken(shelf, range(len(self._rows)))
+                return
+            windows = shelf.windows()
+        for window in windows:
             with tempfile.TemporaryFile(buffering=0) as scratch:
-                shelf = AnswerShelf(scratch, self._memory)
-                for custom_id, answer in self._answers(frozenset(window)):
-                    shelf.put(custom_id, answer)
-                shelf.finish()
-                yield from self._walked(islice(behind, len(window)), shelf)
+                shelf = LineShelf(len(self._rows), scratch, self._memory)
+                self._fill(shelf, window)
+                yield from self._taken(shelf, window)
 
-    def _walked(self, rows: Iterable[SentRow], shelf: AnswerShelf) -> Iterator[Outcome]:
-        for sent in rows:
-            answers = shelf.take(sent.custom_id)
-            if len(answers) == 1:
-                self.unknown -= 1
-                yield self._judged(answers[0], sent)
-            elif answers:
-                self.unknown -= len(answers)
-                self.repeated += len(answers) - 1
-                yield best([self._judged(answer, sent) for answer in answers])
-            else:
-                self.missing += 1
-                yield self._absence(sent)
+    def _taken(self, shelf: LineShelf, places: range) -> Iterator[list[bytes]]:
+        """Take the outcomes of these places."""
+        for start in range(places.start, places.stop, RUN):
+            end = min(start + RUN, places.stop)
+            yield shelf.single(start, end) or [
+                self._chosen(place, lines) for place, lines in enumerate(shelf.take(start, end), start)
+            ]
 
-    def _judged(self, answer: Answer, sent: SentRow) -> Outcome:
-        check = self._checks.check(sent.schema) if sent.schema >= 0 else None
-        return judged(answer, sent=sent, attempts=self._attempts, check=check)
+    def _chosen(self, place: int, lines: Sequence[bytes]) -> bytes:
+        if not lines:
+            self.missing += 1
+            return self._absence(self._rows[place])
+        self.repeated += len(lines) - 1
+        return lines[0] if len(lines) == 1 else best_line(lines)
 
-    def _absence(self, sent: SentRow) -> Outcome:
-        return Outcome(
-            row=sent.row,
-            custom_id=sent.custom_id,
-            code=self._absent.code,
-            message=self._absent.message,
-            attempts=self._attempts,
-            schema=sent.schema,
+    def _absence(self, sent: SentRow) -> bytes:
+        row, custom_id, schema = sent
+        return to_line(
+            Outcome(
+                row=row,
+                custom_id=custom_id,
+                code=self._absent.code,
+                message=self._absent.message,
+                attempts=self._attempts,
+                schema=schema,
+            )
         )
 
-    def _answers(self, wanted: Set[str] | None = None) -> Iterator[tuple[str, Answer]]:
-        """Read all files' answers, or the wanted ones, with their custom_id; faults are counted the first time."""
+    def _fill(self, shelf: LineShelf, window: range | None = None) -> None:
+        """Put the outcomes of all lines on the shelf, or those of a window; faults are counted the first time."""
+        read, place_of = ordinary_answer.read, self._places.get
         for file in self._files:
             for line in lines_of(file()):
-                if wanted is not None and custom_id_of(line) not in wanted:
-                    continue
                 try:
-                    parsed = exact_json.loads_line(line)
-                except ValueError:
-                    parsed = None
-                custom_id = parsed.get("custom_id") if isinstance(parsed, dict) else None
-                if isinstance(parsed, dict) and isinstance(custom_id, str):
-                    yield custom_id, answer_in(parsed)
-                elif wanted is None:
-                    self._count_fault(line, cut=parsed is None and not line.endswith(b"\n"))
+                    answer = read(line)
+                except ordinary_answer.UNUSUAL:
+                    self._put_unusual(shelf, line, window)
+                    continue
+                place = place_of(answer.custom_id)
+                if place is None:
+                    self.unknown += window is None
+                elif window is None or place in window:
+                    shelf.put(place, self._ordinary(self._rows[place], answer))
+        shelf.finish()
+
+    def _ordinary(self, sent: SentRow, answer: OrdinaryAnswer) -> bytes:
+        row, custom_id, schema = sent
+        body = answer.response.body
+        text, usage = body.choices[0].message.content, body.usage
+        complaint, output = checked(text, None if schema < 0 else self._checks.check(schema))
+        paid = usage.prompt_tokens, usage.completion_tokens
+        if complaint:
+            return self._judged(sent, Answer(None, "", text, "stop", body.model, paid, 200))
+        return result_line(row, custom_id, output, body.model, paid, self._attempts, schema)
+
+    def _put_unusual(self, shelf: LineShelf, line: bytes, window: range | None) -> None:
+        try:
+            parsed = exact_json.loads(line)
+        except ValueError:
+            parsed = None
+        custom_id = parsed.get("custom_id") if isinstance(parsed, dict) else None
+        if not isinstance(parsed, dict) or not isinstance(custom_id, str):
+            if window is None:
+                self._count_fault(line, cut=parsed is None and not line.endswith(b"\n"))
+            return
+        place = self._places.get(custom_id)
+        if place is None:
+            self.unknown += window is None
+        elif window is None or place in window:
+            shelf.put(place, self._judged(self._rows[place], answer_in(parsed)))
+
+    def _judged(self, sent: SentRow, answer: Answer) -> bytes:
+        check = None if sent[2] < 0 else self._checks.check(sent[2])
+        return to_line(judged(answer, sent=SentRow(*sent), attempts=self._attempts, check=check))
 
     def _count_fault(self, line: bytes, *, cut: bool) -> None:
         if line.strip():
             self.cut |= cut
             self.broken_lines += not cut
-
-
-def match(
-    rows: Open[SentRow],
-    files: Sequence[Open[bytes]],
-    *,
-    absent: Fault,
-    attempts: int,
-    checks: Checks,
-    scratch: int = SCRATCH_LIMIT,
-    memory: int = MEMORY_LIMIT,
-) -> Matching:
-    """Match the lines of `files`, the output file and the error file, to the batch's `rows`."""
-    return Matching(rows, files, absent=absent, attempts=attempts, checks=checks, scratch=scratch, memory=memory)
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:

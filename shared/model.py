@@ -155,6 +155,21 @@ class Request(NamedTuple):
     input_tokens: int
 
 
+class RequestBlock(NamedTuple):
+    """Requests of consecutive rows from `row` on, of one model and url: `text` holds their lines with line ends.
+
+    `schemas` are the numbers of their answers' schemas; `input_tokens` is an estimate of all of them.
+    """
+
+    row: int
+    ids: Sequence[str]
+    model: str
+    url: str
+    text: bytes
+    schemas: Sequence[int]
+    input_tokens: int
+
+
 class SentRow(NamedTuple):
     """What collecting must know of one line of a batch: the file's row, its custom_id and its schema's number."""
 
@@ -196,14 +211,13 @@ class Outcome(NamedTuple):
     """The HTTP status of the row's own request, 0 where there was none."""
 
 
-class ResultRow(NamedTuple):
-    """One input row with all that the result files say of it.
+class FailedRow(NamedTuple):
+    """One input row that has no result, with all that errors.jsonl says of it.
 
-    `input` holds the user's own columns. A failed row also carries its `request` (custom_id, method, url, body), or
-    where it never became one, its `source`: the record as an object, or the raw text.
+    `input` holds the user's own columns. The row also carries its `request` (custom_id, method, url, body), or where
+    it never became one, its `source`: the record as an object, or the raw text.
     """
 
-    row: int
     custom_id: str
     input: Mapping[str, object]
     outcome: Outcome

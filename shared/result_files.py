@@ -1,14 +1,16 @@
 """Rows and their outcomes → results.jsonl, errors.jsonl, results.csv and results.xlsx, in one pass and flat memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from shared import exact_json
-from shared.fields import Field
-from shared.model import Outcome, ResultRow, Usage
-from shared.outcomes import is_paid
+from shared.fields import Cell, Field
+from shared.model import FailedRow, Outcome, Usage
+from shared.outcomes import OutcomeLine, is_paid
 from shared.result_sheet import XlsxTable
-from shared.result_table import CHUNK_SIZE, CsvTable, cells, header
+from shared.result_table import CHUNK_SIZE, Cells, CsvTable, header
 
 RESULTS_JSONL: Final = "results.jsonl"
 ERRORS_JSONL: Final = "errors.jsonl"
@@ -27,8 +29,7 @@ class ResultFiles:
         `own` are the user's own columns, `fields` the answers' columns (`fields.union`). A sink is given chunks of
         about 1 MiB. `guard` disarms texts in results.csv that a spreadsheet would run as formulas.
         """
-        self._own = own
-        self._fields = fields
+        self._cells = Cells(own, fields)
         names = header(own, fields)
         self._results = _Lines(sinks.get(RESULTS_JSONL))
         self._errors = _Lines(sinks.get(ERRORS_JSONL))
@@ -38,16 +39,21 @@ class ResultFiles:
         if RESULTS_XLSX in sinks:
             self._tables.append(XlsxTable(sinks[RESULTS_XLSX], names))
 
-    def add(self, row: ResultRow) -> None:
-        """Write one row, the next in input order."""
-        if row.outcome.code is None:
-            self._results.add(result_of(row))
-        else:
-            self._errors.add(error_of(row))
+    def add_results(self, some: Sequence[OutcomeLine], inputs: Sequence[Mapping[str, object]]) -> None:
+        """Write rows that succeeded, the next in input order, with their own columns."""
+        self._results.add(map(result_line, some, inputs))
         if self._tables:
-            row_cells = cells(row, self._own, self._fields)
-            for table in self._tables:
-                table.add(row_cells)
+            self._add_cells([self._cells.of_result(*row) for row in zip(some, inputs, strict=True)])
+
+    def add_error(self, row: FailedRow) -> None:
+        """Write a row that failed, the next in input order."""
+        self._errors.add([exact_json.dumps(error_of(row))])
+        if self._tables:
+            self._add_cells([self._cells.of_error(row)])
+
+    def _add_cells(self, rows: Sequence[Sequence[Cell]]) -> None:
+        for table in self._tables:
+            table.add(rows)
 
     def close(self) -> Sequence[str]:
         """Write what is left; gives warnings, for instance of what did not fit into Excel's limits."""
@@ -56,21 +62,39 @@ class ResultFiles:
         return [warning for table in self._tables for warning in table.close()]
 
 
-def result_of(row: ResultRow) -> dict[str, object]:
-    """Give the object that results.jsonl holds for a row that succeeded."""
-    outcome = row.outcome
-    return {
-        "row": row.row,
-        "custom_id": row.custom_id,
-        "output": outcome.output,
-        "input": row.input,
-        "model": outcome.model,
-        "attempts": outcome.attempts,
-        "usage": _usage(outcome.usage),
-    }
+class _Usage(msgspec.Struct, gc=False):
+    input_tokens: int
+    output_tokens: int
 
 
-def error_of(row: ResultRow) -> dict[str, object]:
+class _Result(msgspec.Struct, gc=False):
+    """What results.jsonl holds for a row that succeeded."""
+
+    row: int
+    custom_id: str
+    output: msgspec.Raw
+    input: Mapping[str, object]
+    model: str
+    attempts: int
+    usage: _Usage | None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def result_line(line: OutcomeLine, own: Mapping[str, object]) -> bytes:
+    """Write a row that succeeded as its line of results.jsonl, without a line end."""
+    usage = None if line.usage is None else _Usage(*line.usage)
+    result = _Result(line.row, line.custom_id, line.output, own, line.model, line.attempts, usage)
+    try:
+        return _encode(result)
+    except UnicodeEncodeError:
+        # Half a surrogate pair.
+        paid = usage and msgspec.structs.asdict(usage)
+        return exact_json.dumps({**msgspec.structs.asdict(result), "output": line.outcome.output, "usage": paid})
+
+
+def error_of(row: FailedRow) -> dict[str, object]:
     """Give the object that errors.jsonl holds for a row that failed: dropped again, it tries the row again."""
     outcome = row.outcome
     line: dict[str, object] = {"custom_id": row.custom_id}
@@ -82,7 +106,7 @@ def error_of(row: ResultRow) -> dict[str, object]:
     line["error"] = {
         "code": outcome.code,
         "message": outcome.message,
-        "row": row.row,
+        "row": outcome.row,
         "attempts": outcome.attempts,
     }
     if is_paid(outcome):
@@ -111,12 +135,12 @@ class _Lines:
         self._pending: list[bytes] = []
         self._size = 0
 
-    def add(self, value: object) -> None:
+    def add(self, some: Iterable[bytes]) -> None:
         if self._sink is None:
             return
-        line = exact_json.dumps(value)
-        self._pending.append(line)
-        self._size += len(line)
+        lines = list(some)
+        self._pending += lines
+        self._size += sum(map(len, lines))
         if self._size >= CHUNK_SIZE:
             self.close()
 

@@ -106,9 +106,10 @@ class XlsxTable:
         self._append(_SHEET_HEAD)
         self._add(names, style=' s="1"')
 
-    def add(self, row: Iterable[Cell]) -> None:
-        """Append a row."""
-        self._add(row)
+    def add(self, rows: Iterable[Iterable[Cell]]) -> None:
+        """Append rows."""
+        for row in rows:
+            self._add(row)
 
     def close(self) -> list[str]:
         """Finish the file; gives a warning for each limit that was met."""

@@ -2,11 +2,14 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Final, cast
 
-from shared.fields import Cell, Field, cell_of, flatten
-from shared.model import ResultRow
+from shared import exact_json
+from shared.fields import Cell, Field, cell_of, flattening
+from shared.model import FailedRow
+from shared.outcomes import OutcomeLine
 
 CHUNK_SIZE: Final = 1024 * 1024
 """Characters or bytes that are collected before they are written."""
@@ -15,6 +18,7 @@ _FIRST: Final = ("custom_id",)
 _LAST: Final = ("status", "error_code", "error_message")
 
 _RISKY: Final = frozenset("=+-@\t\r")
+_TEXTS: Final = frozenset((str, type(None)))
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
@@ -31,13 +35,36 @@ def header(own: Sequence[str], fields: Sequence[Field]) -> list[str]:
     return [*_FIRST, *inputs, *outputs, *_LAST]
 
 
-def cells(row: ResultRow, own: Sequence[str], fields: Sequence[Field]) -> list[Cell]:
-    """Give a row's cells under that header; what is absent or null is None."""
-    outcome = row.outcome
-    inputs = [cell_of(row.input.get(name)) for name in own]
-    if outcome.code is None:
-        return [row.custom_id, *inputs, *flatten(outcome.output, fields), "ok", None, None]
-    return [row.custom_id, *inputs, *[None] * len(fields), "error", outcome.code.value, outcome.message]
+class Cells:
+    """Makes the rows' cells under that header; what is absent or null is None."""
+
+    def __init__(self, own: Sequence[str], fields: Sequence[Field]) -> None:
+        self._own = own
+        self._flatten = flattening(fields)
+        self._empty: list[Cell] = [None] * len(fields)
+
+    def of_result(self, line: OutcomeLine, own: Mapping[str, object]) -> list[Cell]:
+        """The cells of a row that succeeded."""
+        return [
+            line.custom_id,
+            *[value if type(value) is str else cell_of(value) for value in map(own.get, self._own)],
+            *self._flatten(exact_json.loads(memoryview(line.output))),
+            "ok",
+            None,
+            None,
+        ]
+
+    def of_error(self, row: FailedRow) -> list[Cell]:
+        """The cells of a row that failed."""
+        own = map(cell_of, map(row.input.get, self._own))
+        return [
+            row.custom_id,
+            *own,
+            *self._empty,
+            "error",
+            row.outcome.code and row.outcome.code.value,
+            row.outcome.message,
+        ]
 
 
 def _prefixed(prefix: str, names: Sequence[str], taken: Iterable[str]) -> list[str]:
@@ -70,16 +97,23 @@ class CsvTable:
         self._pending = ["\ufeff"]
         self._size = 0
         self._csv = csv.writer(_Lines(self._pending), lineterminator="\r\n")
-        self.add(names)
+        self.add([names])
 
-    def add(self, row: Iterable[Cell]) -> None:
-        """Append a row."""
-        self._csv.writerow(
-            [cell if type(cell) is str and cell[:1] not in _RISKY else self._shown(cell) for cell in row]
-        )
-        self._size += len(self._pending[-1])
+    def add(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Append rows."""
+        before = len(self._pending)
+        self._csv.writerows(rows if self._as_they_are(rows) else [list(map(self._shown, row)) for row in rows])
+        self._size += sum(map(len, self._pending[before:]))
         if self._size >= CHUNK_SIZE:
             self._flush()
+
+    @staticmethod
+    def _as_they_are(rows: Sequence[Sequence[Cell]]) -> bool:
+        """Whether no cell is of those few that csv would not write right."""
+        cells = [*chain.from_iterable(rows)]
+        if not set(map(type, cells)) <= _TEXTS:
+            return False
+        return _RISKY.isdisjoint([text[:1] for text in cast("list[str | None]", cells) if text])
 
     def close(self) -> list[str]:
         """Write what is left; there is nothing to warn of."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.answers import custom_id_of, outcome_of
+from shared.answers import outcome_of
 from shared.checks import check_of
 from shared.model import Outcome, RowCode, SentRow, Usage
 
@@ -274,24 +274,3 @@ def test_no_shape_of_a_body_raises(body: object, status: int) -> None:
 def test_no_answer_s_text_reaches_a_message(text: str) -> None:
     outcome = read(line(chat(f"{CANARY}{text}")))
     assert CANARY not in outcome.message
-
-
-@pytest.mark.parametrize(
-    ("raw", "custom_id"),
-    [
-        (b'{"custom_id": "task-0", "response": {}}', "task-0"),
-        (b'{"custom_id":"task-0","response":{}}', "task-0"),
-        (b'{"id": "batch_req_1", "custom_id": "a b", "response"', "a b"),
-        (b'{"response": {"custom_id": "no"}, "custom_id": "yes"}', "yes"),
-        (b'{"custom_id": "with \\"quotes\\" \\u00fc"}', 'with "quotes" ü'),
-        ('{"custom_id": "Zürich\u2028"}'.encode(), "Zürich\u2028"),
-        (b'\xef\xbb\xbf{"custom_id": "after a BOM"}', "after a BOM"),
-        (b'{"custom_id": 5}', None),
-        (b'{"custom_id": "\xff"}', None),
-        (b"[]", None),
-        (b"", None),
-        (b'{"response": ', None),
-    ],
-)
-def test_a_custom_id_is_found_wherever_it_stands(raw: bytes, custom_id: str | None) -> None:
-    assert custom_id_of(raw) == custom_id

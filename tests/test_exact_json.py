@@ -1,4 +1,4 @@
-"""JSON keeps what orjson would lose, and refuses what is none."""
+"""JSON keeps what fast parsers lose, and refuses what is none."""
 
 import json
 
@@ -44,4 +44,8 @@ def test_what_is_no_json_or_cannot_be_held_is_refused(text: str) -> None:
 
 def test_bytes_that_are_no_utf8_are_refused() -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (any ValueError is promised)
-        exact_json.loads_line(b'"\xff"')
+        exact_json.loads(b'"\xff"')
+
+
+def test_half_a_surrogate_pair_within_a_text_is_kept() -> None:
+    assert exact_json.loads('{"a": "\ud800"}') == {"a": "\ud800"}

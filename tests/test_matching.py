@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from shared.answers import outcome_of
 from shared.checks import Checks
-from shared.matching import Matching, lines_of, match
+from shared.matching import Matching, lines_of
 from shared.model import Fault, Outcome, RowCode, SentRow
-from shared.outcomes import best
+from shared.outcomes import best, read_line
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
 ABSENT = Fault(RowCode.MISSING, "The service gave no answer.")
@@ -46,15 +46,19 @@ def matched(sent: Sequence[SentRow], *files: bytes, chunk: int = 1000, **limits:
     def chunks(data: bytes) -> Iterator[bytes]:
         return (data[start : start + chunk] for start in range(0, len(data), chunk))
 
-    matching = match(
-        lambda: iter(sent),
+    matching = Matching(
+        sent,
         [lambda data=data: chunks(data) for data in files],  # type: ignore[misc]
         absent=ABSENT,
         attempts=1,
         checks=Checks(lambda _number: SCHEMA),
         **limits,
     )
-    return list(matching.outcomes()), matching
+    return outcomes_of(matching), matching
+
+
+def outcomes_of(matching: Matching) -> list[Outcome]:
+    return [read_line(line).outcome for lines in matching.lines() for line in lines]
 
 
 def counts(matching: Matching) -> tuple[int, int, int, int, bool]:
@@ -106,6 +110,48 @@ def test_a_broken_line_is_counted_and_costs_its_own_row_only(broken: bytes) -> N
     assert counts(matching) == (1, 0, 0, 1, False)
 
 
+@pytest.mark.parametrize(
+    ("raw", "custom_id"),
+    [
+        (b'{"custom_id": "task-0", "response": {}}', "task-0"),
+        (b'{"response": {"custom_id": "no"}, "custom_id": "yes"}', "yes"),
+        (b'{"custom_id": "with \\"quotes\\" \\u00fc"}', 'with "quotes" ü'),
+        ('{"custom_id": "Zürich\u2028"}'.encode(), "Zürich\u2028"),
+        (b'\xef\xbb\xbf{"custom_id": "after a BOM"}', "after a BOM"),
+        (answer("task-0").replace(b'"model"', b'"odd": "\xff", "model"'), "task-0"),
+        (answer("task-0").replace(b'"model"', b'"deep": ' + b"[" * 2000 + b"]" * 2000 + b', "model"'), "task-0"),
+    ],
+)
+def test_a_custom_id_is_found_wherever_it_stands(raw: bytes, custom_id: str) -> None:
+    _outcomes, matching = matched([SentRow(1, custom_id, -1)], raw)
+    assert counts(matching) == (0, 0, 0, 0, False)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"finish_reason": "length"},
+        {"message": {"content": ""}},
+        {"message": {"content": None, "refusal": "No."}},
+        {"message": {"content": '{"n":1}', "refusal": ""}},
+        {"message": {"content": None, "tool_calls": [{"id": "1"}]}},
+        {"message": {"content": '{"n":1}', "tool_calls": []}},
+        {"message": {"content": [{"type": "text", "text": '{"n":1}'}]}},
+        {"message": {"content": '{"n":"\ud800"}'}},
+        {"message": {"content": '{"n":1' + "0" * 30 + "}"}},
+    ],
+)
+@pytest.mark.parametrize("body", [{}, {"usage": None}, {"usage": {"prompt_tokens": True}}, {"model": 5}, {"error": {}}])
+@pytest.mark.parametrize("schema", [-1, 0])
+def test_an_ordinary_answer_is_read_like_any_other(odd: dict[str, Any], body: dict[str, Any], schema: int) -> None:
+    line = json.loads(answer("task-0"))
+    line["response"]["body"]["choices"][0].update(odd)
+    line["response"]["body"].update(body)
+    sent = SentRow(1, "task-0", schema)
+    check = Checks(lambda _number: SCHEMA).check(0) if schema >= 0 else None
+    assert matched([sent], json.dumps(line).encode())[0] == [outcome_of(line, sent=sent, attempts=1, check=check)]
+
+
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n \n"])
 def test_blank_lines_and_a_missing_last_line_end_are_no_fault(end: bytes) -> None:
     outcomes, matching = matched(rows(2), answer("task-0") + b"\r\n\n" + answer("task-1") + end)
@@ -147,8 +193,8 @@ def test_answers_that_fit_neither_memory_nor_disk_are_matched_in_windows() -> No
         opened.append(1)
         return iter(files)
 
-    in_windows = match(
-        lambda: iter(sent),
+    in_windows = Matching(
+        sent,
         [count_opened],
         absent=ABSENT,
         attempts=1,
@@ -156,7 +202,7 @@ def test_answers_that_fit_neither_memory_nor_disk_are_matched_in_windows() -> No
         memory=1000,
         scratch=2000,
     )
-    assert list(in_windows.outcomes()) == at_once
+    assert outcomes_of(in_windows) == at_once
     assert counts(in_windows) == counts(matching)
     assert len(opened) > 5
 

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from copy import replace
+from itertools import batched
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Outcome, RowCode, Usage
-from shared.outcomes import best, from_line, is_paid, merge, to_line
+from shared.outcomes import best, best_line, is_paid, merge, read_line, to_line
 from tests.test_exact_json import JSON, TEXTS
 
 USAGES = st.none() | st.builds(Usage, st.integers(0, 10**12), st.integers(0, 10**12))
@@ -33,17 +34,17 @@ OUTCOMES = st.builds(
 def test_an_outcome_comes_back_from_its_line(outcome: Outcome) -> None:
     line = to_line(outcome)
     assert b"\n" not in line
-    assert from_line(line) == outcome
+    assert read_line(line).outcome == outcome
 
 
 def test_big_numbers_and_odd_texts_come_back_from_a_line() -> None:
     outcome = Outcome(row=1, custom_id="a", output={"n": 10**30, "t": "\u2028\u0085\0\ud800 é"})
-    assert from_line(to_line(outcome)) == outcome
+    assert read_line(to_line(outcome)).outcome == outcome
 
 
 def test_a_line_that_is_no_outcome_is_refused() -> None:
     with pytest.raises(ValueError, match="Unterminated"):
-        from_line(b'{"row": 1, "cust')
+        read_line(b'{"row": 1, "cust')
 
 
 GOOD = Outcome(row=1, custom_id="a", output={"x": 1}, model="m", usage=Usage(1, 1), attempts=1)
@@ -78,13 +79,25 @@ def test_the_best_does_not_depend_on_the_order(orders: tuple[list[Outcome], list
     assert is_paid(best(one_row)) == any(map(is_paid, one_row))
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([GOOD, MISSING, EXPIRED, BROKEN])))))
-def test_merged_parts_hold_the_best_of_each_row_in_order(parts: list[list[tuple[int, Outcome]]]) -> None:
+PARTS = st.lists(
+    st.lists(
+        st.tuples(st.integers(1, 30), st.sampled_from([GOOD, MISSING, EXPIRED, BROKEN])), unique_by=lambda item: item[0]
+    )
+)
+
+
+@given(PARTS, st.integers(1, 4))
+def test_merged_parts_hold_the_best_of_each_row_in_order(parts: list[list[tuple[int, Outcome]]], size: int) -> None:
     by_row = defaultdict(list)
-    sorted_parts = []
+    runs = []
     for part in parts:
         outcomes = [replace(outcome, row=row) for row, outcome in sorted(part, key=lambda item: item[0])]
-        sorted_parts.append(outcomes)
+        runs.append(iter([[read_line(to_line(outcome)) for outcome in some] for some in batched(outcomes, size)]))
         for outcome in outcomes:
             by_row[outcome.row].append(outcome)
-    assert list(merge([iter(part) for part in sorted_parts])) == [best(by_row[row]) for row in sorted(by_row)]
+    merged = [line.outcome for run in merge(runs) for line in run]
+    assert merged == [best(by_row[row]) for row in sorted(by_row)]
+
+
+def test_the_best_of_a_row_s_lines_is_the_line_of_the_best() -> None:
+    assert best_line([to_line(MISSING), to_line(GOOD)]) == to_line(best([MISSING, GOOD]))

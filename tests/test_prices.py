@@ -25,25 +25,25 @@ MODELS = [model.id for provider in providers if provider.id == "openai" for mode
     ],
 )
 def test_answers_cost_half_of_the_model_s_price(model: str, usd: float) -> None:
-    assert price_usd(model, Usage(MILLION, MILLION)) == pytest.approx(usd)
-    assert price_usd(model, Usage(1000, 1000)) == pytest.approx(usd / 1000)
+    assert price_usd(model, [(MILLION, MILLION)]) == pytest.approx(usd)
+    assert price_usd(model, [(1000, 400), (0, 600)]) == pytest.approx(usd / 1000)
 
 
 @pytest.mark.parametrize("model", ["", "my-deployment", "gpt-4o-batch", "gpt-oss-120b", "gpt-9"])
 def test_a_model_without_a_known_batch_price_is_not_guessed(model: str) -> None:
-    assert price_usd(model, Usage(10, 10)) is None
-    assert price_usd(model, Usage(MILLION, 10)) is None
+    assert price_usd(model, [(10, 10)]) is None
+    assert price_usd(model, [(MILLION, 10)]) is None
 
 
 def test_nothing_costs_nothing() -> None:
-    assert price_usd("gpt-4o", Usage()) == 0
+    assert price_usd("gpt-4o", []) == 0
 
 
 @pytest.mark.parametrize("tokens", [Usage(1, 1), Usage(99_999, 7), Usage(100_000, 50_000), Usage(300_000, 9)])
 def test_the_quick_way_gives_every_model_s_full_calculation(tokens: Usage) -> None:
     priced = 0
     for model in MODELS:
-        found = price_usd(model, tokens)
+        found = price_usd(model, [(tokens.input_tokens, tokens.output_tokens)])
         if found is None:
             continue
         whole = genai_prices.calc_price(
@@ -69,7 +69,7 @@ def test_nothing_is_fetched_or_updated_in_the_background() -> None:
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "from shared.model import Usage\n"
         "from shared.prices import price_usd\n"
-        "assert price_usd('gpt-4o', Usage(1, 1))\n"
+        "assert price_usd('gpt-4o', [(1, 1)])\n"
         "assert threading.active_count() == 1\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

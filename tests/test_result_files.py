@@ -16,7 +16,8 @@ from python_calamine import load_workbook
 
 from shared import result_sheet
 from shared.fields import Field, fields_of, union
-from shared.model import Outcome, ResultRow, RowCode, Usage
+from shared.model import FailedRow, Outcome, RowCode, Usage
+from shared.outcomes import read_line, to_line
 from shared.result_files import ResultFiles
 from shared.result_sheet import column_name
 from shared.result_table import header
@@ -26,14 +27,14 @@ FILES = ("results.jsonl", "errors.jsonl", "results.csv", "results.xlsx")
 CITY = fields_of({"type": "object", "properties": {"City": {"type": "string"}, "Height": {"type": "integer"}}})
 
 
-def success(output: object, row: int = 1, **own: object) -> ResultRow:
+def success(output: object, row: int = 1, **own: object) -> FailedRow:
     outcome = Outcome(
         row=row, custom_id=f"task-{row}", output=output, model="gpt-4o", usage=Usage(82, 27), attempts=1, schema=0
     )
-    return ResultRow(row=row, custom_id=outcome.custom_id, input=own, outcome=outcome)
+    return FailedRow(custom_id=outcome.custom_id, input=own, outcome=outcome)
 
 
-def failure(row: int = 1, message: str = "none", *, source: Any = None, paid: bool = False, **own: Any) -> ResultRow:
+def failure(row: int = 1, message: str = "none", *, source: Any = None, paid: bool = False, **own: Any) -> FailedRow:
     outcome = Outcome(
         row=row,
         custom_id=f"task-{row}",
@@ -51,8 +52,7 @@ def failure(row: int = 1, message: str = "none", *, source: Any = None, paid: bo
         "url": "/chat/completions",
         "body": {"model": "m", "messages": []},
     }
-    return ResultRow(
-        row=row,
+    return FailedRow(
         custom_id=outcome.custom_id,
         input=own,
         outcome=outcome,
@@ -61,8 +61,16 @@ def failure(row: int = 1, message: str = "none", *, source: Any = None, paid: bo
     )
 
 
+def add(files: ResultFiles, row: FailedRow) -> None:
+    """Add a row; one that succeeded is taken from its line, as in a part."""
+    if row.outcome.code is None:
+        files.add_results([read_line(to_line(row.outcome))], [row.input])
+    else:
+        files.add_error(row)
+
+
 def written(
-    rows: Sequence[ResultRow],
+    rows: Sequence[FailedRow],
     own: Sequence[str] = (),
     fields: Sequence[Field] = CITY,
     names: Sequence[str] = FILES,
@@ -72,7 +80,7 @@ def written(
     chunks: dict[str, list[bytes]] = {name: [] for name in names}
     files = ResultFiles(own, fields, {name: chunks[name].append for name in names}, guard)
     for row in rows:
-        files.add(row)
+        add(files, row)
     warnings = list(files.close())
     return {name: b"".join(parts) for name, parts in chunks.items()}, warnings
 
@@ -205,7 +213,7 @@ def test_files_are_written_in_chunks_of_about_a_mebibyte() -> None:
     sizes: dict[str, list[int]] = {name: [] for name in FILES}
     files = ResultFiles([], CITY, {name: lambda data, n=name: sizes[n].append(len(data)) for name in FILES}, True)  # type: ignore[misc]
     for row in range(1, 4001):
-        files.add(success({"City": f"{row * 7919 % 10007}" * 200}, row))
+        add(files, success({"City": f"{row * 7919 % 10007}" * 200}, row))
     files.close()
     assert len(sizes["results.jsonl"]) == len(sizes["results.csv"]) == 4
     assert all(size < 1.1 * 1024 * 1024 for found in sizes.values() for size in found)
@@ -297,10 +305,10 @@ def test_everything_written_can_be_read_back(drawn: list[tuple[str, Any, dict[st
     good = [row for row in rows if row.outcome.code is None]
     bad = [row for row in rows if row.outcome.code is not None]
     assert [(found["row"], found["output"], found["input"]) for found in results] == [
-        (row.row, row.outcome.output, row.input) for row in good
+        (row.outcome.row, row.outcome.output, row.input) for row in good
     ]
     assert [(found["error"]["row"], found["error"]["message"], found["input"]) for found in errors] == [
-        (row.row, row.outcome.message, row.input) for row in bad
+        (row.outcome.row, row.outcome.message, row.input) for row in bad
     ]
 
     names, *lines = table(files["results.csv"])
@@ -365,9 +373,8 @@ def test_the_documentation_s_examples_are_what_is_written() -> None:
     unsent = Outcome(row=3, custom_id="row-3", code=RowCode.MISSING_PROMPT, message="The prompt is empty.")
     rows = [
         good,
-        ResultRow(row=2, custom_id="task-1", input={"Ticket": "=A-2"}, outcome=refused, request=request),
-        ResultRow(
-            row=3,
+        FailedRow(custom_id="task-1", input={"Ticket": "=A-2"}, outcome=refused, request=request),
+        FailedRow(
             custom_id="row-3",
             input={"Ticket": "A-3"},
             outcome=unsent,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from shared.fields import fields_of
-from shared.model import Outcome, ResultRow, RowCode
+from shared.model import FailedRow, Outcome, RowCode
+from shared.outcomes import read_line, to_line
 from shared.result_files import RESULTS_CSV, RESULTS_XLSX, ResultFiles
 
 OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
@@ -40,9 +41,9 @@ def _written(name: str) -> bytes:
     files = ResultFiles(["Note"], fields_of(SCHEMA), {name: out.write}, guard=True)
     for number, answer in enumerate(ANSWERS, 1):
         outcome = Outcome(row=number, custom_id=f"row-{number}", output=answer, attempts=1)
-        files.add(ResultRow(row=number, custom_id=f"row-{number}", input={"Note": "日本"}, outcome=outcome))
+        files.add_results([read_line(to_line(outcome))], [{"Note": "日本"}])
     failed = Outcome(row=4, custom_id="row-4", code=RowCode.REFUSAL, message="No, thanks", attempts=1)
-    files.add(ResultRow(row=4, custom_id="row-4", input={"Note": "@cmd"}, outcome=failed, source={}))
+    files.add_error(FailedRow(custom_id="row-4", input={"Note": "@cmd"}, outcome=failed, source={}))
     files.close()
     return out.getvalue()
 

@@ -2,9 +2,8 @@
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from shared import names
 from shared.errors import JobFault, NotFound, Transient
@@ -12,11 +11,12 @@ from shared.fields import TEXT_FIELDS, Field, fields_of, union
 from shared.job_plan import JobPlan, plan_of
 from shared.job_settings import JobSettings
 from shared.lifecycle import end_of, next_wait
-from shared.model import BatchState, Job, JobCode, Outcome, Record, RowCode
+from shared.model import BatchState, Job, JobCode, Record, RowCode
 from shared.pipeline.building import COLUMNS, read_plan
 from shared.pipeline.claims import Claim, claim_job
-from shared.pipeline.parts import merged, work_lines
+from shared.pipeline.parts import merged_runs, work_lines
 from shared.pipeline.reporting import publish, publish_latest
+from shared.pipeline.row_writer import Counts, RowWriter
 from shared.pipeline.rows import Rows
 from shared.ports import App, BlobWriter, Container
 from shared.result_files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, ResultFiles
@@ -77,25 +77,7 @@ def close(app: App, job: Job) -> None:
     app.store.close(job)
 
 
-@dataclass(slots=True)
-class _Counts:
-    """What the result files hold."""
-
-    total: int | None = 0
-    succeeded: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-    warnings: list[str] = field(default_factory=list)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one row."""
-        self.total = (self.total or 0) + 1
-        if outcome.code is None:
-            self.succeeded += 1
-        else:
-            self.errors[outcome.code.value] += 1
-
-
-def _write_results(app: App, claim: Claim[Job]) -> _Counts:
+def _write_results(app: App, claim: Claim[Job]) -> Counts:
     job = claim.record
     try:
         if job.code in UNREADABLE:
@@ -113,34 +95,28 @@ def _plan(app: App, job: Job) -> JobPlan:
         return plan_of(JobSettings(), app.settings)
 
 
-def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> _Counts:
+def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> Counts:
     job = claim.record
     own, fields = _columns(app, claim, plan)
     writers = _writers(app, job, plan)
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     files = ResultFiles(own, fields, sinks, plan.formula_guard)
-    counts = _Counts()
-    outcomes = _Outcomes(merged(app, job))
-    otherwise = _otherwise(job)
-    rows = Rows(app, job, plan)
-    for record in claim.keeping(rows.records, every=512):
-        row = rows.result(record, outcomes.of(record), otherwise)
-        counts.add(row.outcome)
-        files.add(row)
+    writer = RowWriter(Rows(app, job, plan), merged_runs(app, job), files, _otherwise(job))
+    counts = writer.write_all(claim)
     counts.warnings += files.close()
-    for writer in writers.values():
-        writer.commit()
+    for blob in writers.values():
+        blob.commit()
     return counts
 
 
-def _write_nothing(app: App, job: Job) -> _Counts:
+def _write_nothing(app: App, job: Job) -> Counts:
     """The files of a job whose prompt file could not be read: they exist, and are empty."""
     writers = _writers(app, job, plan_of(JobSettings(), replace(app.settings, result_formats=("csv",))))
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     ResultFiles((), (), sinks, guard=True).close()
     for writer in writers.values():
         writer.commit()
-    return _Counts(total=0 if job.code is JobCode.EMPTY_FILE else None)
+    return Counts(total=0 if job.code is JobCode.EMPTY_FILE else None)
 
 
 def _writers(app: App, job: Job, plan: JobPlan) -> dict[str, BlobWriter]:
@@ -174,27 +150,12 @@ def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
     """The own columns of a file that was never built, found by reading it; none where a table cannot have so many."""
     rows = Rows(app, claim.record, plan)
     own: dict[str, None] = dict.fromkeys(rows.own_columns)
-    for record in claim.keeping(rows.records, every=512):
+    for found in claim.keeping(rows.stretches):
+        record = found if isinstance(found, Record) else next(found.records())
         own.update(dict.fromkeys(rows.own(record)))
         if len(own) > COLUMNS:
             return []
     return list(own)
-
-
-class _Outcomes:
-    """The merged outcomes, taken row by row."""
-
-    def __init__(self, rows: Iterator[Outcome]) -> None:
-        self._rows = rows
-        self._next = next(rows, None)
-
-    def of(self, record: Record) -> Outcome | None:
-        """The outcome of this row, None where it has none."""
-        found = self._next
-        if found is None or found.row != record.row:
-            return None
-        self._next = next(self._rows, None)
-        return found
 
 
 def _otherwise(job: Job) -> tuple[RowCode, str]:

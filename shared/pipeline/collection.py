@@ -6,11 +6,10 @@ at the same time, goes on from the same bytes.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from itertools import batched
 from typing import Final
 
 from shared import names, outcomes
@@ -18,11 +17,12 @@ from shared.batch_file import follow_up, read_rows, row_line
 from shared.checks import Checks
 from shared.errors import AppError, Conflict, NotFound, Transient, Unavailable
 from shared.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, next_wait, tries_again
-from shared.matching import match
-from shared.model import Batch, BatchState, Fault, Job, Outcome, RowCode, Usage
+from shared.matching import Matching
+from shared.model import Batch, BatchState, Fault, Job, RowCode, Usage
+from shared.outcomes import OutcomeLine
 from shared.pipeline.building import read_plan
 from shared.pipeline.claims import Claim, claim_batch
-from shared.pipeline.parts import outcomes_in, work_lines
+from shared.pipeline.parts import failures_in, outcomes_in, work_lines
 from shared.ports import App, Container
 from shared.prices import price_usd
 from shared.schema_list import SchemaList
@@ -102,27 +102,31 @@ class _Tally:
     """What the outcomes of one batch add up to."""
 
     rows: int = 0
-    succeeded: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_rows: int = 0
 
-    def add(self, outcome: Outcome) -> Outcome:
-        """Count one outcome and pass it on."""
-        self.rows += 1
-        if outcome.code is None:
-            self.succeeded += 1
-        else:
-            self.codes[outcome.code.value] += 1
-        if outcome.usage is not None:
-            self.input_tokens += outcome.usage.input_tokens
-            self.output_tokens += outcome.usage.output_tokens
-            price = price_usd(outcome.model, outcome.usage)
-            self.cost_usd += price or 0.0
-            self.unpriced_rows += price is None
-        return outcome
+    def add(self, some: Sequence[OutcomeLine]) -> None:
+        """Count outcomes."""
+        self.rows += len(some)
+        self.codes.update([line.code for line in some if line.code is not None])
+        for model in {line.model for line in some}:
+            paid = [line.usage for line in some if line.usage is not None and line.model == model]
+            self._add_paid(model, paid)
+
+    def _add_paid(self, model: str, paid: Sequence[tuple[int, int]]) -> None:
+        self.input_tokens += sum([read for read, _written in paid])
+        self.output_tokens += sum([written for _read, written in paid])
+        price = price_usd(model, paid)
+        self.cost_usd += price or 0.0
+        self.unpriced_rows += len(paid) if price is None else 0
+
+    @property
+    def succeeded(self) -> int:
+        """Rows with a result."""
+        return self.rows - self.codes.total()
 
 
 def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> _Tally | None:
@@ -135,8 +139,8 @@ def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> _Tally | None:
             return written
         if claim.record.lease is None:
             return None
-    for outcome in claim.keeping(outcomes_in(app, name), every=ROWS):
-        tally.add(outcome)
+    for some in claim.keeping(outcomes_in(app, name)):
+        tally.add(some)
     return tally
 
 
@@ -145,8 +149,8 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> _Tall
     batch = claim.record
     sources = _download(app, claim) if batch.failure is None else []
     schemas = SchemaList.read(work_lines(app, names.schemas(job)))
-    matching = match(
-        lambda: read_rows(work_lines(app, names.batch_rows(batch))),
+    matching = Matching(
+        read_rows(work_lines(app, names.batch_rows(batch))),
         sources,
         absent=_absence(job, batch),
         attempts=batch.attempt if batch.batch_id else batch.attempt - 1,
@@ -154,8 +158,9 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> _Tall
     )
     tally = _Tally()
     part = app.files.writer(Container.WORK, name, create_only=True)
-    for some in batched(claim.keeping(matching.outcomes(), every=ROWS), 64, strict=False):
-        part.write(b"".join([outcomes.to_line(tally.add(outcome)) + b"\n" for outcome in some]))
+    for lines in claim.keeping(matching.lines()):
+        tally.add([outcomes.read_line(line) for line in lines])
+        part.write(b"\n".join((*lines, b"")))
     short = matching.cut or matching.broken_lines or (batch.status == "completed" and matching.missing)
     if short and batch.failure is None and batch.reads < READS:
         _read_again(app, claim, matching.missing)
@@ -237,7 +242,7 @@ def _follower(app: App, job: Job, claim: Claim[Batch], tally: _Tally) -> Batch |
     ill_fitting = _ill_fitting_before(app, batch) if counts else Counter()
     keep: set[int] = set()
     raised: set[int] = set()
-    for outcome in outcomes_in(app, names.batch_outcomes(batch)):
+    for outcome in failures_in(app, names.batch_outcomes(batch)):
         others = batch.attempt - 1 - ill_fitting[outcome.row]
         if tries_again(outcome, batch.attempt, plan.max_attempts, faulty, others):
             (raised if outcome.code is RowCode.TRUNCATED else keep).add(outcome.row)
@@ -253,7 +258,7 @@ def _ill_fitting_before(app: App, batch: Batch) -> Counter[int]:
         outcome.row
         for one in earlier
         if one.errors or one.followed
-        for outcome in outcomes_in(app, names.batch_outcomes(one))
+        for outcome in failures_in(app, names.batch_outcomes(one))
         if outcome.code is RowCode.INVALID_OUTPUT
     )
 
@@ -337,7 +342,7 @@ def _collected(app: App, batch: Batch, tally: _Tally, follower: Batch | None) ->
 def _codes_of(app: App, batch: Batch, follower: Batch) -> Iterator[str]:
     """The codes that the follower's rows had in this batch."""
     rows = {row.row for row in read_rows(work_lines(app, names.batch_rows(follower)))}
-    for outcome in outcomes_in(app, names.batch_outcomes(batch)):
+    for outcome in failures_in(app, names.batch_outcomes(batch)):
         if outcome.row in rows and outcome.code is not None:
             yield outcome.code.value
 

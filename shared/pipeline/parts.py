@@ -6,6 +6,7 @@ from typing import Final
 from shared import names, outcomes
 from shared.errors import NotFound
 from shared.model import BatchState, Job, Outcome
+from shared.outcomes import Runs
 from shared.ports import App, Container
 
 MERGE_MEMORY: Final = 16 * 1024 * 1024
@@ -14,50 +15,73 @@ MERGE_MEMORY: Final = 16 * 1024 * 1024
 SMALLEST_PIECE: Final = 64 * 1024
 
 
-def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut chunks into lines at line feeds only, without them; an empty last line is none."""
+BLOCK: Final = 512
+"""Lines that are given at a time."""
+
+
+def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Cut chunks into lines at line feeds only, without them, some at a time; an empty last line is none."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
+        for start in range(0, len(lines), BLOCK):
+            yield lines[start : start + BLOCK]
     if rest:
-        yield rest
+        yield [rest]
 
 
 def work_lines(app: App, name: str) -> Iterator[bytes]:
     """The lines of a work file; none where it was never written."""
     try:
-        yield from lines_of(app.files.read(Container.WORK, name))
+        for lines in line_blocks(app.files.read(Container.WORK, name)):
+            yield from lines
     except NotFound:
         return
 
 
-def outcomes_in(app: App, name: str) -> Iterator[Outcome]:
+def outcomes_in(app: App, name: str) -> Runs:
     """The outcomes in one part, by row."""
-    return (outcomes.from_line(line) for line in work_lines(app, name))
+    try:
+        for lines in line_blocks(app.files.read(Container.WORK, name)):
+            yield [outcomes.read_line(line) for line in lines]
+    except NotFound:
+        return
+
+
+def failures_in(app: App, name: str) -> Iterator[Outcome]:
+    """The errors in one part, by row."""
+    return (line.outcome for run in outcomes_in(app, name) for line in run if line.code is not None)
 
 
 def merged(app: App, job: Job) -> Iterator[Outcome]:
     """Everything known of the job's rows, one outcome for each row that has any, by row."""
+    return (line.outcome for run in merged_runs(app, job) for line in run)
+
+
+def merged_runs(app: App, job: Job) -> Runs:
+    """The same as lines, some at a time."""
     batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
     parts = [outcomes_in(app, names.unsent(job)), _kept(app, job)]
     return outcomes.merge([*parts, *(_in_pieces(app, names.batch_outcomes(batch), piece) for batch in batches)])
 
 
-def _in_pieces(app: App, name: str, piece: int) -> Iterator[Outcome]:
+def results_of(app: App, job: Job) -> Runs:
+    """The rows of a job that have a result, by row."""
+    return ([line for line in run if line.code is None] for run in merged_runs(app, job))
+
+
+def _in_pieces(app: App, name: str, piece: int) -> Runs:
     """The outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
     info = app.files.info(Container.WORK, name)
     size = 0 if info is None else info.size
     pieces = (app.files.read_range(Container.WORK, name, start, piece) for start in range(0, size, piece))
-    return (outcomes.from_line(line) for line in lines_of(pieces))
+    return ([outcomes.read_line(line) for line in lines] for lines in line_blocks(pieces))
 
 
-def _kept(app: App, job: Job) -> Iterator[Outcome]:
+def _kept(app: App, job: Job) -> Runs:
     """The results taken over from the job that this one retries; from there where it ended before it took them."""
     if not job.previous or app.files.info(Container.WORK, names.kept(job)) is not None:
         return outcomes_in(app, names.kept(job))
     previous = app.store.job(job.previous)
-    if previous is None:
-        return iter(())
-    return (outcome for outcome in merged(app, previous) if outcome.code is None)
+    return iter(()) if previous is None else results_of(app, previous)

@@ -6,7 +6,7 @@ from shared import exact_json, names
 from shared.columns import Columns, Meaning, column_key, columns_of
 from shared.errors import JobFault
 from shared.job_plan import JobPlan
-from shared.model import Job, JobCode, Outcome, Record, Request, ResultRow, RowCode
+from shared.model import FailedRow, Job, JobCode, Outcome, Record, Request, RowCode, Stretch
 from shared.ports import App, Container
 from shared.prompt_file import form_of, open_prompt_file
 from shared.requests import RequestBuilder
@@ -21,7 +21,7 @@ class Rows:
         if form is None:
             raise JobFault(JobCode.UNSUPPORTED_FORMAT, job.message)
         file = open_prompt_file(form, app.files.read(Container.WORK, names.snapshot(job)))
-        self.records: Iterator[Record] = file.records
+        self.stretches: Iterator[Stretch | Record] = file.stretches
         self._headers = file.headers
         self._builder = _builder(job, plan, file.headers)
         self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
@@ -40,24 +40,29 @@ class Rows:
         columns = self._columns or Columns({}, tuple(record.values))
         return {name: record.values[name] for name in columns.own if name in record.values}
 
+    def own_of_all(self, rows: Stretch) -> list[dict[str, object]]:
+        """The own columns of rows with the same keys, which have the same ones."""
+        own = tuple(self.own(next(rows.records())))
+        places = [rows.keys.index(name) for name in own]
+        if len(places) == 1:
+            (name,), (place,) = own, places
+            return [{name: cells[place]} for cells in rows.rows]
+        return [dict(zip(own, [cells[place] for place in places], strict=True)) for cells in rows.rows]
+
     def _custom_id(self, record: Record) -> str:
         if self._builder is not None:
             return self._builder.identify(record)
         key = self._columns.meant.get(Meaning.CUSTOM_ID, "") if self._columns else ""
         return str(record.values.get(key) or f"row-{record.row}")
 
-    def result(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> ResultRow:
-        """The row with its outcome, or with the code and message that rows without one get."""
+    def failed(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> FailedRow:
+        """A row without a result, with its outcome, or with the code and message that rows without one get."""
         custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
             outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
-        if outcome.code is None:
-            return ResultRow(row=record.row, custom_id=custom_id, input=own, outcome=outcome)
         request = None if outcome.code is RowCode.DUPLICATE_CUSTOM_ID else self._request(record)
         source = None if request is not None else _source(record)
-        return ResultRow(
-            row=record.row, custom_id=custom_id, input=own, outcome=outcome, request=request, source=source
-        )
+        return FailedRow(custom_id, own, outcome, request, source)
 
     def _request(self, record: Record) -> Mapping[str, object] | None:
         if self._builder is None:

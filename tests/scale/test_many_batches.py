@@ -7,8 +7,9 @@ import pytest
 
 from shared.batch_file import OPEN_SHARDS
 from shared.checks import Checks
-from shared.matching import match
+from shared.matching import Matching
 from shared.model import Fault, RowCode, SentRow
+from shared.outcomes import read_line
 from tests.reliability.simulation import Simulation
 
 MODELS = OPEN_SHARDS + 5
@@ -43,8 +44,8 @@ def test_answers_larger_than_the_temporary_file_are_all_matched(scratch: int) ->
         for start in range(0, len(text), 10_000):
             yield text[start : start + 10_000]
 
-    matching = match(
-        lambda: iter(rows),
+    matching = Matching(
+        rows,
         [chunks],
         absent=Fault(RowCode.MISSING, "none"),
         attempts=1,
@@ -52,7 +53,8 @@ def test_answers_larger_than_the_temporary_file_are_all_matched(scratch: int) ->
         scratch=scratch,
         memory=1000,
     )
-    assert [outcome.output for outcome in matching.outcomes()] == [{"text": f"answer {row.row}"} for row in rows]
+    outcomes = [read_line(line).outcome for lines in matching.lines() for line in lines]
+    assert [outcome.output for outcome in outcomes] == [{"text": f"answer {row.row}"} for row in rows]
     assert (passes > 5) is (scratch == 20_000)
 
 
