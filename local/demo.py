@@ -22,7 +22,7 @@ _RUNS = LOCAL / "demo"
 _KEPT_SECONDS = 24 * 3600
 # Job codes for which the servers' logs have more to say than the job itself; the others name a fault of the file.
 _UNEXPLAINED = ("poisoned", "gave_up", "batch_failed")
-_MADE_UP = "The local batch service made these answers up: try prompts and schemas here, real answers in Azure."
+_MADE_UP = "These answers are made up by the local batch service; real ones come in Azure."
 
 
 def main(arguments: Sequence[str]) -> int:

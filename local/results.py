@@ -115,4 +115,4 @@ def _summary(job: Job, status: Status) -> str:
 
 
 def _money(usd: float) -> str:
-    return f"{usd:.4f} USD" if usd >= 0.0001 else "less than 0.0001 USD"
+    return f"${usd:.4f}" if usd >= 0.0001 else "less than $0.0001"

@@ -38,6 +38,11 @@ def _run(functions: bool) -> int:
     if read_running() is not None:
         raise ServerError("Local servers of this project are running already, in another terminal.")
     ports = _preferred_ports() if functions else _fixed_ports()
+    print(
+        "Starting storage (Azurite)"
+        + (", the batch service and the functions ..." if functions else " and the batch service ..."),
+        flush=True,
+    )
     with running_servers(LOCAL / ("up" if functions else "services"), ports, functions=functions) as servers:
         try:
             write_running(servers)

@@ -35,6 +35,21 @@ def test_the_readme_names_every_command_of_dev_py() -> None:
         assert f'"{command}"' in source
 
 
+def test_what_the_demo_is_shown_to_print_is_what_it_prints() -> None:
+    shown = README.partition("python3 dev.py test\n```")[2].partition("```\n")[2].partition("```")[0]
+    printed = "".join((ROOT / "local" / f"{name}.py").read_text(encoding="utf-8") for name in ("demo", "results"))
+
+    for line in (
+        "Starting storage (Azurite), the local",
+        "Status page, while this runs: ",
+        "Results: ",
+        "These answers",
+    ):
+        assert f"\n{line}" in f"\n{shown}"
+        assert f'"{line}' in printed
+    assert "·".join(["completed ", " 3 of 3 rows succeeded ", " 355 tokens, $0.0007"]) in shown
+
+
 def test_the_example_of_job_settings_is_the_sample() -> None:
     example = json.loads(README.partition("```json\n")[2].partition("```")[0])
     sample = json.loads((ROOT / "samples" / "tickets" / "_job.json").read_text(encoding="utf-8"))

@@ -220,9 +220,9 @@ def test_failed_rows_come_with_the_command_that_tries_them_again(
 @pytest.mark.parametrize(
     ("usd", "text"),
     [
-        (12.5, ", 12.5000 USD"),
-        (0.0001, ", 0.0001 USD"),
-        (0.00001, ", less than 0.0001 USD"),
+        (12.5, ", $12.5000"),
+        (0.0001, ", $0.0001"),
+        (0.00001, ", less than $0.0001"),
         (0, "tokens"),
         (None, "tokens"),
     ],
