@@ -23,6 +23,7 @@ class Rows:
         file = open_prompt_file(form, app.files.read(Container.WORK, names.snapshot(job)))
         self.stretches: Iterator[Stretch | Record] = file.stretches
         self._headers = file.headers
+        self._plan = plan
         self._builder = _builder(job, plan, file.headers)
         self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
 
@@ -37,8 +38,10 @@ class Rows:
         """The row's own columns."""
         if self._builder is not None:
             return self._builder.own(record)
-        columns = self._columns or Columns({}, tuple(record.values))
-        return {name: record.values[name] for name in columns.own if name in record.values}
+        if self._headers is None and record.is_request:
+            given = record.values.get("input")
+            return dict(given) if isinstance(given, Mapping) else {}
+        return {name: record.values[name] for name in self._columns_of(record).own if name in record.values}
 
     def own_of_all(self, rows: Stretch) -> list[dict[str, object]]:
         """The own columns of rows with the same keys, which have the same ones."""
@@ -52,8 +55,15 @@ class Rows:
     def _custom_id(self, record: Record) -> str:
         if self._builder is not None:
             return self._builder.identify(record)
-        key = self._columns.meant.get(Meaning.CUSTOM_ID, "") if self._columns else ""
-        return str(record.values.get(key) or f"row-{record.row}")
+        is_request = self._headers is None and record.is_request
+        key = "custom_id" if is_request else self._columns_of(record).meant.get(Meaning.CUSTOM_ID, "")
+        value = record.values.get(key)
+        given = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+        return given if given.strip() else record.custom_id or f"row-{record.row}"
+
+    def _columns_of(self, record: Record) -> Columns:
+        """The meanings of a row's columns where there is no builder that knows them."""
+        return self._columns or _columns(tuple(record.values), self._plan)
 
     def failed(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> FailedRow:
         """A row without a result, with its outcome, or with the code and message that rows without one get."""

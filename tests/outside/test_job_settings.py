@@ -114,6 +114,28 @@ def test_faulty_settings_fail_the_job_with_its_rows_counted(world: World, settin
     assert balances(world, "f/x.csv")
 
 
+def test_faulty_settings_leave_records_and_requests_their_ids_and_own_columns(world: World) -> None:
+    request = {"method": "POST", "url": "/chat/completions", "body": {"messages": [{"role": "user", "content": "Hi"}]}}
+    rows: list[object] = [
+        {"Ticket": "t1", "prompt": "Who?", "note": 1},
+        {"custom_id": "q", **request, "input": {"own": 1}},
+        {"Ticket": 7, "prompt": "Who?"},
+        {"prompt": "Who?", "ticket": " "},
+        {"custom_id": "e", "source": {"prompt": "Who?"}, "error": {"code": "not_sent", "row": 9}},
+        "no object",
+    ]
+    world.put("f/_job.json", json.dumps({"schema": {"type": "string"}, "columns": {"custom_id": "Ticket"}}))
+    world.put("f/x.jsonl", jsonl(*rows))
+
+    status = run_all(world, ["f/x.jsonl"])["f/x.jsonl"]
+
+    assert (status["state"], status["code"]) == ("failed", "invalid_job_settings")
+    errors = world.errors("f/x.jsonl")
+    assert [line["custom_id"] for line in errors] == ["t1", "q", "7", "row-4", "e", "row-6"]
+    assert [line["input"] for line in errors] == [{"note": 1}, {"own": 1}, {}, {}, {}, {}]
+    assert balances(world, "f/x.jsonl")
+
+
 def test_an_override_that_names_no_column_still_finds_the_ids_that_others_name(world: World) -> None:
     table = "Ticket,Text,Required\nt1,Who?,N\n"
     name = world.drop("f/x.csv", table, model="m", columns={"custom_id": "ticket", "prompt": "Question"})
