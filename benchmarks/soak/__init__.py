@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     with ExitStack() as running:
         folder = given.logs or Path(running.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
-        azurite = running.enter_context(running_azurite())
+        # On disk: where it holds many blobs in memory, Azurite answers nothing for minutes while it collects garbage.
+        azurite = running.enter_context(running_azurite(folder / "azurite"))
         service = running.enter_context(
             running_service(
                 storage=azurite.connection_string, processing=0.2, validating=0.5, running=2.0, finalizing=0.5
