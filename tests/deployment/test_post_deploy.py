@@ -180,3 +180,6 @@ def test_the_script_is_plain_sh() -> None:
     assert os.access(SCRIPT, os.X_OK)
     for shell in filter(None, map(shutil.which, ("dash", "sh"))):
         subprocess.run([shell, "-n", SCRIPT], check=True, timeout=20)
+    shellcheck = shutil.which("shellcheck")
+    if shellcheck:
+        subprocess.run([shellcheck, SCRIPT, SCRIPT.with_name("release-notes.sh")], check=True, timeout=60)

@@ -51,6 +51,12 @@ def test_every_row_code_is_explained(page: Page, app: StillApp) -> None:
     assert set(page.evaluate("Object.keys(ROW_CODES)")) == set(RowCode)
 
 
+def test_a_cost_however_small_is_never_shown_as_nothing(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    shown = page.evaluate("[0, 0.00001, 0.0007, 0.25, 9.6626].map(dollars)")
+    assert shown == ["$0", "< $0.0001", "≈ $0.0007", "≈ $0.250", "≈ $9.66"]
+
+
 def test_the_list_gives_figures_reasons_and_warnings(page: Page, app: StillApp) -> None:
     open_page(page, app)
     assert "10,000 of 25,000 rows · 22 failed" in row(page, "tickets")
