@@ -57,29 +57,29 @@ class Asking:
 
     def _newest(self, since: datetime | None) -> Iterator[RemoteBatch]:
         """Those that the list shows, as long as it may show all the others within the calls left."""
-        after, pages = "", 0
+        after, pages, ours = "", 0, 0
         while self._calls:
             page, after = self._page(after)
-            pages += 1
+            pages, ours = pages + 1, ours + self._ours(page)
             yield from self._known(page)
             last = page[-1].created_at if page else None
             in_doubt = since is not None and last is not None and last >= since
             past = self._oldest is not None and last is not None and last < self._oldest
-            if not after or (not in_doubt and (past or not self._left or self._is_hopeless(pages))):
+            if not after or (not in_doubt and (past or not self._left or self._is_hopeless(pages, ours))):
                 return
 
     def _running(self) -> Iterator[RemoteBatch]:
         """Those that run, from a list of nothing else; nothing where the service does not know such lists."""
-        after, pages, before = "", 0, len(self._left)
+        after, pages, ours = "", 0, 0
         while self._calls and (after or not pages):
             try:
                 page, after = self._page(after, RUNNING)
             except AppError as error:
                 log.info("the list of running batches is not to be had: %s", error)
                 return
-            pages += 1
+            pages, ours = pages + 1, ours + self._ours(page)
             yield from self._known(page)
-            if any(remote.status != RUNNING for remote in page) or self._is_hopeless(pages, before):
+            if any(remote.status != RUNNING for remote in page) or self._is_hopeless(pages, ours):
                 return
 
     def _page(self, after: str, status: str = "") -> tuple[list[RemoteBatch], str]:
@@ -94,10 +94,12 @@ class Asking:
             elif remote.batch_id not in self._wanted:
                 self._stranger(remote)
 
-    def _is_hopeless(self, pages: int, before: int | None = None) -> bool:
-        """Whether a list, by what its pages showed so far, would not show the others within the calls left."""
-        found = (len(self._wanted) if before is None else before) - len(self._left)
-        return pages >= TRIAL and found * self._calls < len(self._left) * pages
+    def _ours(self, page: Sequence[RemoteBatch]) -> int:
+        return sum(remote.batch_id in self._wanted for remote in page)
+
+    def _is_hopeless(self, pages: int, ours: int) -> bool:
+        """Whether a list that showed so many of ours so far would not show the others within the calls left."""
+        return pages >= TRIAL and ours * self._calls < len(self._left) * pages
 
     def _one_by_one(self, batch_ids: Sequence[str]) -> Iterator[RemoteBatch]:
         """Ask for batches by their ids while calls and time last: the next tick goes on where this one stopped."""
