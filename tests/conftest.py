@@ -9,7 +9,7 @@ import pytest
 
 from local.azurite import running_azurite
 
-pytest_plugins = ["tests.worlds"]
+pytest_plugins = ["tests.worlds", "tests.reliability.counts"]
 
 
 class OutsideError(AssertionError):
