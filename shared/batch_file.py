@@ -2,20 +2,19 @@
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
+import msgspec
 import orjson
 
 from shared import exact_json
-from shared.model import Request, SentRow
+from shared.model import Request, RequestBlock, SentRow
 
 OPEN_SHARDS: Final = 16
 """How many files are open at a time; each holds a block or two of some MiB in memory while it is written."""
-
-_PRIME: Final = 0xE36BF9B3DDCB369D
-_FACTOR: Final = 0x9E3779B97F4A7C15
 
 _CAPS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
@@ -31,8 +30,8 @@ class Placement:
 @dataclass(slots=True)
 class _Shard:
     placement: Placement
-    requests: int = 0
-    size: int = 0
+    requests: int
+    size: int
 
 
 @dataclass(slots=True)
@@ -55,69 +54,75 @@ class Shards:
         if size > self.max_bytes:
             raise ValueError(f"row {request.row} has {size} bytes, a batch {self.max_bytes} at most")
         kind = (request.model, request.url)
+        placement = self._add(kind, 1, size)
+        if placement is None:
+            full = self._open.pop(kind).placement.index
+            placement = Placement(self._new(kind, 1, size).placement.index, (full,))
+        return placement
+
+    def place_block(self, block: RequestBlock) -> Placement | None:
+        """Choose the shard of all requests of a block, as for one by one; None where these would not fit into one."""
+        return self._add((block.model, block.url), len(block.ids), len(block.text))
+
+    def _add(self, kind: tuple[str, str], requests: int, size: int) -> Placement | None:
+        """Put requests into the open shard of their kind, or into the first; None where that would be too full."""
         shard = self._open.get(kind)
-        closes: tuple[int, ...] = ()
-        if shard is None:
-            if len(self._open) >= self.max_open:
-                closes = (self._open.popitem(last=False)[1].placement.index,)
-            shard = self._new(kind)
-        elif shard.requests >= self.max_requests or shard.size + size > self.max_bytes:
-            closes = (shard.placement.index,)
-            shard = self._new(kind)
-        shard.requests += 1
+        if shard is None and requests <= self.max_requests and size <= self.max_bytes:
+            closes = (self._open.popitem(last=False)[1].placement.index,) if len(self._open) >= self.max_open else ()
+            return Placement(self._new(kind, requests, size).placement.index, closes)
+        if shard is None or shard.requests + requests > self.max_requests or shard.size + size > self.max_bytes:
+            return None
+        shard.requests += requests
         shard.size += size
         self._open.move_to_end(kind)
-        return Placement(shard.placement.index, closes) if closes else shard.placement
+        return shard.placement
 
-    def _new(self, kind: tuple[str, str]) -> _Shard:
-        shard = self._open[kind] = _Shard(Placement(self.opened))
+    def _new(self, kind: tuple[str, str], requests: int, size: int) -> _Shard:
+        shard = self._open[kind] = _Shard(Placement(self.opened), requests, size)
         self.opened += 1
         return shard
 
 
 class CustomIds:
-    """Remembers which custom ids a file has used, in 10 to 20 bytes each.
+    """Remembers which custom ids a file has used, in 11 to 22 bytes each.
 
     It keeps 64-bit hashes: among ten million rows, the chance that two different ids count as the same is 3 in a
-    million. The hash is the same in every process, so that building again finds the same duplicates: it is the id's
-    bytes as a number, scattered by a factor modulo a prime, at a third of the time of a cryptographic hash.
+    million. They are Python's own hashes of texts, keyed anew in each process, so that nobody can make ids that
+    collide; none is kept, and building again begins with an empty list.
     """
 
-    _PARTS: Final = 256
-    _FIRST_SIZE: Final = 256
-    _FULL: Final = 0.8
+    _PARTS: Final = 16
+    _FIRST_SIZE: Final = 16_384
+    _FULL: Final = 0.75
 
     def __init__(self) -> None:
-        self._tables = [array("Q", bytes(8 * self._FIRST_SIZE)) for _ in range(self._PARTS)]
-        self._left = [int(self._FULL * self._FIRST_SIZE)] * self._PARTS
+        # In parts, as what grows is in memory twice for a moment.
+        self._tables = [array("q", bytes(8 * self._FIRST_SIZE)) for _ in range(self._PARTS)]
+        self._count = 0
 
-    def first_use(self, custom_id: str) -> bool:
-        """Whether no earlier call had this id."""
-        # The leading 1 tells ids apart that begin with NULs.
-        text = b"\x01" + custom_id.encode("utf-8", "surrogatepass")
-        number = int.from_bytes(text) * _FACTOR % _PRIME or 1
-        part = number & 255
-        table = self._tables[part]
-        place = (number >> 8) & (len(table) - 1)
-        if (found := table[place]) and found != number:
-            place = _next_place(number, place, table)
-            found = table[place]
-        if found:
-            return False
-        table[place] = number
-        self._left[part] -= 1
-        if not self._left[part]:
-            self._grow(part)
-        return True
+    def repeated(self, ids: Sequence[str]) -> list[int]:
+        """Add ids, none of them empty; give the places of those that were used before, by an earlier place or call."""
+        self._make_room(len(ids))
+        tables, last = self._tables, len(self._tables[0]) - 1
+        again: list[int] = []
+        for number, key in enumerate(map(hash, ids)):
+            # The upper four bits, -8 to 7, choose the table, the lower ones where to look first; 0 is a free place.
+            table = tables[key >> 60]
+            place = key & last
+            while found := table[place]:
+                if found == key:
+                    again.append(number)
+                    break
+                place = (place + 1) & last
+            else:
+                table[place] = key
+        self._count += len(ids) - len(again)
+        return again
 
-    def _grow(self, part: int) -> None:
-        table = self._tables[part]
-        larger = self._tables[part] = array("Q", bytes(8 * 2 * len(table)))
-        last = len(larger) - 1
-        for number in filter(None, table):
-            place = (number >> 8) & last
-            larger[_next_place(number, place, larger) if larger[place] else place] = number
-        self._left[part] = int(self._FULL * len(larger)) - int(self._FULL * len(table))
+    def _make_room(self, more: int) -> None:
+        while self._count + more > self._FULL * self._PARTS * len(self._tables[0]):
+            for number, table in enumerate(self._tables):
+                self._tables[number] = _twice_as_large(table)
 
     @property
     def memory(self) -> int:
@@ -125,15 +130,15 @@ class CustomIds:
         return sum(len(table) * table.itemsize for table in self._tables)
 
 
-def _next_place(number: int, place: int, table: "array[int]") -> int:
-    """Where a number is, or is to go, whose first place is another's: open addressing, 0 is a free place.
-
-    Another odd step for each number keeps ids that look alike from queueing behind each other.
-    """
-    last, step = len(table) - 1, (number >> 40) | 1
-    while (found := table[place]) and found != number:
-        place = (place + step) & last
-    return place
+def _twice_as_large(table: "array[int]") -> "array[int]":
+    larger = array("q", bytes(2 * 8 * len(table)))
+    last = len(larger) - 1
+    for key in filter(None, table):
+        place = key & last
+        while larger[place]:
+            place = (place + 1) & last
+        larger[place] = key
+    return larger
 
 
 def row_line(sent: SentRow | Request) -> bytes:
@@ -141,11 +146,25 @@ def row_line(sent: SentRow | Request) -> bytes:
     return orjson.dumps([sent.row, sent.custom_id, sent.schema])
 
 
+_sent_row: Final = msgspec.json.Decoder(SentRow)
+
+
+def row_lines(block: RequestBlock) -> bytes:
+    """Write what is known of the lines of a block, as `row_line` does, with line ends."""
+    rows = list(zip(count(block.row), block.ids, block.schemas, strict=False))
+    text = orjson.dumps(rows)
+    if text.count(b"],[") < len(rows):
+        # No id has that in it.
+        return text[1:-1].replace(b"],[", b"]\n[") + b"\n"
+    return b"".join([orjson.dumps(row) + b"\n" for row in rows])
+
+
 def read_rows(lines: Iterable[bytes]) -> Iterator[SentRow]:
     """Read the lines that `row_line` wrote; blank ones are passed over."""
+    read = _sent_row.decode
     for line in lines:
         if line and not line.isspace():
-            yield SentRow(*orjson.loads(line))
+            yield read(line)
 
 
 def follow_up(

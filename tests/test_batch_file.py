@@ -78,25 +78,23 @@ class TestShards:
 
 
 class TestCustomIds:
-    @given(st.lists(st.text(max_size=3) | st.integers(0, 50).map(str), max_size=200))
-    def test_only_the_first_use_of_an_id_is_one(self, ids: list[str]) -> None:
-        known, seen = CustomIds(), set()
-        for custom_id in ids:
-            assert known.first_use(custom_id) == (custom_id not in seen)
-            seen.add(custom_id)
+    @given(st.lists(st.lists(st.text(min_size=1, max_size=3) | st.integers(0, 50).map(str), max_size=50), max_size=8))
+    def test_all_but_the_first_use_of_an_id_are_repeated(self, blocks: list[list[str]]) -> None:
+        known, seen = CustomIds(), set[str]()
+        for ids in blocks:
+            again = known.repeated(ids)
+            assert again == [place for place, each in enumerate(ids) if each in seen or each in ids[:place]]
+            seen.update(ids)
 
-    def test_many_ids_take_20_bytes_each_at_most(self) -> None:
+    def test_many_ids_take_22_bytes_each_at_most(self) -> None:
         known = CustomIds()
-        for count in range(1, 100_001):
-            assert known.first_use(f"task-{count}")
-            assert count < 50_000 or known.memory <= 20 * count
-        assert not any(known.first_use(f"task-{count}") for count in range(1, 100_001))
+        for count in range(1000, 410_000, 1000):
+            assert not known.repeated([f"task-{number}" for number in range(count - 1000, count)])
+            assert count < 100_000 or known.memory <= 22 * count
+        assert len(known.repeated([f"task-{number}" for number in range(409_000)])) == 409_000
 
     def test_half_a_surrogate_pair_is_an_id_too(self) -> None:
-        known = CustomIds()
-        assert known.first_use("\ud800")
-        assert not known.first_use("\ud800")
-        assert known.first_use("\ud801")
+        assert CustomIds().repeated(["\ud800", "\ud800", "\ud801"]) == [1]
 
 
 class TestRowList:

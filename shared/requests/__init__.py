@@ -5,7 +5,8 @@ conversation   the messages, from the row's prompt or the job's templates
 formats        the answer's schema, and how a request asks for it
 frame, frames  what requests share, serialised once
 whole          batch requests that the file brings itself
-builder        all of it, row by row
+plain          rows that are alike, some hundred at a time
+builder        all of it, row by row or many at a time
 """
 
 from shared.requests.builder import RequestBuilder

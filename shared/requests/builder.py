@@ -6,20 +6,20 @@ from typing import Final
 from orjson import dumps
 
 from shared.job_settings import JobSettings, default_schema_name
-from shared.model import CHAT_URLS, Fault, Record, Request, RowCode
+from shared.model import CHAT_URLS, Fault, Record, Request, RequestBlock, RowCode, Stretch
 from shared.requests.conversation import Conversation
 from shared.requests.faults import UnsendableError
 from shared.requests.formats import Formats
 from shared.requests.frame import Frame
 from shared.requests.frames import Frames
 from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
+from shared.requests.plain import START, PlainRows, build_plain, plain_rows
 from shared.requests.size import BYTES_PER_TOKEN, TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
 from shared.requests.whole import WholeRequests
 from shared.schema_list import SchemaList
 from shared.templates import MissingValue, Template
 
 _LAYOUTS: Final = 64
-_START: Final = b'{"custom_id":'
 
 
 class RequestBuilder:
@@ -81,7 +81,7 @@ class RequestBuilder:
             if not (columns := _input_of(values).keys()) <= self._own.keys():
                 self._own.update(dict.fromkeys(columns))
         else:
-            key = self._layout(values).custom_id
+            key = self._layout(tuple(values)).custom_id
         try:
             return custom_id_of(record, values.get(key))
         except UnsendableError:
@@ -92,7 +92,7 @@ class RequestBuilder:
         values = record.values
         if self._table is None and record.is_request:
             return dict(_input_of(values))
-        layout = self._table or self._layout(values)
+        layout = self._table or self._layout(tuple(values))
         return {name: values[name] for name in layout.own if name in values}
 
     def build(self, record: Record) -> Request | Fault:
@@ -112,9 +112,17 @@ class RequestBuilder:
                 raise
             return Fault(RowCode.INVALID_REQUEST, "The row holds a text or a number that cannot be written as JSON.")
 
+    def plain(self, stretch: Stretch) -> PlainRows | None:
+        """The rows of a stretch, identified, for `build_plain`; None where they are to be built one by one."""
+        return plain_rows(stretch, self._table or self._layout(stretch.keys))
+
+    def build_plain(self, rows: PlainRows) -> RequestBlock | None:
+        """The same as `build` gives for each of the rows; None where they are to be built one by one."""
+        return build_plain(rows, self._frames, self._max_bytes)
+
     def _build(self, record: Record) -> Request | Fault:
         values = record.values
-        layout = self._table or self._layout(values)
+        layout = self._table or self._layout(tuple(values))
         if layout.fault is not None:
             return layout.fault
         custom_id = custom_id_of(record, values.get(layout.custom_id))
@@ -127,7 +135,7 @@ class RequestBuilder:
             return frame
         if has_prompt:
             before, after = frame.parts
-            line = b"".join((_START, dumps(custom_id), before, dumps(prompt), after))
+            line = b"".join((START, dumps(custom_id), before, dumps(prompt), after))
             if self._is_chat and len(prompt) > TEXT_LENGTH:
                 check_text(prompt)
         else:
@@ -137,9 +145,8 @@ class RequestBuilder:
         tokens = len(line) // BYTES_PER_TOKEN + 1
         return Request(record.row, custom_id, frame.model, frame.url, line, frame.schema, tokens)
 
-    def _layout(self, values: Mapping[str, object]) -> Layout:
+    def _layout(self, keys: tuple[str, ...]) -> Layout:
         """The meanings of a JSON record's keys; records come with the same keys over and over."""
-        keys = tuple(values)
         layout = self._layouts.get(keys)
         if layout is None:
             if len(self._layouts) >= _LAYOUTS:
@@ -152,7 +159,7 @@ class RequestBuilder:
         texts = [template.render(values) for template in frame.texts if isinstance(template, Template)]
         if texts and not any(text.strip() for text in texts):
             raise UnsendableError(RowCode.MISSING_PROMPT, "With this row's values, the job's template gives no text.")
-        line = [_START, dumps(custom_id), frame.parts[0]]
+        line = [START, dumps(custom_id), frame.parts[0]]
         for text, part in zip(texts, frame.parts[1:], strict=True):
             if self._is_chat:
                 check_text(text)

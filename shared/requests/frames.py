@@ -1,6 +1,6 @@
 """The kinds of requests of a job: rows with the same model, system message and schema share one frame."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import orjson
@@ -27,6 +27,10 @@ class Frames:
         self._conversation = conversation
         self._formats = formats
         self._kept: dict[tuple[object, ...], Frame | Fault] = {}
+
+    def of_kind(self, kind: Iterable[object], layout: Layout) -> Frame | Fault:
+        """The frame of rows with a prompt and these values under `layout.kind`."""
+        return self.of_row(dict(zip(layout.kind, kind, strict=True)), layout, has_prompt=True)
 
     def of_row(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> Frame | Fault:
         """The frame of a row; a fault where its model, system message or schema keep it from being sent."""

@@ -43,6 +43,11 @@ class Layout:
     fault: Fault | None = None
     """What keeps all rows with these keys from being sent."""
 
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """The headers whose values rows of one kind have in common: model, system, required and schema."""
+        return self.model, self.system, self.required, self.schema
+
 
 def layout_of_table(headers: Sequence[str], settings: JobSettings, conversation: Conversation) -> Layout:
     """Find the meanings of a table's columns; raises JobFault (`missing_column`, `invalid_file`)."""

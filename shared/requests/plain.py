@@ -1,0 +1,107 @@
+"""Stretches of plain rows, each with a prompt of its own: their requests are built in one step."""
+
+from collections.abc import Sequence
+from itertools import chain, repeat
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeGuard, cast
+
+import orjson
+
+from shared.model import CHAT_URLS, RequestBlock, Stretch
+from shared.requests.frame import Frame
+from shared.requests.frames import Frames
+from shared.requests.layout import ID_LENGTH, Layout
+from shared.requests.size import BYTES_PER_TOKEN, TEXT_LENGTH
+
+START: Final = b'{"custom_id":'
+"""What all requests begin with."""
+
+_TEXT_OR_NONE: Final = frozenset({str, type(None)})
+
+type Kind = tuple[object, ...]
+
+
+class PlainRows(NamedTuple):
+    """Rows from `row` on that have a custom id and a prompt each; `kinds` are what Frames tells them apart by."""
+
+    row: int
+    layout: Layout
+    ids: Sequence[str]
+    prompts: Sequence[str]
+    kinds: Sequence[Kind]
+
+
+def plain_rows(stretch: Stretch, layout: Layout) -> PlainRows | None:
+    """Take the columns that make requests; None where any row is not plain, and is to be looked at by itself."""
+    if layout.fault is not None or not layout.prompt_counts:
+        return None
+    ids = _column(stretch, layout.custom_id) or [f"row-{stretch.row + place}" for place in range(len(stretch.rows))]
+    prompts = _column(stretch, layout.prompt)
+    kinds = _kinds(stretch, layout)
+    if prompts is None or kinds is None or not _are_texts(ids) or not _are_texts(prompts):
+        return None
+    if max(map(len, ids)) > ID_LENGTH:
+        return None
+    return PlainRows(stretch.row, layout, ids, prompts, kinds)
+
+
+def build_plain(rows: PlainRows, frames: Frames, max_bytes: int) -> RequestBlock | None:
+    """Build the requests of plain rows; None where one cannot be sent, or where they differ in model or url."""
+    found = {kind: frames.of_kind(kind, rows.layout) for kind in dict.fromkeys(rows.kinds)}
+    usable = {kind: frame for kind, frame in found.items() if isinstance(frame, Frame)}
+    routes = {(frame.model, frame.url) for frame in usable.values()}
+    if len(usable) < len(found) or len(routes) != 1:
+        return None
+    ((model, url),) = routes
+    if url in CHAT_URLS and max(map(len, rows.prompts)) > TEXT_LENGTH:
+        return None
+    of_rows = [usable[kind] for kind in rows.kinds]
+    lines = _lines(rows, of_rows)
+    sizes = list(map(len, lines))
+    if not sizes or max(sizes) >= max_bytes:
+        return None
+    return RequestBlock(
+        row=rows.row,
+        ids=rows.ids,
+        model=model,
+        url=url,
+        text=b"\n".join((*lines, b"")),
+        schemas=[frame.schema for frame in of_rows],
+        input_tokens=sum([size // BYTES_PER_TOKEN for size in sizes]) + len(sizes),
+    )
+
+
+def _lines(rows: PlainRows, frames: Sequence[Frame]) -> list[bytes]:
+    """The requests as lines; none where a text cannot be written as JSON."""
+    try:
+        ids, prompts = _as_json(rows.ids), _as_json(rows.prompts)
+    except TypeError:
+        return []
+    before, after = zip(*[frame.parts for frame in frames], strict=True)
+    return list(map(b"".join, zip(repeat(START), ids, before, prompts, after, strict=False)))
+
+
+def _as_json(texts: Sequence[str]) -> list[bytes]:
+    """Each text as JSON: in indented JSON, line feeds stand between the items only."""
+    return orjson.dumps(texts, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
+
+
+def _column(stretch: Stretch, header: str) -> list[object] | None:
+    if header not in stretch.keys:
+        return None
+    return list(map(itemgetter(stretch.keys.index(header)), stretch.rows))
+
+
+def _are_texts(values: Sequence[object]) -> TypeGuard[Sequence[str]]:
+    """Whether all values are texts, and none of them is blank."""
+    return set(map(type, values)) == {str} and all(values) and not any(map(str.isspace, cast("Sequence[str]", values)))
+
+
+def _kinds(stretch: Stretch, layout: Layout) -> list[Kind] | None:
+    """What else makes the requests, as Frames.of_kind takes it; None where JSON values are neither texts nor null."""
+    nothing: list[object] = [None] * len(stretch.rows)
+    columns = [_column(stretch, header) for header in layout.kind]
+    given = chain.from_iterable(column for column in columns if column)
+    if not layout.all_texts and not _TEXT_OR_NONE.issuperset(map(type, given)):
+        return None
+    return list(zip(*(nothing if column is None else column for column in columns), strict=True))
