@@ -68,10 +68,8 @@ class Nursery:
 
     def close(self) -> None:
         """End it, and the child that it may still have."""
-        try:
-            self._process.communicate(timeout=10)
-        finally:
-            kill_group(self._process)
+        kill_group(self._process)
+        self._process.communicate()
 
 
 @pytest.fixture
