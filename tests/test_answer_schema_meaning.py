@@ -12,7 +12,8 @@ from shared.errors import SchemaFault
 type Schema = dict[str, Any]
 
 NAMES = ("a", "b", "c")
-PLAIN = st.sampled_from([None, True, False, 0, 1, 1.5, -2, "", "a", "red", "2026-11-22"])
+POOL = [None, True, False, 0, 1, 1.5, -2, "", "a", "red", "2026-11-22"]
+PLAIN = st.sampled_from(POOL)
 STRING_CHECKS = {"minLength": 1, "maxLength": 2, "pattern": "^[a-c]*$", "format": "date"}
 NUMBER_CHECKS = {"minimum": 0, "exclusiveMaximum": 1.5, "multipleOf": 0.5}
 ARRAY_CHECKS = {"minItems": 1, "maxItems": 2, "uniqueItems": True}
@@ -35,7 +36,7 @@ def leaves() -> st.SearchStrategy[Schema]:
         merged(st.fixed_dictionaries({"type": kinds | several}), some(STRING_CHECKS | NUMBER_CHECKS), some(WORDS)),
         merged(st.fixed_dictionaries({"enum": st.lists(PLAIN, min_size=1, max_size=4)}), some(WORDS)),
         st.fixed_dictionaries({"const": PLAIN}),
-        st.fixed_dictionaries({"type": st.just(["string", "null"]), "enum": st.just(["a", "red", None, 5])}),
+        st.fixed_dictionaries({"type": st.just(["string", "null"]), "enum": st.just(["a", "red", None, 1])}),
         merged(st.sampled_from([{"$ref": "#/$defs/D"}, {"$ref": "#/$defs/E"}]), some(WORDS | {"minLength": 1})),
     )
 
@@ -68,8 +69,8 @@ ROOTS = st.tuples(objects(SCHEMAS), SCHEMAS, SCHEMAS).map(lambda s: s[0] | {"$de
 
 
 def values_for(schema: Any, root: Schema, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values of about the right shape: every property there, many of them fitting."""
-    if depth > 6 or not isinstance(schema, dict):
+    """Values of about the right shape: every property there, most of them fitting, so that each rule has its say."""
+    if depth > 6:
         return PLAIN
     if "$ref" in schema:
         return values_for(root["$defs"][schema["$ref"][-1]], root, depth + 1)
@@ -77,12 +78,15 @@ def values_for(schema: Any, root: Schema, depth: int = 0) -> st.SearchStrategy[A
         if key in schema:
             return st.sampled_from(schema[key]).flatmap(lambda branch: values_for(branch, root, depth + 1))
     if "properties" in schema:
+        inner = {name: values_for(part, root, depth + 1) for name, part in schema["properties"].items()}
         return st.fixed_dictionaries(
-            {name: st.none() | values_for(inner, root, depth + 1) for name, inner in schema["properties"].items()}
+            {name: values if name in schema["required"] else st.none() | values for name, values in inner.items()}
         )
     if "items" in schema:
-        return st.lists(values_for(schema["items"], root, depth + 1), max_size=3)
-    return PLAIN
+        items = values_for(schema["items"], root, depth + 1)
+        return st.lists(items, max_size=2) | st.lists(items, min_size=3, max_size=3)
+    fitting = [value for value in POOL if jsonschema_rs.is_valid(schema, value, validate_formats=True)]
+    return st.sampled_from(fitting * 4 + POOL)
 
 
 @st.composite

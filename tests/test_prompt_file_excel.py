@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from shared.model import JobCode
+from shared.prompt_file.package import Package
 from tests.reading import Reading, read
 
 PARTS = Path(__file__).parent / "data" / "workbooks" / "excel"
@@ -157,11 +159,14 @@ def test_a_value_that_cannot_be_is_a_fault_of_the_file(old: str, new: str) -> No
 def test_a_part_that_is_longer_than_the_directory_says_is_refused() -> None:
     data = packed(parts())
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entry = archive.getinfo(STRINGS)
-    said, short = entry.file_size.to_bytes(4, "little"), (entry.file_size - 9).to_bytes(4, "little")
-    assert data.count(said) == 2, "in the part's own header, and in the directory"
+        entry, text = archive.getinfo(STRINGS), archive.read(STRINGS)
+    for said, false in ((entry.file_size, len(text) - 9), (entry.CRC, zlib.crc32(text[:-9]))):
+        assert data.count(said.to_bytes(4, "little")) == 2, "in the part's own header, and in the directory"
+        data = data.replace(said.to_bytes(4, "little"), false.to_bytes(4, "little"))
 
-    assert read("a.xlsx", data.replace(said, short)).fault is JobCode.INVALID_FILE
+    with pytest.raises(zipfile.BadZipFile):
+        list(Package(data).blocks(STRINGS))
+    assert read("a.xlsx", data).fault is JobCode.INVALID_FILE
 
 
 def test_a_part_that_is_there_twice_is_refused() -> None:
