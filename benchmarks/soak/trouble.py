@@ -51,7 +51,7 @@ CALLS: list[dict[str, Any]] = [
 BATCHES: list[dict[str, Any]] = [
     # So late that it is created again, and so slow that the twin can be cancelled before it is paid.
     {"listed_after": 25, "validating": 150, "times": 1},
-    {"expire": 0.5, "times": 1},
+    {"running": 20, "finalizing": 10, "times": 2},
     {"counts": "zero", "missing_ids": "empty", "times": 2},
     {"counts": "null", "all_failed_output": "empty_file", "times": 2},
     {"status_as": "american", "cancelling": 5, "running": 15, "times": 1},
@@ -60,7 +60,7 @@ BATCHES: list[dict[str, Any]] = [
 ]
 FILES: list[dict[str, Any]] = [
     {"ends": "error", "status_details": "unreadable", "times": 1},
-    {"ends": "pending", "processing": 30, "times": 1},
+    {"processing": 30, "times": 1},
 ]
 
 
