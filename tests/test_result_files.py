@@ -370,7 +370,8 @@ def test_the_documentation_s_examples_are_what_is_written() -> None:
     )
     body = {"model": "gpt-4o-batch", "messages": [{"role": "user", "content": "How high is it?"}]}
     request = {"custom_id": "task-1", "method": "POST", "url": "/chat/completions", "body": body}
-    unsent = Outcome(row=3, custom_id="row-3", code=RowCode.MISSING_PROMPT, message="The prompt is empty.")
+    message = 'The row has no prompt: its cell under "Prompt" is empty, and the job has no template.'
+    unsent = Outcome(row=3, custom_id="row-3", code=RowCode.MISSING_PROMPT, message=message)
     rows = [
         good,
         FailedRow(custom_id="task-1", input={"Ticket": "=A-2"}, outcome=refused, request=request),
