@@ -22,7 +22,10 @@ type Kind = tuple[object, ...]
 
 
 class PlainRows(NamedTuple):
-    """Rows from `row` on that have a custom id and a prompt each; `kinds` are what Frames tells them apart by."""
+    """Rows from `row` on that have a custom id and a prompt each.
+
+    `kinds` are what Frames tells them apart by, one for each row, or a single one where they have it in common.
+    """
 
     row: int
     layout: Layout
@@ -55,7 +58,7 @@ def build_plain(rows: PlainRows, frames: Frames, max_bytes: int) -> RequestBlock
     ((model, url),) = routes
     if url in CHAT_URLS and max(map(len, rows.prompts)) > TEXT_LENGTH:
         return None
-    of_rows = [usable[kind] for kind in rows.kinds]
+    of_rows = [usable[kind] for kind in rows.kinds] * (len(rows.ids) // len(rows.kinds))
     lines = _lines(rows, of_rows)
     sizes = list(map(len, lines))
     if not sizes or max(sizes) >= max_bytes:
@@ -77,7 +80,7 @@ def _lines(rows: PlainRows, frames: Sequence[Frame]) -> list[bytes]:
         ids, prompts = _as_json(rows.ids), _as_json(rows.prompts)
     except TypeError:
         return []
-    before, after = zip(*[frame.parts for frame in frames], strict=True)
+    before, after = [frame.parts[0] for frame in frames], [frame.parts[1] for frame in frames]
     return list(map(b"".join, zip(repeat(START), ids, before, prompts, after, strict=False)))
 
 
@@ -100,8 +103,10 @@ def _are_texts(values: Sequence[object]) -> TypeGuard[Sequence[str]]:
 def _kinds(stretch: Stretch, layout: Layout) -> list[Kind] | None:
     """What else makes the requests, as Frames.of_kind takes it; None where JSON values are neither texts nor null."""
     nothing: list[object] = [None] * len(stretch.rows)
-    columns = [_column(stretch, header) for header in layout.kind]
-    given = chain.from_iterable(column for column in columns if column)
+    columns = [_column(stretch, header) or nothing for header in layout.kind]
+    given = chain.from_iterable(column for column in columns if column is not nothing)
     if not layout.all_texts and not _TEXT_OR_NONE.issuperset(map(type, given)):
         return None
-    return list(zip(*(nothing if column is None else column for column in columns), strict=True))
+    if all(column.count(column[0]) == len(column) for column in columns):
+        return [tuple(column[0] for column in columns)]
+    return list(zip(*columns, strict=True))
