@@ -52,7 +52,13 @@ def app_side(folder: str, rows: int, runs: int, settings: dict[str, str], servic
     clock = _JumpingClock(service_url)
     app = replace(wiring.build(settings), queues=MemoryQueues(clock), now=clock.now)
     source = prompt_file(Path(folder), "csv", rows)
-    pairs = [_once(app, clock, source, number) for number in range(runs + 1)][1:]
+    pairs, peak = [], 0.0
+    for number in range(runs + 1):
+        way, floor, so_far = _once(app, clock, source, number)
+        if number:
+            pairs.append((way, floor))
+        else:
+            peak = so_far  # The floor's run holds whole files.
     ratios = sorted(way.cpu / floor.cpu for way, floor in pairs)
     return {
         "rows": rows,
@@ -64,7 +70,7 @@ def app_side(folder: str, rows: int, runs: int, settings: dict[str, str], servic
         "ratio_lowest": ratios[0],
         "ratio_highest": ratios[-1],
         "runs": runs,
-        "peak_mb": peak_mb(),
+        "peak_mb": peak,
     }
 
 
@@ -86,19 +92,21 @@ class _JumpingClock(FakeClock):
         self._ahead += timedelta(seconds=seconds)
 
 
-def _once(app: App, clock: _JumpingClock, source: Path, number: int) -> tuple[Cost, Cost]:
+def _once(app: App, clock: _JumpingClock, source: Path, number: int) -> tuple[Cost, Cost, float]:
+    """The whole way, the floor, and the peak of memory until the floor."""
     name = f"run-{number}.csv"
     copy = app.files.writer(Container.PROMPTS, name)
     copy.write(source.read_bytes())
     copy.commit()
     job, way = _whole_way(app, clock, name)
+    peak = peak_mb()
     results = [
         (file, b"".join(app.files.read(Container.RESULTS, names.results_folder(job) + file)))
         for file in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV)
     ]
     batches = app.store.batches(job.job_id)
     inputs = [b"".join(app.files.read(Container.WORK, names.batch_input(batch))) for batch in batches]
-    return way, cost_of(lambda: _move(app, name, list(zip(batches, inputs, strict=True)), results))
+    return way, cost_of(lambda: _move(app, name, list(zip(batches, inputs, strict=True)), results)), peak
 
 
 def _whole_way(app: App, clock: _JumpingClock, name: str) -> tuple[Job, Cost]:
