@@ -97,7 +97,7 @@ class CustomIds:
 
     def __init__(self) -> None:
         # In parts, as what grows is in memory twice for a moment.
-        self._tables = [array("q", bytes(8 * self._FIRST_SIZE)) for _ in range(self._PARTS)]
+        self._tables = [array("q", (0,)) * self._FIRST_SIZE for _ in range(self._PARTS)]
         self._count = 0
 
     def repeated(self, ids: Sequence[str]) -> list[int]:
@@ -131,7 +131,7 @@ class CustomIds:
 
 
 def _twice_as_large(table: "array[int]") -> "array[int]":
-    larger = array("q", bytes(2 * 8 * len(table)))
+    larger = array("q", (0,)) * (2 * len(table))
     last = len(larger) - 1
     for key in filter(None, table):
         place = key & last
