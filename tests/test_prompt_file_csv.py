@@ -66,7 +66,7 @@ def test_a_row_with_more_cells_than_headers_is_that_rows_fault_and_keeps_its_tex
     assert wide.fault is not None
     assert wide.fault.code is RowCode.INVALID_REQUEST
     assert wide.fault.message == (
-        "Row 2 has 3 cells, but the header names 2 columns. Put texts that hold a comma or a quote in double quotes."
+        "Row 2 has 3 cells, more than the header, which has 2. Put texts that hold a comma or a quote in double quotes."
     )
     assert (wide.values, wide.text) == ({}, '1,"two\nlines",3')
     assert reading.records[2].values == {"a": "3", "b": "4"}

@@ -109,7 +109,7 @@ class CsvTable:
     def _too_wide(self, lines: "_Lines", cells: Sequence[str]) -> Record:
         return self._faulty(
             lines,
-            f"has {len(cells)} cells, but the header names {len(self.headers)} columns. "
+            f"has {len(cells)} cells, more than the header, which has {len(self.headers)}. "
             f"Put texts that hold a {_NAMES[self._separator]} or a quote in double quotes.",
         )
 
