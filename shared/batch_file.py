@@ -91,12 +91,12 @@ class CustomIds:
     collide; none is kept, and building again begins with an empty list.
     """
 
-    _PARTS: Final = 16
-    _FIRST_SIZE: Final = 16_384
+    _PARTS: Final = 256
+    _FIRST_SIZE: Final = 1_024
     _FULL: Final = 0.75
 
     def __init__(self) -> None:
-        # In parts, as what grows is in memory twice for a moment.
+        # In small parts, as what grows is in memory twice for a moment, and leaves its place to the next.
         self._tables = [array("q", (0,)) * self._FIRST_SIZE for _ in range(self._PARTS)]
         self._count = 0
 
@@ -106,8 +106,8 @@ class CustomIds:
         tables, last = self._tables, len(self._tables[0]) - 1
         again: list[int] = []
         for number, key in enumerate(map(hash, ids)):
-            # The upper four bits, -8 to 7, choose the table, the lower ones where to look first; 0 is a free place.
-            table = tables[key >> 60]
+            # The upper eight bits, -128 to 127, choose the table, the lower ones where to look first; 0 is a free place.
+            table = tables[key >> 56]
             place = key & last
             while found := table[place]:
                 if found == key:
