@@ -106,7 +106,7 @@ class CustomIds:
         tables, last = self._tables, len(self._tables[0]) - 1
         again: list[int] = []
         for number, key in enumerate(map(hash, ids)):
-            # The upper eight bits, -128 to 127, choose the table, the lower ones where to look first; 0 is a free place.
+            # The upper eight bits, -128 to 127, choose the table, the lower ones where to look first; 0 is free.
             table = tables[key >> 56]
             place = key & last
             while found := table[place]:
