@@ -52,18 +52,13 @@ def union(of_schemas: Iterable[Sequence[Field]]) -> tuple[Field, ...]:
     return tuple(Field(path, split=path in inner) for path in paths)
 
 
-def flattening(fields: Sequence[Field]) -> Callable[[object], list[Cell]]:
-    """Make the function that takes an answer's values for the columns: see `flatten`."""
+def flattening(fields: Sequence[Field]) -> Callable[[object], Sequence[object]]:
+    """Make the function that takes an answer's values for the columns: like `flatten`, but values as they are."""
     if any(field.split or len(field.path) != 1 for field in fields):
         return lambda answer: flatten(answer, fields)
     names = [field.name for field in fields]
-
-    def flat(answer: object) -> list[Cell]:
-        if not isinstance(answer, dict):
-            return [None] * len(names)
-        return [value if type(value) is str else cell_of(value) for value in map(answer.get, names)]
-
-    return flat
+    nothing = [None] * len(names)
+    return lambda answer: [*map(answer.get, names)] if isinstance(answer, dict) else nothing
 
 
 def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:

@@ -6,11 +6,11 @@ from typing import Final
 import msgspec
 
 from shared import exact_json
-from shared.fields import Cell, Field
+from shared.fields import Field
 from shared.model import FailedRow, Outcome, Usage
 from shared.outcomes import OutcomeLine, is_paid
 from shared.result_sheet import XlsxTable
-from shared.result_table import CHUNK_SIZE, Cells, CsvTable, header
+from shared.result_table import CHUNK_SIZE, CsvTable, Values, header
 
 RESULTS_JSONL: Final = "results.jsonl"
 ERRORS_JSONL: Final = "errors.jsonl"
@@ -29,7 +29,7 @@ class ResultFiles:
         `own` are the user's own columns, `fields` the answers' columns (`fields.union`). A sink is given chunks of
         about 1 MiB. `guard` disarms texts in results.csv that a spreadsheet would run as formulas.
         """
-        self._cells = Cells(own, fields)
+        self._values = Values(own, fields)
         names = header(own, fields)
         self._results = _Lines(sinks.get(RESULTS_JSONL))
         self._errors = _Lines(sinks.get(ERRORS_JSONL))
@@ -43,15 +43,15 @@ class ResultFiles:
         """Write rows that succeeded, the next in input order, with their own columns."""
         self._results.add(map(result_line, some, inputs))
         if self._tables:
-            self._add_cells([self._cells.of_result(*row) for row in zip(some, inputs, strict=True)])
+            self._add_to_tables([self._values.of_result(*row) for row in zip(some, inputs, strict=True)])
 
     def add_error(self, row: FailedRow) -> None:
         """Write a row that failed, the next in input order."""
         self._errors.add([exact_json.dumps(error_of(row))])
         if self._tables:
-            self._add_cells([self._cells.of_error(row)])
+            self._add_to_tables([self._values.of_error(row)])
 
-    def _add_cells(self, rows: Sequence[Sequence[Cell]]) -> None:
+    def _add_to_tables(self, rows: Sequence[Sequence[object]]) -> None:
         for table in self._tables:
             table.add(rows)
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Buffer, Callable, Iterable, Sequence
 from typing import Final
 
-from shared.fields import Cell
+from shared.fields import Cell, cell_of
 from shared.result_table import CHUNK_SIZE, without_half_pairs
 
 ROW_LIMIT: Final = 1_048_576
@@ -106,10 +106,10 @@ class XlsxTable:
         self._append(_SHEET_HEAD)
         self._add(names, style=' s="1"')
 
-    def add(self, rows: Iterable[Iterable[Cell]]) -> None:
+    def add(self, rows: Iterable[Iterable[object]]) -> None:
         """Append rows."""
         for row in rows:
-            self._add(row)
+            self._add(map(cell_of, row))
 
     def close(self) -> list[str]:
         """Finish the file; gives a warning for each limit that was met."""

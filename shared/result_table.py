@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Final, cast
+from typing import Final
 
 from shared import exact_json
 from shared.fields import Cell, Field, cell_of, flattening
@@ -18,7 +18,7 @@ _FIRST: Final = ("custom_id",)
 _LAST: Final = ("status", "error_code", "error_message")
 
 _RISKY: Final = frozenset("=+-@\t\r")
-_TEXTS: Final = frozenset((str, type(None)))
+_PLAIN: Final = frozenset((str, int, float, type(None)))
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
@@ -35,36 +35,24 @@ def header(own: Sequence[str], fields: Sequence[Field]) -> list[str]:
     return [*_FIRST, *inputs, *outputs, *_LAST]
 
 
-class Cells:
-    """Makes the rows' cells under that header; what is absent or null is None."""
+class Values:
+    """Takes the rows' values under that header, for the tables to show; what is absent or null is None."""
 
     def __init__(self, own: Sequence[str], fields: Sequence[Field]) -> None:
         self._own = own
         self._flatten = flattening(fields)
-        self._empty: list[Cell] = [None] * len(fields)
+        self._nothing = [None] * len(fields)
 
-    def of_result(self, line: OutcomeLine, own: Mapping[str, object]) -> list[Cell]:
-        """The cells of a row that succeeded."""
-        return [
-            line.custom_id,
-            *[value if type(value) is str else cell_of(value) for value in map(own.get, self._own)],
-            *self._flatten(exact_json.loads(memoryview(line.output))),
-            "ok",
-            None,
-            None,
-        ]
+    def of_result(self, line: OutcomeLine, own: Mapping[str, object]) -> list[object]:
+        """The values of a row that succeeded."""
+        answer = self._flatten(exact_json.loads(memoryview(line.output)))
+        return [line.custom_id, *map(own.get, self._own), *answer, "ok", None, None]
 
-    def of_error(self, row: FailedRow) -> list[Cell]:
-        """The cells of a row that failed."""
-        own = map(cell_of, map(row.input.get, self._own))
-        return [
-            row.custom_id,
-            *own,
-            *self._empty,
-            "error",
-            row.outcome.code and row.outcome.code.value,
-            row.outcome.message,
-        ]
+    def of_error(self, row: FailedRow) -> list[object]:
+        """The values of a row that failed."""
+        code = row.outcome.code and row.outcome.code.value
+        own = map(row.input.get, self._own)
+        return [row.custom_id, *own, *self._nothing, "error", code, row.outcome.message]
 
 
 def _prefixed(prefix: str, names: Sequence[str], taken: Iterable[str]) -> list[str]:
@@ -99,29 +87,22 @@ class CsvTable:
         self._csv = csv.writer(_Lines(self._pending), lineterminator="\r\n")
         self.add([names])
 
-    def add(self, rows: Sequence[Sequence[Cell]]) -> None:
+    def add(self, rows: Sequence[Sequence[object]]) -> None:
         """Append rows."""
         before = len(self._pending)
-        self._csv.writerows(rows if self._as_they_are(rows) else [list(map(self._shown, row)) for row in rows])
+        self._csv.writerows(rows if _are_plain(rows) else [list(map(self._shown, row)) for row in rows])
         self._size += sum(map(len, self._pending[before:]))
         if self._size >= CHUNK_SIZE:
             self._flush()
-
-    @staticmethod
-    def _as_they_are(rows: Sequence[Sequence[Cell]]) -> bool:
-        """Whether no cell is of those few that csv would not write right."""
-        cells = [*chain.from_iterable(rows)]
-        if not set(map(type, cells)) <= _TEXTS:
-            return False
-        return _RISKY.isdisjoint([text[:1] for text in cast("list[str | None]", cells) if text])
 
     def close(self) -> list[str]:
         """Write what is left; there is nothing to warn of."""
         self._flush()
         return []
 
-    def _shown(self, cell: Cell) -> Cell:
-        """Change the few cells that csv would not write right."""
+    def _shown(self, value: object) -> Cell:
+        """Change the few values that csv would not write right."""
+        cell = cell_of(value)
         if isinstance(cell, str):
             return f"'{cell}" if self._guard and is_formula(cell) else cell
         if isinstance(cell, bool):
@@ -137,6 +118,14 @@ class CsvTable:
         except UnicodeEncodeError:
             encoded = without_half_pairs(text).encode()
         self._write(encoded)
+
+
+def _are_plain(rows: Sequence[Sequence[object]]) -> bool:
+    """Whether csv writes all of the rows' values right: numbers, and texts that begin like no formula."""
+    values = [*chain.from_iterable(rows)]
+    if not set(map(type, values)) <= _PLAIN:
+        return False
+    return _RISKY.isdisjoint([value[:1] for value in values if type(value) is str])
 
 
 def is_formula(text: str) -> bool:

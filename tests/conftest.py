@@ -49,7 +49,10 @@ def _loopback_only() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def azurite() -> Iterator[str]:
-    """The connection string of an Azurite for this run."""
-    with running_azurite() as running:
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The connection string of an Azurite for this run.
+
+    On disk: in memory, its garbage collection stops it for a minute once a run takes longer than ten.
+    """
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as running:
         yield running.connection_string
