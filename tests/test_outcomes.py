@@ -92,7 +92,9 @@ def test_merged_parts_hold_the_best_of_each_row_in_order(parts: list[list[tuple[
     runs = []
     for part in parts:
         outcomes = [replace(outcome, row=row) for row, outcome in sorted(part, key=lambda item: item[0])]
-        runs.append(iter([[read_line(to_line(outcome)) for outcome in some] for some in batched(outcomes, size)]))
+        runs.append(
+            iter([[read_line(to_line(outcome)) for outcome in some] for some in batched(outcomes, size, strict=False)])
+        )
         for outcome in outcomes:
             by_row[outcome.row].append(outcome)
     merged = [line.outcome for run in merge(runs) for line in run]
