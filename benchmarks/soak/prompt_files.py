@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterable
 
-import xlsxwriter  # type: ignore[import-untyped]
+import openpyxl  # type: ignore[import-untyped]
 
 SIZES = (1, 3, 10, 60)
 HEADERS = ("Custom ID", "Prompt", "Required", "Note")
@@ -83,8 +83,8 @@ def _lines(records: Iterable[object]) -> bytes:
 
 def _workbook(ids: list[str]) -> bytes:
     content = io.BytesIO()
-    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
-        sheet = book.add_worksheet()
-        for number, cells in enumerate([HEADERS, *map(_cells, ids)]):
-            sheet.write_row(number, 0, cells)
+    book = openpyxl.Workbook()
+    for cells in (HEADERS, *map(_cells, ids)):
+        book.active.append(cells)
+    book.save(content)
     return content.getvalue()
