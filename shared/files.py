@@ -18,7 +18,7 @@ from shared.storage_errors import holder_is_missing, translate, translated, with
 READ_SIZE: Final = BLOCK_SIZE
 """Bytes asked for by one call; while they are worked on, the next as many are fetched."""
 
-PIECE: Final = 4 * 1024 * 1024
+PIECE: Final = 1024 * 1024
 """Bytes handed on at a time, as whoever cuts them into rows holds them more than once."""
 
 CONTENT_TYPES: Final = {

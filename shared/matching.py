@@ -8,6 +8,7 @@ pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like
 
 import io
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -49,8 +50,12 @@ class Matching:
 
         Outcomes take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
         """
-        self._rows = list(rows)
-        self._places = {row[1]: place for place, row in enumerate(self._rows)}
+        sent = list(rows)
+        # Columns, as rows are looked up in the answers' order: records would lie all over memory.
+        self._numbers = array("Q", [row for row, _custom_id, _schema in sent])
+        self._ids = [custom_id for _row, custom_id, _schema in sent]
+        self._schemas = array("q", [schema for _row, _custom_id, schema in sent])
+        self._places = {custom_id: place for place, custom_id in enumerate(self._ids)}
         self._files = files
         self._absent = absent
         self._attempts = attempts
@@ -71,15 +76,15 @@ class Matching:
     def lines(self) -> Iterator[list[bytes]]:
         """Give exactly one outcome for each row, in the rows' order, as lines without line ends, some at a time."""
         with tempfile.TemporaryFile(buffering=0) as scratch:
-            shelf = LineShelf(len(self._rows), scratch, self._memory, self._scratch)
+            shelf = LineShelf(len(self._ids), scratch, self._memory, self._scratch)
             self._fill(shelf)
             if not shelf.overflown:
-                yield from self._taken(shelf, range(len(self._rows)))
+                yield from self._taken(shelf, range(len(self._ids)))
                 return
             windows = shelf.windows()
         for window in windows:
             with tempfile.TemporaryFile(buffering=0) as scratch:
-                shelf = LineShelf(len(self._rows), scratch, self._memory)
+                shelf = LineShelf(len(self._ids), scratch, self._memory)
                 self._fill(shelf, window)
                 yield from self._taken(shelf, window)
 
@@ -94,12 +99,12 @@ class Matching:
     def _chosen(self, place: int, lines: Sequence[bytes]) -> bytes:
         if not lines:
             self.missing += 1
-            return self._absence(self._rows[place])
+            return self._absence(place)
         self.repeated += len(lines) - 1
         return lines[0] if len(lines) == 1 else best_line(lines)
 
-    def _absence(self, sent: SentRow) -> bytes:
-        row, custom_id, schema = sent
+    def _absence(self, place: int) -> bytes:
+        row, custom_id, schema = self._sent(place)
         return to_line(
             Outcome(
                 row=row,
@@ -125,18 +130,17 @@ class Matching:
                 if place is None:
                     self.unknown += window is None
                 elif window is None or place in window:
-                    shelf.put(place, self._ordinary(self._rows[place], answer))
+                    shelf.put(place, self._ordinary(place, answer))
         shelf.finish()
 
-    def _ordinary(self, sent: SentRow, answer: OrdinaryAnswer) -> bytes:
-        row, custom_id, schema = sent
-        body = answer.response.body
+    def _ordinary(self, place: int, answer: OrdinaryAnswer) -> bytes:
+        schema, body = self._schemas[place], answer.response.body
         text, usage = body.choices[0].message.content, body.usage
         complaint, output = checked(text, None if schema < 0 else self._checks.check(schema))
         paid = usage.prompt_tokens, usage.completion_tokens
         if complaint:
-            return self._judged(sent, Answer(None, "", text, "stop", body.model, paid, 200))
-        return result_line(row, custom_id, output, body.model, paid, self._attempts, schema)
+            return self._judged(place, Answer(None, "", text, "stop", body.model, paid, 200))
+        return result_line(self._numbers[place], answer.custom_id, output, body.model, paid, self._attempts, schema)
 
     def _put_unusual(self, shelf: LineShelf, line: bytes, window: range | None) -> None:
         try:
@@ -152,11 +156,15 @@ class Matching:
         if place is None:
             self.unknown += window is None
         elif window is None or place in window:
-            shelf.put(place, self._judged(self._rows[place], answer_in(parsed)))
+            shelf.put(place, self._judged(place, answer_in(parsed)))
 
-    def _judged(self, sent: SentRow, answer: Answer) -> bytes:
-        check = None if sent[2] < 0 else self._checks.check(sent[2])
-        return to_line(judged(answer, sent=SentRow(*sent), attempts=self._attempts, check=check))
+    def _judged(self, place: int, answer: Answer) -> bytes:
+        sent = self._sent(place)
+        check = None if sent.schema < 0 else self._checks.check(sent.schema)
+        return to_line(judged(answer, sent=sent, attempts=self._attempts, check=check))
+
+    def _sent(self, place: int) -> SentRow:
+        return SentRow(self._numbers[place], self._ids[place], self._schemas[place])
 
     def _count_fault(self, line: bytes, *, cut: bool) -> None:
         if line.strip():
