@@ -4,7 +4,7 @@ An object that is not recursive is flattened into one column per property (`addr
 Anything else has one column: a plain value stands there as it is, a list or object as JSON.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -52,13 +52,12 @@ def union(of_schemas: Iterable[Sequence[Field]]) -> tuple[Field, ...]:
     return tuple(Field(path, split=path in inner) for path in paths)
 
 
-def flattening(fields: Sequence[Field]) -> Callable[[object], Sequence[object]]:
-    """Make the function that takes an answer's values for the columns: like `flatten`, but values as they are."""
+def by_column(answers: Sequence[object], fields: Sequence[Field]) -> list[Sequence[object]]:
+    """Take the answers' values, a list for each column: like `flatten`, but values as they are."""
     if any(field.split or len(field.path) != 1 for field in fields):
-        return lambda answer: flatten(answer, fields)
-    names = [field.name for field in fields]
-    nothing = [None] * len(names)
-    return lambda answer: [*map(answer.get, names)] if isinstance(answer, dict) else nothing
+        return list(zip(*(flatten(answer, fields) for answer in answers), strict=True))
+    objects = [answer if isinstance(answer, dict) else {} for answer in answers]
+    return [[answer.get(field.name) for answer in objects] for field in fields]
 
 
 def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:

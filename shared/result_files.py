@@ -1,6 +1,6 @@
 """Rows and their outcomes → results.jsonl, errors.jsonl, results.csv and results.xlsx, in one pass and flat memory."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -41,19 +41,19 @@ class ResultFiles:
 
     def add_results(self, some: Sequence[OutcomeLine], inputs: Sequence[Mapping[str, object]]) -> None:
         """Write rows that succeeded, the next in input order, with their own columns."""
-        self._results.add(map(result_line, some, inputs))
+        self._results.add(result_lines(some, inputs))
         if self._tables:
-            self._add_to_tables([self._values.of_result(*row) for row in zip(some, inputs, strict=True)])
+            self._add_to_tables(self._values.of_results(some, inputs))
 
     def add_error(self, row: FailedRow) -> None:
         """Write a row that failed, the next in input order."""
-        self._errors.add([exact_json.dumps(error_of(row))])
+        self._errors.add(exact_json.dumps(error_of(row)) + b"\n")
         if self._tables:
-            self._add_to_tables([self._values.of_error(row)])
+            self._add_to_tables(self._values.of_error(row))
 
-    def _add_to_tables(self, rows: Sequence[Sequence[object]]) -> None:
+    def _add_to_tables(self, columns: Sequence[Sequence[object]]) -> None:
         for table in self._tables:
-            table.add(rows)
+            table.add(columns)
 
     def close(self) -> Sequence[str]:
         """Write what is left; gives warnings, for instance of what did not fit into Excel's limits."""
@@ -79,19 +79,35 @@ class _Result(msgspec.Struct, gc=False):
     usage: _Usage | None
 
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
-def result_line(line: OutcomeLine, own: Mapping[str, object]) -> bytes:
-    """Write a row that succeeded as its line of results.jsonl, without a line end."""
-    usage = None if line.usage is None else _Usage(*line.usage)
-    result = _Result(line.row, line.custom_id, line.output, own, line.model, line.attempts, usage)
+def result_lines(some: Sequence[OutcomeLine], inputs: Sequence[Mapping[str, object]]) -> bytes:
+    """Write rows that succeeded, with their own columns, as lines of results.jsonl."""
+    results = [
+        _Result(
+            line.row, line.custom_id, line.output, own, line.model, line.attempts, line.usage and _Usage(*line.usage)
+        )
+        for line, own in zip(some, inputs, strict=True)
+    ]
     try:
-        return _encode(result)
+        return _encode_lines(results)
     except UnicodeEncodeError:
         # Half a surrogate pair.
-        paid = usage and msgspec.structs.asdict(usage)
-        return exact_json.dumps({**msgspec.structs.asdict(result), "output": line.outcome.output, "usage": paid})
+        return b"".join([exact_json.dumps(_by_name(*row)) + b"\n" for row in zip(some, inputs, strict=True)])
+
+
+def _by_name(line: OutcomeLine, own: Mapping[str, object]) -> dict[str, object]:
+    outcome = line.outcome
+    return {
+        "row": outcome.row,
+        "custom_id": outcome.custom_id,
+        "output": outcome.output,
+        "input": own,
+        "model": outcome.model,
+        "attempts": outcome.attempts,
+        "usage": _usage(outcome.usage),
+    }
 
 
 def error_of(row: FailedRow) -> dict[str, object]:
@@ -135,17 +151,16 @@ class _Lines:
         self._pending: list[bytes] = []
         self._size = 0
 
-    def add(self, some: Iterable[bytes]) -> None:
+    def add(self, lines: bytes) -> None:
         if self._sink is None:
             return
-        lines = list(some)
-        self._pending += lines
-        self._size += sum(map(len, lines))
+        self._pending.append(lines)
+        self._size += len(lines)
         if self._size >= CHUNK_SIZE:
             self.close()
 
     def close(self) -> None:
         if self._sink is not None and self._pending:
-            self._sink(b"\n".join((*self._pending, b"")))
+            self._sink(b"".join(self._pending))
             self._pending.clear()
             self._size = 0

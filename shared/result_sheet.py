@@ -106,9 +106,9 @@ class XlsxTable:
         self._append(_SHEET_HEAD)
         self._add(names, style=' s="1"')
 
-    def add(self, rows: Iterable[Iterable[object]]) -> None:
-        """Append rows."""
-        for row in rows:
+    def add(self, columns: Sequence[Sequence[object]]) -> None:
+        """Append rows, given by column."""
+        for row in zip(*columns, strict=True):
             self._add(map(cell_of, row))
 
     def close(self) -> list[str]:

@@ -3,11 +3,10 @@
 import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 from shared import exact_json
-from shared.fields import Cell, Field, cell_of, flattening
+from shared.fields import Cell, Field, by_column, cell_of
 from shared.model import FailedRow
 from shared.outcomes import OutcomeLine
 
@@ -36,23 +35,30 @@ def header(own: Sequence[str], fields: Sequence[Field]) -> list[str]:
 
 
 class Values:
-    """Takes the rows' values under that header, for the tables to show; what is absent or null is None."""
+    """Takes the rows' values under that header, by column, for the tables to show; what is absent or null is None."""
 
     def __init__(self, own: Sequence[str], fields: Sequence[Field]) -> None:
         self._own = own
-        self._flatten = flattening(fields)
-        self._nothing = [None] * len(fields)
+        self._fields = fields
 
-    def of_result(self, line: OutcomeLine, own: Mapping[str, object]) -> list[object]:
-        """The values of a row that succeeded."""
-        answer = self._flatten(exact_json.loads(memoryview(line.output)))
-        return [line.custom_id, *map(own.get, self._own), *answer, "ok", None, None]
+    def of_results(self, some: Sequence[OutcomeLine], inputs: Sequence[Mapping[str, object]]) -> list[Sequence[object]]:
+        """The values of rows that succeeded."""
+        answers = exact_json.loads(b"[%b]" % b",".join([line.output for line in some]))
+        return [
+            [line.custom_id for line in some],
+            *[[own.get(name) for own in inputs] for name in self._own],
+            *by_column(cast("list[object]", answers), self._fields),
+            ["ok"] * len(some),
+            [None] * len(some),
+            [None] * len(some),
+        ]
 
-    def of_error(self, row: FailedRow) -> list[object]:
+    def of_error(self, row: FailedRow) -> list[Sequence[object]]:
         """The values of a row that failed."""
         code = row.outcome.code and row.outcome.code.value
         own = map(row.input.get, self._own)
-        return [row.custom_id, *own, *self._nothing, "error", code, row.outcome.message]
+        nothing = [None] * len(self._fields)
+        return [[value] for value in (row.custom_id, *own, *nothing, "error", code, row.outcome.message)]
 
 
 def _prefixed(prefix: str, names: Sequence[str], taken: Iterable[str]) -> list[str]:
@@ -85,12 +91,13 @@ class CsvTable:
         self._pending = ["\ufeff"]
         self._size = 0
         self._csv = csv.writer(_Lines(self._pending), lineterminator="\r\n")
-        self.add([names])
+        self.add([[name] for name in names])
 
-    def add(self, rows: Sequence[Sequence[object]]) -> None:
-        """Append rows."""
+    def add(self, columns: Sequence[Sequence[object]]) -> None:
+        """Append rows, given by column."""
         before = len(self._pending)
-        self._csv.writerows(rows if _are_plain(rows) else [list(map(self._shown, row)) for row in rows])
+        shown = [values if _are_plain(values) else list(map(self._shown, values)) for values in columns]
+        self._csv.writerows(zip(*shown, strict=True))
         self._size += sum(map(len, self._pending[before:]))
         if self._size >= CHUNK_SIZE:
             self._flush()
@@ -120,12 +127,12 @@ class CsvTable:
         self._write(encoded)
 
 
-def _are_plain(rows: Sequence[Sequence[object]]) -> bool:
-    """Whether csv writes all of the rows' values right: numbers, and texts that begin like no formula."""
-    values = [*chain.from_iterable(rows)]
-    if not set(map(type, values)) <= _PLAIN:
+def _are_plain(values: Sequence[object]) -> bool:
+    """Whether csv writes all values right: numbers, and texts that begin like no formula."""
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN:
         return False
-    return _RISKY.isdisjoint([value[:1] for value in values if type(value) is str])
+    return str not in kinds or _RISKY.isdisjoint([value[:1] for value in values if type(value) is str])
 
 
 def is_formula(text: str) -> bool:

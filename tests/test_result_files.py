@@ -102,6 +102,11 @@ def test_a_result_line_is_as_the_contract_shows_it() -> None:
     assert files["errors.jsonl"] == b""
 
 
+def test_a_line_with_half_a_surrogate_pair_has_the_same_keys_in_the_same_order() -> None:
+    half_a_pair, whole = (written([success({"City": city}, Note="n")], own=["Note"])[0] for city in ("\ud800", "x"))
+    assert half_a_pair["results.jsonl"] == whole["results.jsonl"].replace(b'"x"', b'"\\ud800"')
+
+
 def test_an_error_line_is_the_request_with_its_error() -> None:
     files, _warnings = written([failure(3, Note="n")], own=["Note"])
     assert files["errors.jsonl"].decode() == (
