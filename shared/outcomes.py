@@ -54,6 +54,7 @@ class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(OutcomeLine).decode
+_decode_all = msgspec.json.Decoder(list[OutcomeLine]).decode
 
 
 def to_line(outcome: Outcome) -> bytes:
@@ -79,6 +80,15 @@ def read_line(line: bytes) -> OutcomeLine:
         fields = cast("list[Any]", exact_json.loads(line))
         fields[4] = msgspec.Raw(exact_json.dumps(fields[4]))
         return OutcomeLine(*fields)
+
+
+def read_lines(lines: Sequence[bytes]) -> list[OutcomeLine]:
+    """Read many outcomes at once; raises ValueError where a line is none."""
+    try:
+        found = _decode_all(b"[%b]" % b",".join(lines))
+    except exact_json.UNREADABLE:
+        found = []
+    return found if len(found) == len(lines) else list(map(read_line, lines))
 
 
 def best(of_one_row: Sequence[Outcome]) -> Outcome:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Outcome, RowCode, Usage
-from shared.outcomes import best, best_line, is_paid, merge, read_line, to_line
+from shared.outcomes import best, best_line, is_paid, merge, read_line, read_lines, to_line
 from tests.test_exact_json import JSON, TEXTS
 
 USAGES = st.none() | st.builds(Usage, st.integers(0, 10**12), st.integers(0, 10**12))
@@ -35,6 +35,18 @@ def test_an_outcome_comes_back_from_its_line(outcome: Outcome) -> None:
     line = to_line(outcome)
     assert b"\n" not in line
     assert read_line(line).outcome == outcome
+
+
+@given(st.lists(OUTCOMES, max_size=5))
+def test_outcomes_come_back_from_many_lines_at_once(outcomes: list[Outcome]) -> None:
+    assert [line.outcome for line in read_lines(list(map(to_line, outcomes)))] == outcomes
+
+
+def test_lines_that_make_sense_only_together_are_refused() -> None:
+    one = to_line(GOOD)
+    half = one.index(b",")
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated|Extra"):
+        read_lines([one[:half], one[half + 1 :]])
 
 
 def test_big_numbers_and_odd_texts_come_back_from_a_line() -> None:

@@ -109,7 +109,7 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally
     tally = Tally()
     part = app.files.writer(Container.WORK, name, create_only=True)
     for lines in claim.keeping(matching.lines()):
-        tally.add([outcomes.read_line(line) for line in lines])
+        tally.add(outcomes.read_lines(lines))
         part.write(b"\n".join((*lines, b"")))
     short = matching.cut or matching.broken_lines or (batch.status == "completed" and matching.missing)
     if short and batch.failure is None and batch.reads < READS:

@@ -43,7 +43,7 @@ def outcomes_in(app: App, name: str) -> Runs:
     """The outcomes in one part, by row."""
     try:
         for lines in line_blocks(app.files.read(Container.WORK, name)):
-            yield [outcomes.read_line(line) for line in lines]
+            yield outcomes.read_lines(lines)
     except NotFound:
         return
 
@@ -76,7 +76,7 @@ def _in_pieces(app: App, name: str, piece: int) -> Runs:
     info = app.files.info(Container.WORK, name)
     size = 0 if info is None else info.size
     pieces = (app.files.read_range(Container.WORK, name, start, piece) for start in range(0, size, piece))
-    return ([outcomes.read_line(line) for line in lines] for lines in line_blocks(pieces))
+    return (outcomes.read_lines(lines) for lines in line_blocks(pieces))
 
 
 def _kept(app: App, job: Job) -> Runs:
