@@ -4,10 +4,13 @@ Sources: OpenAI's API specification, and Azure OpenAI's page on the content filt
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from shared import exact_json
 from shared.json_parts import items, mapping, word
+
+TOKENS_LIMIT: Final = 2**31
+"""A larger number of tokens is no number of tokens."""
 
 
 class Said(NamedTuple):
@@ -32,11 +35,15 @@ def said_in(body: object) -> Said:
 
 
 def tokens_in(usage: object) -> tuple[int, int] | None:
-    """Read the tokens that were paid, under either route's names."""
+    """Read the tokens that were paid, under either route's names; None for what can be no number of tokens."""
     counts = mapping(usage)
     read = counts.get("prompt_tokens", counts.get("input_tokens"))
     written = counts.get("completion_tokens", counts.get("output_tokens"))
-    return (read, written) if isinstance(read, int) and isinstance(written, int) else None
+    return (read, written) if _is_count(read) and _is_count(written) else None
+
+
+def _is_count(number: object) -> TypeGuard[int]:
+    return type(number) is int and 0 <= number < TOKENS_LIMIT
 
 
 def _chat(choices: list[object]) -> Said:

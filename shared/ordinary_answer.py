@@ -1,14 +1,15 @@
 """A chat completion that went as it should, as nearly all do, read from its line in the fewest steps.
 
-Only what is needed is taken out of a line; most of it, the content filter's findings, is passed over. Any other line
-is refused here and read by `answers`. Source: the chat completion object of OpenAI's API specification.
+Only what is needed is taken out of a line; most of it, the content filter's findings, is passed over unread. Any other
+line is refused here and read by `answers`. Source: the chat completion object of OpenAI's API specification.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from shared import exact_json
+from shared.answer_bodies import TOKENS_LIMIT
 
 UNUSUAL: Final = exact_json.UNREADABLE
 """What reading raises for lines that hold anything else, or no JSON."""
@@ -25,9 +26,12 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Message
 
 
+_Tokens = Annotated[int, msgspec.Meta(ge=0, lt=TOKENS_LIMIT)]
+
+
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: _Tokens
+    completion_tokens: _Tokens
 
 
 class _Body(msgspec.Struct, gc=False):

@@ -21,9 +21,9 @@ def price_usd(model: str, paid: Sequence[tuple[int, int]]) -> float | None:
     rates = _rates(model)
     if rates is None:
         return None
-    if any(read > _TIER for read, _written in paid):
-        return sum(_calculated(model, *tokens) or 0.0 for tokens in paid)
-    return sum([read for read, _ in paid]) * rates[0] + sum([written for _, written in paid]) * rates[1]
+    long = sum(_calculated(model, *tokens) or 0.0 for tokens in paid if tokens[0] > _TIER)
+    short = [tokens for tokens in paid if tokens[0] <= _TIER]
+    return long + sum([read for read, _ in short]) * rates[0] + sum([written for _, written in short]) * rates[1]
 
 
 @lru_cache(256)

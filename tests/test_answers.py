@@ -274,3 +274,9 @@ def test_no_shape_of_a_body_raises(body: object, status: int) -> None:
 def test_no_answer_s_text_reaches_a_message(text: str) -> None:
     outcome = read(line(chat(f"{CANARY}{text}")))
     assert CANARY not in outcome.message
+
+
+@pytest.mark.parametrize("tokens", [True, -1, 2**31, 10**400, 1.0, "1", None])
+def test_what_can_be_no_number_of_tokens_is_none(tokens: object) -> None:
+    body = chat('{"n": 1}') | {"usage": {"prompt_tokens": 5, "completion_tokens": tokens}}
+    assert read(line(body)).usage is None

@@ -141,7 +141,18 @@ def test_a_custom_id_is_found_wherever_it_stands(raw: bytes, custom_id: str) -> 
         {"message": {"content": '{"n":1' + "0" * 30 + "}"}},
     ],
 )
-@pytest.mark.parametrize("body", [{}, {"usage": None}, {"usage": {"prompt_tokens": True}}, {"model": 5}, {"error": {}}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"usage": None},
+        {"usage": {"prompt_tokens": True, "completion_tokens": 1}},
+        {"usage": {"prompt_tokens": -1, "completion_tokens": 1}},
+        {"usage": {"prompt_tokens": 1, "completion_tokens": 10**400}},
+        {"model": 5},
+        {"error": {}},
+    ],
+)
 @pytest.mark.parametrize("schema", [-1, 0])
 def test_an_ordinary_answer_is_read_like_any_other(odd: dict[str, Any], body: dict[str, Any], schema: int) -> None:
     line = json.loads(answer("task-0"))

@@ -35,6 +35,13 @@ def test_a_model_without_a_known_batch_price_is_not_guessed(model: str) -> None:
     assert price_usd(model, [(MILLION, 10)]) is None
 
 
+def test_answers_are_priced_together_as_one_by_one() -> None:
+    paid = [(10, 5), (300_000, 9), (0, 0), (100_001, 1)]
+    for model in ("gpt-4o", "gpt-5.4"):
+        together, single = price_usd(model, paid), [price_usd(model, [tokens]) for tokens in paid]
+        assert together == (None if None in single else pytest.approx(sum(price or 0 for price in single)))
+
+
 def test_nothing_costs_nothing() -> None:
     assert price_usd("gpt-4o", []) == 0
 

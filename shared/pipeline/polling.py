@@ -69,7 +69,7 @@ def _ask(app: App, jobs: Sequence[OpenNow]) -> None:
     wanted = [item.batches[number] for item, number in asked.values()]
     try:
         for remote in Asking(app, wanted, stranger).answers(since):
-            item, number = asked[remote.batch_id]
+            item, number = asked.pop(remote.batch_id)
             with passing_over(item.job.job_id):
                 see(app, item, number, remote)
     except AppError as error:
