@@ -367,6 +367,15 @@ class BlobInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class BlobEvent:
+    """What an event says of a blob: its container, its name, and the etag of its version, without quotes."""
+
+    container: str
+    name: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file at the batch service; `status` is pending, running, processed, error or deleted."""
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
-from shared.model import Batch, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile
+from shared.model import Batch, BlobEvent, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile
 from shared.settings import Settings
 
 
@@ -203,6 +203,9 @@ class Queues(Protocol):
 
     def send(self, message: Message, delay: timedelta = timedelta()) -> None:
         """Enqueue a step, to be seen after `delay`."""
+
+    def put_aside(self) -> list[BlobEvent]:
+        """Some events of blobs for which the host gave up, those of other apps among them: a look that takes none."""
 
 
 class WebHook(Protocol):

@@ -17,7 +17,7 @@ from shared import telemetry
 from shared.files import READ_SIZE, BlobFiles
 from shared.job_store import TableJobStore
 from shared.ports import App, BatchService, Container, Queues
-from shared.queues import StorageQueues
+from shared.queues import BLOB_POISON, StorageQueues
 from shared.settings import Settings, StorageAccount, read_settings, say
 from shared.storage_errors import TIMEOUTS
 from shared.web_hook import HttpWebHook
@@ -130,4 +130,4 @@ def _queues(settings: Settings) -> StorageQueues:
         service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
         for name in (settings.submissions_queue, settings.completions_queue)
     )
-    return StorageQueues(submissions, completions)
+    return StorageQueues(submissions, completions, service.get_queue_client(BLOB_POISON))

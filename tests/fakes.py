@@ -28,7 +28,7 @@ from shared.errors import (
     Throttled,
     Unavailable,
 )
-from shared.model import Batch, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile, newest_first
+from shared.model import Batch, BlobEvent, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile, newest_first
 from shared.ports import BlobWriter, Container, Gate, Listed, Message
 
 LONGEST_NAME = 1024
@@ -297,9 +297,13 @@ class MemoryQueues:
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.waiting: list[tuple[datetime, Message]] = []
+        self.events: list[BlobEvent] = []
 
     def send(self, message: Message, delay: timedelta = timedelta()) -> None:
         self.waiting.append((self._clock.now() + delay, message))
+
+    def put_aside(self) -> list[BlobEvent]:
+        return self.events
 
     def take(self) -> Message | None:
         """Take one message that is due."""

@@ -13,7 +13,7 @@ from azure.storage.blob import BlobServiceClient
 
 from local.service.server import RunningService
 from shared import wiring
-from shared.model import Job
+from shared.model import BlobEvent, Job
 from shared.pipeline import polling, receiving, steps
 from shared.ports import App, Message
 
@@ -39,10 +39,15 @@ class HeldQueues:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.waiting: list[tuple[datetime, Message]] = []
+        self.events: list[BlobEvent] = []
 
     def send(self, message: Message, delay: timedelta = timedelta()) -> None:
         """Keep a message."""
         self.waiting.append((self._clock.now() + delay, message))
+
+    def put_aside(self) -> list[BlobEvent]:
+        """The events that the test put aside."""
+        return self.events
 
     def take(self) -> list[Message]:
         """Take the messages that are due."""

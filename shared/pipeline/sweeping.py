@@ -1,10 +1,11 @@
-"""Prompt files whose event was lost: found by walking the container, a few pages a tick.
+"""Prompt files whose event was lost: found by walking the container, a few pages a tick, or put aside by the host.
 
 Never older than the app's own table, so that an app installed on a full container does not buy its history.
 """
 
 import json
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -41,24 +42,20 @@ class _Walk:
 def sweep(app: App) -> None:
     """Go on with the walk, and reserve the jobs of prompt files that no job knows; never raises an AppError."""
     try:
-        _sweep(app)
+        # Blobs tell the time of their last change in whole seconds.
+        installed = app.store.installed_at(app.now()).replace(microsecond=0)
+        _go_on(app, installed)
+        _recover_all(app, _put_aside(app), installed)
     except AppError as error:
         log.warning("the sweep stops for this tick: %s", error)
 
 
-def _sweep(app: App) -> None:
-    # Blobs tell the time of their last change in whole seconds.
-    installed = app.store.installed_at(app.now()).replace(microsecond=0)
+def _go_on(app: App, installed: datetime) -> None:
     walk = _walk(app)
     oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
     found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
-    for info in found:
-        if oldest <= info.last_modified <= app.now() - SETTLED and is_prompt_file(info.name):
-            try:
-                _recover(app, info, installed)
-            except Misconfigured as error:
-                # Storage refuses something about this file alone: the others are found all the same.
-                log.warning("prompt file passed over: %s", error)
+    settled = app.now() - SETTLED
+    _recover_all(app, (info for info in found if oldest <= info.last_modified <= settled), installed)
     ended = len(found) < NAMES_A_TICK
     now = app.now().isoformat()
     following = _Walk("", now, walk.began) if ended else _Walk(found[-1].name, walk.began, walk.looks_back_to)
@@ -71,6 +68,25 @@ def _walk(app: App) -> _Walk:
     if not place:
         return _Walk("", app.now().isoformat(), datetime.fromtimestamp(0, UTC).isoformat())
     return _Walk(**json.loads(place))
+
+
+def _put_aside(app: App) -> Iterator[BlobInfo]:
+    """The prompt files whose event the host gave up on, in the version that it was about."""
+    for event in app.queues.put_aside():
+        if event.container == app.settings.prompts_container:
+            info = app.files.info(Container.PROMPTS, event.name)
+            if info is not None and info.etag == event.etag:
+                yield info
+
+
+def _recover_all(app: App, found: Iterable[BlobInfo], installed: datetime) -> None:
+    for info in found:
+        if is_prompt_file(info.name):
+            try:
+                _recover(app, info, installed)
+            except Misconfigured as error:
+                # Storage refuses something about this file alone: the others are found all the same.
+                log.warning("prompt file passed over: %s", error)
 
 
 def _recover(app: App, info: BlobInfo, installed: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.model import BlobEvent
 from shared.pipeline import steering
 from tests.world import World
 
@@ -108,9 +109,34 @@ def test_a_prompt_file_whose_event_was_lost_is_found_once_it_is_two_minutes_old(
     assert world.wait(name)["rows"] == DONE
 
 
+def test_a_prompt_file_whose_event_the_host_put_aside_is_found_by_the_next_tick(punctual_world: World) -> None:
+    world = punctual_world
+    world.tick()
+    name = world.drop("folder/table.csv", TABLE, model="m")
+    blob = world.blobs.get_blob_client(world.app.settings.prompts_container, name)
+    version = blob.get_blob_properties().etag.strip('"')
+    world.queues.events = [
+        BlobEvent("somebody-elses", name, version),
+        BlobEvent(blob.container_name, "deleted-since.csv", version),
+        BlobEvent(blob.container_name, name, "0x8D-replaced-since"),
+    ]
+    world.tick()
+    assert world.folders(name) == []
+
+    world.queues.events.append(BlobEvent(blob.container_name, name, version))
+    world.tick()
+
+    assert len(world.folders(name)) == 1
+    assert world.wait(name)["rows"] == DONE
+    assert len(world.folders(name)) == 1
+    assert world.service.journal().totals["billed"] == 2
+
+
 def test_files_older_than_the_app_are_never_bought(punctual_world: World) -> None:
     world = punctual_world
     name = world.drop("old.csv", TABLE, model="m")
+    blob = world.blobs.get_blob_client(world.app.settings.prompts_container, name)
+    world.queues.events = [BlobEvent(blob.container_name, name, blob.get_blob_properties().etag.strip('"'))]
     world.clock.advance(3600)
     later = world.another()
     for _ in range(5):

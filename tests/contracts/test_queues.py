@@ -1,13 +1,17 @@
 """What every implementation of Queues promises, and how the real one's messages travel."""
 
 import base64
+import contextlib
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from azure.storage.queue import QueueClient, TextBase64DecodePolicy
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from shared import queues, wiring
+from shared.model import BlobEvent
 from shared.ports import Message, Queues, Step
 from shared.settings import read_settings
 from tests.fakes import FakeClock, MemoryQueues
@@ -63,6 +67,38 @@ def test_queues_in_memory_keep_the_same_promises() -> None:
     assert (memory.take(), memory.take()) == (MESSAGES[0], None)
 
 
+def test_events_that_the_host_put_aside_are_seen_and_left_to_whoever_they_belong_to(world: World) -> None:
+    with _client(world, queues.BLOB_POISON, message_encode_policy=TextBase64EncodePolicy()) as theirs:
+        with contextlib.suppress(ResourceExistsError):
+            theirs.create_queue()
+        event = {
+            "FunctionId": "Host.Functions.submit_prompts",
+            "BlobType": "BlockBlob",
+            "ContainerName": world.app.settings.prompts_container,
+            "BlobName": "ordner/größe.csv",
+            "ETag": '"0x8DD0C5A4E5F9B10"',
+        }
+        sent = [theirs.send_message(text) for text in (json.dumps(event), "no event", "[]")]
+        real: Queues = wiring.build(world.environment).queues
+        for _ in range(3):
+            seen = [event for event in real.put_aside() if event.container == world.app.settings.prompts_container]
+            assert seen == [BlobEvent(world.app.settings.prompts_container, "ordner/größe.csv", "0x8DD0C5A4E5F9B10")]
+
+        received = {message.id: message for message in theirs.receive_messages(max_messages=32)}
+        assert [received[message.id].dequeue_count for message in sent] == [1, 1, 1]
+        for message in sent:
+            theirs.delete_message(received[message.id])
+
+
+def test_where_no_event_was_ever_put_aside_there_is_no_queue_and_none_is_made(world: World) -> None:
+    client = _client(world, queues.BLOB_POISON)
+    with contextlib.suppress(ResourceNotFoundError):
+        client.delete_queue()
+
+    assert wiring.build(world.environment).queues.put_aside() == []
+    assert not _exists(world, queues.BLOB_POISON)
+
+
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", "1", "null", '{"step": "explode", "job": "J", "index": 0}', "not json"]
 )
@@ -72,8 +108,6 @@ def test_a_message_that_is_none_of_ours_is_refused(text: str) -> None:
 
 
 def _exists(world: World, name: str) -> bool:
-    from azure.core.exceptions import ResourceNotFoundError
-
     try:
         _client(world, name).get_queue_properties()
     except ResourceNotFoundError:

@@ -20,6 +20,7 @@ from typing import Any
 
 from shared import wiring
 from shared.errors import AppError
+from shared.model import BlobEvent
 from shared.pipeline import polling, receiving, steps
 from shared.ports import App, Message
 from shared.queues import from_text, to_text
@@ -62,6 +63,10 @@ class FileQueues:
         number = len(os.listdir(self._folder))
         with open(f"{self._folder}/{number:06d}-{os.getpid()}", "w") as file:
             file.write(to_text(message))
+
+    def put_aside(self) -> list[BlobEvent]:
+        """No event is put aside here."""
+        return []
 
     def take(self) -> list[Message]:
         """Take all messages; one whose worker is killed is lost, which is the harder case."""
