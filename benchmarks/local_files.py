@@ -33,6 +33,10 @@ class LocalFiles:
             while chunk := file.read(PIECE):
                 yield chunk
 
+    def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
+        path = self._path(container, name)
+        return (path.read_bytes(), _etag(path)) if path.exists() else None
+
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         with self._found(container, name).open("rb") as file:
             file.seek(offset)

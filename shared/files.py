@@ -56,6 +56,14 @@ class BlobFiles:
                 for start in range(0, len(chunk), PIECE):
                     yield chunk[start : start + PIECE]
 
+    def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
+        try:
+            with translated(_title(container, name)):
+                found = self._blob(container, name).download_blob()
+                return found.readall(), _plain(found.properties.etag)
+        except NotFound:
+            return None
+
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         with translated(_title(container, name)):
             return self._blob(container, name).download_blob(offset=offset, length=length).readall()

@@ -79,6 +79,16 @@ class TableJobStore:
         where = "PartitionKey eq @job and RowKey gt 'batch-' and RowKey lt 'batch.'"
         return [_versioned(Batch, entity) for entity in self._query(where, job=job_id)]
 
+    def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
+        job, batches = None, []
+        # In the order of row keys, `job` comes last.
+        for entity in self._query("PartitionKey eq @job", job=job_id):
+            if entity["RowKey"] == "job":
+                job = _versioned(Job, entity)
+            else:
+                batches.append(_versioned(Batch, entity))
+        return job, batches
+
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
         entity = self._get(job_id, f"batch-{index:05d}-{attempt}")
         return None if entity is None else _versioned(Batch, entity)

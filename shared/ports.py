@@ -40,6 +40,9 @@ class Files(Protocol):
     def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
         """The blob's bytes in chunks of some MB; Conflict where it is no longer the version `etag`, or NotFound."""
 
+    def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
+        """A small blob's content and etag, in one call; None where there is none."""
+
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`."""
 
@@ -107,6 +110,9 @@ class JobStore(Protocol):
 
     def batches(self, job_id: str) -> list[Batch]:
         """The job's batches by index and attempt."""
+
+    def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
+        """Both, in one call; the job is never older than its batches."""
 
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
         """One batch, None where unknown."""

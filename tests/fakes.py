@@ -81,6 +81,10 @@ class MemoryFiles:
                 raise Conflict(f"{name} was changed")
             yield first.data[start : start + self._chunk]
 
+    def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
+        blob = self._blobs.get((container, name))
+        return None if blob is None else (blob.data, blob.etag)
+
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         data = self._found(container, name).data
         if offset >= len(data):
@@ -189,6 +193,9 @@ class MemoryStore:
     def batches(self, job_id: str) -> list[Batch]:
         found = [self._get(Batch, *key) for key in sorted(self._rows) if key[0] == job_id and key[1] != "job"]
         return [batch for batch in found if batch is not None]
+
+    def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
+        return self.job(job_id), self.batches(job_id)
 
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
         found: Batch | None = self._get(Batch, job_id, f"batch-{index:05d}-{attempt}")

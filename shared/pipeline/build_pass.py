@@ -151,8 +151,10 @@ class BuildPass:
 
     def _close(self) -> None:
         self._built.batches = self._files.close()
-        self._unsent.commit()
-        self._kept_file.commit()
+        if self._built.unsent:
+            self._unsent.commit()
+        if self._job.previous:
+            self._kept_file.commit()
         self._schemas_file.commit()
 
     def _check(self, builder: RequestBuilder) -> None:

@@ -49,9 +49,9 @@ def open_jobs(app: App) -> Iterator[OpenNow]:
 
 
 def _open_job(app: App, entry: OpenJob) -> OpenNow | None:
-    job = app.store.job(entry.job_id)
+    job, batches = app.store.job_with_batches(entry.job_id)
     if job is not None and job.state.ended:
         close(app, job)
         return None
     job = job or reserve(app, entry)
-    return None if job is None else OpenNow(job, app.store.batches(job.job_id))
+    return None if job is None else OpenNow(job, batches)

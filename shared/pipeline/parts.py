@@ -62,7 +62,9 @@ def merged_runs(app: App, job: Job) -> Runs:
     """The same as lines, some at a time."""
     batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
-    parts = [outcomes_in(app, names.unsent(job)), _kept(app, job)]
+    parts = [_kept(app, job)]
+    if job.unsent:
+        parts.append(outcomes_in(app, names.unsent(job)))
     return outcomes.merge([*parts, *(_in_pieces(app, names.batch_outcomes(batch), piece) for batch in batches)])
 
 
@@ -81,7 +83,9 @@ def _in_pieces(app: App, name: str, piece: int) -> Runs:
 
 def _kept(app: App, job: Job) -> Runs:
     """The results taken over from the job that this one retries; from there where it ended before it took them."""
-    if not job.previous or app.files.info(Container.WORK, names.kept(job)) is not None:
+    if not job.previous:
+        return iter(())
+    if app.files.info(Container.WORK, names.kept(job)) is not None:
         return outcomes_in(app, names.kept(job))
     previous = app.store.job(job.previous)
     return iter(()) if previous is None else results_of(app, previous)

@@ -18,6 +18,7 @@ from shared.pipeline.asking import Asking
 from shared.pipeline.doubts import doubt_since
 from shared.pipeline.observing import note, see
 from shared.pipeline.open_jobs import OpenNow, open_jobs, passing_over
+from shared.pipeline.refusals import gates_before
 from shared.pipeline.reporting import publish
 from shared.pipeline.strangers import Known, take_in
 from shared.pipeline.sweeping import sweep
@@ -80,11 +81,7 @@ def _ask(app: App, jobs: Sequence[OpenNow]) -> None:
 
 
 def _queue_due(app: App, jobs: Sequence[OpenNow]) -> None:
-    gates: dict[str, Gate] = {}
-    for model in {batch.model for item in jobs for batch in item.batches}:
-        gate = app.store.gate(model)
-        if gate is not None:
-            gates[model] = gate
+    gates = gates_before(app, (batch for item in jobs for batch in item.batches))
     now = app.now()
     due = [(item, step) for item in jobs for step in decide(item.job, item.batches, gates, now, app.settings.max_wait)]
     for item, step in _taking_turns(due, gates):

@@ -1,11 +1,20 @@
 """A refusal of the service that may pass: the batch waits, and its deployment is left alone where it has no room."""
 
+from collections.abc import Iterable
+
 from shared.errors import QuotaExceeded, Transient, Unavailable
 from shared.lifecycle import next_wait, put_back, token_limit
-from shared.model import Batch, Wait
+from shared.model import Batch, BatchState, Wait
 from shared.pipeline.claims import Claim
 from shared.pipeline.splitting import split
 from shared.ports import App, Gate
+
+
+def gates_before(app: App, batches: Iterable[Batch]) -> dict[str, Gate]:
+    """The gates of the deployments that batches are still to be sent to, by their names; some have none."""
+    unsent = (batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
+    found = {model: app.store.gate(model) for model in dict.fromkeys(unsent)}
+    return {model: gate for model, gate in found.items() if gate is not None}
 
 
 def deployment_fault(batch: Batch, reason: str) -> Transient:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared import names, telemetry
-from shared.errors import Conflict, NotFound, Transient
+from shared.errors import Conflict, Transient
 from shared.lifecycle import state_of
 from shared.model import Job, JobState
 from shared.ports import App, Container, Message, Step
@@ -29,16 +29,15 @@ def publish(app: App, job_id: str) -> Job | None:
 
 
 def _publish(app: App, job_id: str) -> Job | None:
-    first = app.store.job(job_id)
-    if first is None:
-        return None
-    name = names.status_file(first.prompt_file, job_id)
     listed = app.store.listed(job_id)
+    known = app.store.job(job_id) if listed is None else listed.entry
+    if known is None:
+        return None
+    name = names.status_file(known.prompt_file, job_id)
     etag, before = _read(app, name)
-    job = app.store.job(job_id)
+    job, batches = app.store.job_with_batches(job_id)
     if job is None:
         return None
-    batches = app.store.batches(job_id)
     state, message = state_of(job, batches)
     # What the file's fault is stays in the job's row, whatever the job waits for meanwhile.
     kept = message if job.code is None else job.message
@@ -88,13 +87,9 @@ def _age(status: dict[str, Any]) -> tuple[str, str]:
 
 def _read(app: App, name: str) -> tuple[str, dict[str, Any] | None]:
     """The blob's version and content; empty and None where there is no blob, or none of ours."""
-    info = app.files.info(Container.RESULTS, name)
-    if info is None:
-        return "", None
+    content, etag = app.files.load(Container.RESULTS, name) or (b"", "")
     try:
-        found = json.loads(b"".join(app.files.read(Container.RESULTS, name, etag=info.etag)))
-    except NotFound as error:
-        raise Conflict(f"{name} went away meanwhile") from error
+        found = json.loads(content)
     except ValueError:
-        return info.etag, None
-    return info.etag, found if isinstance(found, dict) else None
+        return etag, None
+    return etag, found if isinstance(found, dict) else None

@@ -8,8 +8,9 @@ from shared.errors import Conflict
 from shared.lifecycle import Do, Due, decide
 from shared.model import Batch
 from shared.pipeline import assembly, building, collection, notice, steering, submission
+from shared.pipeline.refusals import gates_before
 from shared.pipeline.reporting import publish
-from shared.ports import App, Gate, Message, Step
+from shared.ports import App, Message, Step
 
 log = logging.getLogger("structuredbatch.steps")
 
@@ -104,16 +105,10 @@ def _perform_on_batch(app: App, do: Do, batch: Batch) -> None:
 
 
 def _due(app: App, job_id: str) -> list[Due]:
-    job = app.store.job(job_id)
+    job, batches = app.store.job_with_batches(job_id)
     if job is None:
         return []
-    batches = app.store.batches(job_id)
-    gates: dict[str, Gate] = {}
-    for model in {batch.model for batch in batches}:
-        gate = app.store.gate(model)
-        if gate is not None:
-            gates[model] = gate
-    return decide(job, batches, gates, app.now(), app.settings.max_wait)
+    return decide(job, batches, gates_before(app, batches), app.now(), app.settings.max_wait)
 
 
 def _name(step: Due) -> tuple[Do, str]:

@@ -123,6 +123,19 @@ def test_two_writers_of_the_same_blob_never_mix(files: Files) -> None:
     assert _read(files, "a") == bytes([committed[-1]]) * 3 * (BLOCK // 2 + 1)
 
 
+def test_a_small_blob_is_loaded_with_its_etag(files: Files) -> None:
+    assert files.load(WORK, "a") is None
+    first = files.write(WORK, "a", b"one")
+    files.write(WORK, "a", b"two", etag=first)
+    second = files.write(WORK, "empty", b"")
+
+    found = files.info(WORK, "a")
+    assert found is not None
+    assert files.load(WORK, "a") == (b"two", found.etag)
+    assert files.load(WORK, "empty") == (b"", second)
+    assert files.load(WORK, "b") is None
+
+
 def test_a_range_ends_with_the_blob(files: Files) -> None:
     files.write(WORK, "a", b"0123456789")
 

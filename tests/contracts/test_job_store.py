@@ -60,6 +60,18 @@ def test_a_job_comes_back_with_all_that_it_holds(store: JobStore) -> None:
     assert store.job("other") is None
 
 
+def test_a_job_comes_with_its_batches_in_one_call(store: JobStore) -> None:
+    assert store.job_with_batches("J") == (None, [])
+    job = store.insert_job(_job())
+    store.insert_job(_job("J-r1"))
+    assert store.job_with_batches("J") == (job, [])
+    store.add_batches([_batch(1), _batch(0), _batch(0, 2)])
+
+    assert store.job_with_batches("J") == (job, store.batches("J"))
+    assert [batch.key for batch in store.job_with_batches("J")[1]] == ["00000-1", "00000-2", "00001-1"]
+    assert store.job_with_batches("J-r1")[1] == []
+
+
 def test_a_job_is_inserted_once(store: JobStore) -> None:
     store.insert_job(_job())
     with pytest.raises(Conflict):
