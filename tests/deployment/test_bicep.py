@@ -139,9 +139,16 @@ def test_the_app_runs_on_flex_consumption_with_the_python_that_is_tested() -> No
     assert app.at("identity.type") == "UserAssigned"
     assert app.at("properties.httpsOnly") is True
     assert app.at("properties.siteConfig.minTlsVersion") == "1.2"
-    assert app.at("properties.siteConfig.ftpsState") == "Disabled"
     passwords = resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
     assert {item.at("name"): item.at("properties.allow") for item in passwords} == {"ftp": False, "scm": False}
+
+
+def test_the_app_is_configured_with_nothing_that_flex_consumption_refuses() -> None:
+    # One such property and the whole deployment fails: "… for Flex Consumption sites is invalid. Please remove or
+    # rename it" (https://github.com/Azure/terraform-azurerm-avm-res-web-site/pull/345).
+    app = only("Microsoft.Web/sites")
+    assert app.at("properties.siteConfig").keys() == {"minTlsVersion"}
+    assert [item.at("name") for item in resources("Microsoft.Web/sites/config")] == ["appsettings"]
 
 
 def test_azd_finds_the_app_by_the_name_of_its_service() -> None:

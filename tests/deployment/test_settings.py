@@ -29,6 +29,11 @@ PLATFORM = {
     "FUNCTIONS_WORKER_RUNTIME",
 }
 
+REFUSED_ON_FLEX_CONSUMPTION = re.compile(
+    # https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations
+    r"FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|SCM_DO_BUILD|ENABLE_ORYX_BUILD|WEBSITE_"
+)
+
 NOT_IN_THE_TEMPLATE = {
     "BatchStorage": "a connection string; in Azure it is the identity",
     "AZURE_OPENAI_API_KEY": "a secret; in Azure it is the identity",
@@ -81,6 +86,10 @@ def names_in_the_template() -> dict[str, str]:
 
 def test_the_template_gives_only_settings_that_somebody_knows(template_settings: dict[str, Any]) -> None:
     assert template_settings.keys() <= KNOWN.keys() | PLATFORM
+
+
+def test_the_template_gives_no_setting_that_flex_consumption_refuses(template_settings: dict[str, Any]) -> None:
+    assert [name for name in template_settings if REFUSED_ON_FLEX_CONSUMPTION.match(name)] == []
 
 
 def test_every_setting_is_in_the_template_or_left_out_for_a_reason(template_settings: dict[str, Any]) -> None:
