@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import yaml
 
 from shared import errors
 from shared.errors import Transient
@@ -109,6 +110,12 @@ def test_every_choice_of_the_deployment_is_explained_with_its_default() -> None:
             continue  # azd's own.
         (row,) = [line for line in rows if f"`{name}`" in line.split("|")[1]]
         assert not default or f"`{default}`" in row.split("|")[2], row
+
+
+def test_azd_itself_refuses_a_version_older_than_the_page_asks_for() -> None:
+    (asked,) = re.findall(r"`azd`, (\d+\.\d+) or newer", page("deployment.md"))
+    demanded = yaml.safe_load((PROJECT / "azure.yaml").read_text("utf-8"))["requiredVersions"]
+    assert demanded == {"azd": f">= {asked}.0"}
 
 
 @pytest.mark.parametrize("name", PAGES)
