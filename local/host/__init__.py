@@ -2,7 +2,8 @@
 
 It is meant for a laptop and for tests, where Azure Functions Core Tools cannot be installed. What it does not do like
 the real host: receipts of blob deliveries and the status of timers are kept in memory only, so that a restart delivers
-every blob again; Event Grid, leases between instances, scaling, function timeouts and `@app.retry` do not exist.
+every blob again; events come only from whoever posts them; leases between instances, scaling, function timeouts and
+`@app.retry` do not exist.
 """
 
 from local.host.functions_host import FunctionsHost

@@ -52,6 +52,10 @@ class BlobTrigger:
         """Whether the trigger looks for blobs by itself; with the EventGrid source it would wait for events."""
         return str(self.function.trigger.options.get("source", "")).lower() != "eventgrid"
 
+    def takes(self, container: str, name: str) -> bool:
+        """Whether a blob of that name is one of this trigger's."""
+        return container == self._container and self._pattern.fullmatch(name) is not None
+
     def scan(self) -> list[BlobVersion]:
         """Returns the versions that no earlier scan returned; none where the container does not exist."""
         client = connections.blob_service(self._connection).get_container_client(self._container)
@@ -90,8 +94,8 @@ class BlobTrigger:
         """Scans and delivers until `stop` is set, then waits for the deliveries that run."""
         if not self.scans:
             _log.warning(
-                "%s has the source EventGrid, which does not exist locally: no blob will trigger it. "
-                "Give its binding the source LogsAndContainerScan.",
+                "%s has the source EventGrid, and locally nobody sends events: post one to /runtime/webhooks/blobs, "
+                "or give its binding the source LogsAndContainerScan.",
                 self.function.name,
             )
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from local.host import connections
+from local.host import connections, event_grid
 from local.host.blob_trigger import BlobTrigger
 from local.host.http_trigger import HttpCall, HttpResult, HttpTrigger, route_call
 from local.host.invocation import Invoker
@@ -124,11 +124,17 @@ class FunctionsHost:
         body: bytes = b"",
         key: str | None = None,
     ) -> HttpResult:
-        """Answers an HTTP request; `path` begins with the route prefix: /api/jobs. `key` goes along as function key."""
+        """Answers an HTTP request; `path` begins with the route prefix: /api/jobs. `key` goes along as function key.
+
+        Beside the functions' routes there is the endpoint for Event Grid's events.
+        """
         given = {name.lower(): value for name, value in (headers or {}).items()}
         if key is not None:
             given["x-functions-key"] = key
-        return route_call(self._https.values(), HttpCall(method.upper(), path, query, given, body))
+        call = HttpCall(method.upper(), path, query, given, body)
+        if (call.method, call.path) == ("POST", event_grid.PATH):
+            return event_grid.answer(call, self._blobs)
+        return route_call(self._https.values(), call)
 
     def listen(self) -> None:
         """Starts the blob, queue and timer triggers, each in a thread of its own."""

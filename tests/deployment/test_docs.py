@@ -16,8 +16,8 @@ from shared.model import JobCode, RowCode
 from shared.settings import SETTINGS
 from tests.deployment.bicep import only, parsed
 from tests.deployment.package import PROJECT
+from tests.deployment.pages import DOCS, page, sample_event, section
 
-DOCS = PROJECT / "docs"
 PAGES = (
     "deployment.md",
     "operations.md",
@@ -35,18 +35,6 @@ NOTICES = {"web_hook.py"}
 
 SAID = {"say(settings.faults)": "App settings at fault"}
 """What is logged as another function puts it."""
-
-
-def page(name: str) -> str:
-    """A page's text."""
-    return (DOCS / name).read_text("utf-8")
-
-
-def section(name: str, heading: str) -> str:
-    """The part of a page under a heading of the second level."""
-    found = re.search(rf"(?ms)^## {re.escape(heading)}$(.*?)(?=^## |\Z)", page(name))
-    assert found is not None, heading
-    return found[1]
 
 
 @pytest.mark.parametrize("code", JobCode)
@@ -156,8 +144,7 @@ def assignments() -> list[str]:
 
 
 def test_the_sample_event_is_one_that_the_subscription_lets_through() -> None:
-    (text,) = re.findall(r"(?s)<!-- event: .*?-->\n```json\n(.*?)```", page("core-tools.md"))
-    (event,) = json.loads(text)
+    event = sample_event()
     subscription = only("Microsoft.EventGrid/systemTopics/eventSubscriptions").at("properties.filter")
     prefix = subscription["subjectBeginsWith"].replace("${promptsContainerName}", "prompts")
     assert event["eventType"] in subscription["includedEventTypes"]
