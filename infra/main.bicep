@@ -20,7 +20,7 @@ param principalId string = ''
 @description('An Azure OpenAI account that exists already (with a custom subdomain); empty: one is made.')
 param existingOpenAiName string = ''
 
-@description('The resource group of the existing account.')
+@description('The resource group of the existing account; empty: the one made here.')
 param existingOpenAiResourceGroup string = ''
 
 @description('The batch deployment: made in the new account, or existing in the existing one.')
@@ -99,7 +99,8 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var createOpenAi = empty(existingOpenAiName)
 var openAiName = createOpenAi ? 'oai-${token}' : existingOpenAiName
-var openAiGroupName = createOpenAi ? 'rg-${environmentName}' : existingOpenAiResourceGroup
+var isInOurGroup = createOpenAi || empty(existingOpenAiResourceGroup)
+var openAiGroupName = isInOurGroup ? 'rg-${environmentName}' : existingOpenAiResourceGroup
 var names = {
   prompts: 'prompts'
   results: 'results'
