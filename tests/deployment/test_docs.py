@@ -100,6 +100,14 @@ def test_every_choice_of_the_deployment_is_explained_with_its_default() -> None:
         assert not default or f"`{default}`" in row.split("|")[2], row
 
 
+def test_packages_installed_beforehand_are_those_of_the_python_that_the_app_runs_on() -> None:
+    runtime = only("Microsoft.Web/sites").at("properties.functionAppConfig.runtime.version")
+    (command,) = re.findall(r"(?m)^python -m pip install .*$", section("deployment.md", "Building the package here"))
+    assert f"--python-version {runtime} " in command
+    assert "--target .python_packages/lib/site-packages " in command
+    assert command.endswith("-r requirements.txt")
+
+
 def test_azd_itself_refuses_a_version_older_than_the_page_asks_for() -> None:
     (asked,) = re.findall(r"`azd`, (\d+\.\d+) or newer", page("deployment.md"))
     demanded = yaml.safe_load((PROJECT / "azure.yaml").read_text("utf-8"))["requiredVersions"]
