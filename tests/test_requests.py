@@ -538,6 +538,7 @@ class TestWholeRequests:
             responses(text={"format": {"type": "json_schema", "name": "p", "schema": SCHEMA, "strict": True}}),
             responses(input=[{"role": "user", "content": "Q"}], text={"verbosity": "low"}),
             whole({"model": "m", "prompt": {"id": "pmpt_1"}}, url=RESPONSES),
+            whole(whole()["body"] | {"n": 1.0, "stream": None}),
         ],
     )  # fmt: skip
     def test_are_sent_as_they_are(self, values: dict[str, Any]) -> None:
@@ -601,6 +602,8 @@ class TestWholeRequests:
             (whole(whole()["body"] | {"stream": True}), "body.stream"),
             (whole(whole()["body"] | {"n": 2}), "body.n"),
             (whole(whole()["body"] | {"n": 3.0}), "body.n"),
+            (whole(whole()["body"] | {"n": 0}), "body.n must be 1"),
+            (whole(whole()["body"] | {"n": True}), "body.n must be 1"),
             (whole(whole()["body"] | {"n": "4"}), "body.n"),
             (whole(whole()["body"] | {"model": 5}), "body.model must be a text"),
             (whole({"model": "m"}), "body.messages"),

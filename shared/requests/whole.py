@@ -112,8 +112,8 @@ def _check_body(body: Mapping[str, object], url: str) -> None:
     if body.get("stream"):
         raise _invalid("body.stream is not supported in batches.")
     count = body.get("n")
-    if count is not None and (type(count) is not int or count != 1):
-        raise _invalid("body.n over 1 is not supported: a row has one answer.")
+    if count is not None and (isinstance(count, bool) or count != 1):
+        raise _invalid("body.n must be 1: a row has one answer.")
     if url in CHAT_URLS:
         _check_messages(body.get("messages"))
     elif not body.get("input") and not body.get("prompt"):
