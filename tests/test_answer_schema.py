@@ -66,6 +66,8 @@ class TestRequiredColumn:
             (": string?", {"type": ["string", "null"]}),
             (": boolean?", {"type": ["boolean", "null"]}),
             (": number[]?", {"type": ["array", "null"], "items": {"type": "number"}}),
+            (": string []", {"type": "array", "items": {"type": "string"}}),
+            (": integer ?", {"type": ["integer", "null"]}),
         ],
     )
     def test_types(self, kind: str, schema: Schema) -> None:

@@ -1,11 +1,13 @@
 """The column `Required`: the answer's fields in one line, as JSON Schema."""
 
+import re
 from typing import Final
 
 from shared.errors import Finding, SchemaFault
 
 _TYPES: Final = ("string", "number", "integer", "boolean")
 _ALLOWED: Final = f"{', '.join(_TYPES)}, each with [] for a list or ? for «or null»"
+_KIND: Final = re.compile(rf"(?P<bare>{'|'.join(_TYPES)})\s*(?P<list>\[\s*\])?\s*(?P<nullable>\?)?")
 
 
 def from_required(text: str) -> dict[str, object]:
@@ -42,10 +44,11 @@ def _name_and_kind(field: str) -> tuple[str, str]:
 
 
 def _schema_of(kind: str) -> dict[str, object] | None:
-    bare = kind.removesuffix("?").removesuffix("[]")
-    if bare not in _TYPES:
+    """The schema of a type, whatever the white space before its `[]` and `?`; None for an unknown one."""
+    found = _KIND.fullmatch(kind)
+    if found is None:
         return None
-    nullable = kind.endswith("?")
-    if kind.removesuffix("?").endswith("[]"):
+    bare, nullable = found["bare"], found["nullable"]
+    if found["list"]:
         return {"type": ["array", "null"] if nullable else "array", "items": {"type": bare}}
     return {"type": [bare, "null"] if nullable else bare}
