@@ -140,6 +140,7 @@ def test_a_fault_in_a_farther_file_counts_also_where_a_nearer_one_wins() -> None
         ({"messages": "x"}, "messages must be a list that is not empty, but is a text."),
         ({"messages": []}, "messages must be a list that is not empty, but is a list that is empty."),
         ({"messages": [{"role": "user"}]}, "messages[0] lacks content."),
+        ({"messages": [{}]}, "messages[0] lacks role and content."),
         ({"messages": ["x"]}, "messages[0] must be an object, but is a text."),
         (
             {"messages": [*MESSAGES, {"role": "robot", "content": "x"}]},

@@ -22,7 +22,8 @@ def read_job_file(path: str, raw: bytes) -> dict[str, Any]:
     value = parse_json(path, raw)
     if not isinstance(value, dict):
         raise invalid(path, [f"it must hold a JSON object, {{…}}, but holds {kind_of(value)}"])
-    faults = [*_faults_of_form(value), *_faults_of_choice(value)] or [*_faults_of_templates(value)]
+    # Each once: the validator tells every key that an object lacks, and one sentence names them all.
+    faults = list(dict.fromkeys([*_faults_of_form(value), *_faults_of_choice(value)])) or [*_faults_of_templates(value)]
     if faults:
         raise invalid(path, faults)
     return value
