@@ -114,6 +114,14 @@ def test_a_sheet_without_a_row_is_an_empty_file(rows: list[list[Any]]) -> None:
     assert read("a.xlsx", workbook_of(*rows)).fault is JobCode.EMPTY_FILE
 
 
+@pytest.mark.parametrize("rows", [[], [["a", "b"]]])
+def test_a_first_sheet_without_a_row_is_named_where_there_are_others(rows: list[list[Any]]) -> None:
+    reading = read("a.xlsx", workbook_of(*rows, change=lambda book: book.create_sheet("Data").append(["a"])))
+
+    assert reading.fault is JobCode.EMPTY_FILE
+    assert 'only the first, "Sheet", was read' in reading.message
+
+
 def test_no_bytes_are_an_empty_file() -> None:
     assert read("a.xlsx", b"").fault is JobCode.EMPTY_FILE
 

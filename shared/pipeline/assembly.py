@@ -83,8 +83,10 @@ def _write_results(app: App, claim: Claim[Job]) -> Counts:
         if job.code in UNREADABLE:
             raise JobFault(job.code, job.message)
         return _write_rows(app, claim, _plan(app, job))
-    except (JobFault, NotFound):
-        return _write_nothing(app, job)
+    except JobFault as fault:
+        return _write_nothing(app, job, total=0 if fault.code is JobCode.EMPTY_FILE else None)
+    except NotFound:
+        return _write_nothing(app, job, total=None)
 
 
 def _plan(app: App, job: Job) -> JobPlan:
@@ -109,14 +111,14 @@ def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> Counts:
     return counts
 
 
-def _write_nothing(app: App, job: Job) -> Counts:
-    """The files of a job whose prompt file could not be read: they exist, and are empty."""
+def _write_nothing(app: App, job: Job, total: int | None) -> Counts:
+    """The files of a job whose prompt file has no row, or could not be read: they exist, and are empty."""
     writers = _writers(app, job, plan_of(JobSettings(), replace(app.settings, result_formats=("csv",))))
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     ResultFiles((), (), sinks, guard=True).close()
     for writer in writers.values():
         writer.commit()
-    return Counts(total=0 if job.code is JobCode.EMPTY_FILE else None)
+    return Counts(total=total)
 
 
 def _writers(app: App, job: Job, plan: JobPlan) -> dict[str, BlobWriter]:

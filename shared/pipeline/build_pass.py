@@ -15,7 +15,7 @@ from shared.pipeline.claims import Claim
 from shared.pipeline.parts import merged
 from shared.pipeline.request_files import RequestFiles
 from shared.ports import App, BlobWriter, Container
-from shared.prompt_file import form_of, open_prompt_file
+from shared.prompt_file import PromptFile, form_of, open_prompt_file
 from shared.requests import RequestBuilder
 from shared.schema_list import SchemaList
 
@@ -70,14 +70,7 @@ class BuildPass:
         form = form_of(self._job.prompt_file)
         assert form is not None  # building has looked.
         file = open_prompt_file(form, self._app.files.read(Container.WORK, names.snapshot(self._job)))
-        builder = RequestBuilder(
-            self._plan.settings,
-            prompt_file=self._job.prompt_file,
-            headers=file.headers,
-            default_model=self._plan.default_model or None,
-            schemas=SchemaList(self._schemas_file.write),
-            max_bytes=self._plan.max_bytes,
-        )
+        builder = self._builder(file)
         self._kept = _Kept(self._kept_rows())
         for found in self._claim.keeping(file.stretches, every=16):
             if isinstance(found, Record):
@@ -89,6 +82,22 @@ class BuildPass:
         self._write_columns(builder)
         self._check(builder)
         return self._built
+
+    def _builder(self, file: PromptFile) -> RequestBuilder:
+        try:
+            return RequestBuilder(
+                self._plan.settings,
+                prompt_file=self._job.prompt_file,
+                headers=file.headers,
+                default_model=self._plan.default_model or None,
+                schemas=SchemaList(self._schemas_file.write),
+                max_bytes=self._plan.max_bytes,
+            )
+        except JobFault:
+            # A column may be missing because the reader took another sheet than the person meant.
+            self._built.warnings += file.notes
+            self._claim.change(warnings=self._built.first_warnings)
+            raise
 
     def _take_stretch(self, stretch: Stretch, builder: RequestBuilder) -> None:
         """Take rows that are alike at once; row by row where anything about one of them is out of the ordinary."""

@@ -9,6 +9,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from shared.errors import JobFault
 from shared.model import JobCode, Record, Stretch
@@ -67,15 +68,16 @@ def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
     else:
         table = CsvTable(body, _SEPARATORS[form.kind], notes)
         headers, rows = table.headers, table.stretches()
-    return PromptFile(headers, _at_least_one(rows), notes)
+    return PromptFile(headers, _at_least_one(rows, notes), notes)
 
 
 _SEPARATORS = {Kind.CSV: ",;\t", Kind.TSV: "\t,;"}
 
 
-def _at_least_one(rows: Iterator[Stretch | Record]) -> Iterator[Stretch | Record]:
+def _at_least_one(rows: Iterator[Stretch | Record], notes: Sequence[str]) -> Iterator[Stretch | Record]:
+    """The rows; the first is read at once, so that a file without one is empty whatever its header lacks."""
     first = next(rows, None)
     if first is None:
-        raise JobFault(JobCode.EMPTY_FILE, "The file holds no row.")
-    yield first
-    yield from rows
+        # The notes say which of a workbook's sheets it was.
+        raise JobFault(JobCode.EMPTY_FILE, " ".join(["The file holds no row.", *notes]))
+    return chain([first], rows)

@@ -40,7 +40,8 @@ class Workbook:
         self._rows = (row for row in map(_texts, _rows_of(sheet)) if any(row))
         header = next(self._rows, None)
         if header is None:
-            raise JobFault(JobCode.EMPTY_FILE, "The sheet is empty. Its first row must name the columns.")
+            empty = "The sheet is empty. Its first row must name the columns."
+            raise JobFault(JobCode.EMPTY_FILE, " ".join([empty, *notes]))
         width = max(number for number, cell in enumerate(header, 1) if cell.strip() or number == 1)
         self.headers = read_headers(header[:width], notes)
 

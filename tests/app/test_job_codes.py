@@ -39,6 +39,12 @@ def test_a_table_of_headers_only_is_empty(world: World) -> None:
     _ends(world, world.drop("headers.csv", "Prompt,Required\n", model="m"), "empty_file", 0, {})
 
 
+def test_a_table_of_headers_only_is_empty_whatever_else_is_wrong_with_it(world: World) -> None:
+    _ends(world, world.drop("columns.csv", "Question,Answer\n"), "empty_file", 0, {})
+    _ends(world, world.drop("meanings.csv", "Prompt,prompt\n"), "empty_file", 0, {})
+    _ends(world, world.drop("settings.csv", "Prompt,Required\n", modle="m"), "invalid_job_settings", 0, {})
+
+
 def test_invalid_file(world: World) -> None:
     _ends(world, world.drop("broken.jsonl.gz", gzip.compress(b"{}\n" * 999)[:40]), "invalid_file", None, {})
 

@@ -224,3 +224,19 @@ def test_a_workbook_as_excel_writes_it_goes_from_end_to_end(new_world: Callable[
     assert '"Prompts & more", was read' in status["warnings"][0]
     assert {row["custom_id"]: row["Cell"].removeprefix("'") for row in world.table(name)} == CELLS
     assert balances(world, name)
+
+
+def test_a_workbook_whose_rows_lie_on_another_sheet_says_which_was_read(world: World) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Read me first"])
+    book.active.append(["Fill the next sheet."])
+    book.create_sheet("Rows").append(["Prompt", "Required"])
+    out = io.BytesIO()
+    book.save(out)
+    name = world.drop("book.xlsx", out.getvalue(), model="m")
+
+    status = run_all(world, [name])[name]
+
+    assert status["code"] == "missing_column"
+    assert status["rows"]["total"] == 1
+    assert status["warnings"] == ['The workbook has 2 sheets; only the first, "Sheet", was read.']
