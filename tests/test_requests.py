@@ -286,6 +286,22 @@ class TestTemplates:
             'The row has no prompt: its cell under "Question" is empty, and the job has no template.'
         )
 
+    @pytest.mark.parametrize(
+        ("columns", "record", "words"),
+        [
+            ({}, {"Prompt": None}, 'its value under "Prompt" is empty'),
+            ({}, {"Question": "Q"}, 'it has no "Prompt"'),
+            ({"prompt": "Question"}, {"Prompt": "Q"}, 'it has no "Question"'),
+            ({"prompt": None}, {"Prompt": "Q"}, "gives that meaning to no column"),
+        ],
+    )
+    def test_a_record_without_a_prompt_is_told_where_it_was_looked_for(
+        self, columns: dict[str, str | None], record: dict[str, Any], words: str
+    ) -> None:
+        fault = Job(columns=columns).fault(record | {"Required": "a"})
+        assert fault.code is RowCode.MISSING_PROMPT
+        assert words in fault.message
+
     def test_a_key_that_a_json_record_lacks_is_a_missing_value(self) -> None:
         fault = Job(prompt="{City}", schema=SCHEMA).fault({"Town": "Rome"})
         assert fault.code is RowCode.MISSING_VALUE

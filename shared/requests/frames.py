@@ -5,13 +5,14 @@ from typing import Final
 
 import orjson
 
+from shared.columns import Meaning
 from shared.job_settings import JobSettings
 from shared.model import CHAT_URLS, Fault, RowCode
 from shared.requests.conversation import Conversation, Message
 from shared.requests.faults import UnsendableError
 from shared.requests.formats import Formats, with_format
 from shared.requests.frame import Frame, RawJson, frame_of
-from shared.requests.layout import Layout, text_of
+from shared.requests.layout import ABSENT, Layout, text_of
 from shared.requests.size import check_text
 
 _KEPT: Final = 256
@@ -65,7 +66,7 @@ class Frames:
 
     def _messages(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> list[Message]:
         if not has_prompt and not self._conversation.has_template:
-            raise UnsendableError(RowCode.MISSING_PROMPT, _no_prompt(layout))
+            raise UnsendableError(RowCode.MISSING_PROMPT, _no_prompt(layout, self._settings))
         used_by_template = not has_prompt and self._conversation.names(layout.system)
         system = "" if used_by_template else text_of(values.get(layout.system), "The system message")
         if self._settings.url in CHAT_URLS:
@@ -85,12 +86,16 @@ class Frames:
         return {"model": model, "messages" if url in CHAT_URLS else "input": messages} | asked | rest
 
 
-def _no_prompt(layout: Layout) -> str:
-    if layout.all_texts:
-        return f'The row has no prompt: its cell under "{layout.prompt[:60]}" is empty, and the job has no template.'
+def _no_prompt(layout: Layout, settings: JobSettings) -> str:
+    """Say which column is empty, or is not there."""
+    if layout.prompt is not ABSENT:
+        what = "cell" if layout.all_texts else "value"
+        return f'The row has no prompt: its {what} under "{layout.prompt[:60]}" is empty, and the job has no template.'
+    wanted = settings.columns.get(Meaning.PROMPT, "Prompt")
+    why = f'it has no "{wanted[:60]}"' if wanted else '"columns" of _job.json gives that meaning to no column'
     return (
-        "The row has no prompt, and the job no template. If it is meant as a whole batch request, it needs a url, and "
-        "a body that is an object."
+        f"The row has no prompt: {why}, and the job has no template. If it is meant as a whole batch request, it needs "
+        "a url, and a body that is an object."
     )
 
 
