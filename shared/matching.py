@@ -16,7 +16,7 @@ from shared import exact_json, ordinary_answer
 from shared.answers import Answer, answer_in, checked, judged
 from shared.checks import Checks
 from shared.line_shelf import MEMORY_LIMIT, LineShelf
-from shared.model import Fault, Outcome, SentRow
+from shared.model import Fault, Outcome, RowCode, SentRow
 from shared.ordinary_answer import OrdinaryAnswer
 from shared.outcomes import best_line, result_line, to_line
 
@@ -25,6 +25,9 @@ SCRATCH_LIMIT: Final = 192 * 1024 * 1024
 
 RUN: Final = 512
 """How many rows are given at a time."""
+
+_UNRUN: Final = frozenset({RowCode.CANCELLED, RowCode.EXPIRED})
+"""What the service's own lines may say of rows that it never ran, in place of being absent."""
 
 _LINE_FEED: Final = ord("\n")
 
@@ -48,6 +51,7 @@ class Matching:
     ) -> None:
         """`files` give chunks of any size; `absent` is what a row without a readable line gets.
 
+        Where that is `gave_up`, a row whose line says that it was never run gets it, too.
         Outcomes take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
         """
         sent = list(rows)
@@ -160,6 +164,8 @@ class Matching:
 
     def _judged(self, place: int, answer: Answer) -> bytes:
         sent = self._sent(place)
+        if answer.code in _UNRUN and self._absent.code is RowCode.GAVE_UP:
+            return self._absence(place)
         check = None if sent.schema < 0 else self._checks.check(sent.schema)
         return to_line(judged(answer, sent=sent, attempts=self._attempts, check=check))
 

@@ -2,9 +2,9 @@
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -12,6 +12,8 @@ from shared import exact_json
 from shared.model import Outcome, RowCode, Usage
 
 _ROW = attrgetter("row")
+_WEIGHTS: Final[Mapping[RowCode | None, int]] = {RowCode.GAVE_UP: 1, RowCode.NOT_SENT: -1}
+"""Which code says more of a row, of those of one attempt without an answer."""
 
 
 class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
@@ -94,7 +96,8 @@ def read_lines(lines: Sequence[bytes]) -> list[OutcomeLine]:
 def best(of_one_row: Sequence[Outcome]) -> Outcome:
     """Choose what counts for a row, whatever the order: a success, else the latest attempt, one with an answer first.
 
-    Where the latest has no paid answer, an earlier one's is carried along. `attempts` becomes the largest.
+    Where the latest has no paid answer, an earlier one's is carried along. `attempts` becomes the largest. A follow-up
+    that was never sent is no attempt: a row that was sent before keeps what it got then, unless the job gave it up.
     """
     if len(of_one_row) == 1:
         return of_one_row[0]
@@ -183,5 +186,6 @@ class _Part:
         return self._run[start : self._at]
 
 
-def _rank(outcome: Outcome) -> tuple[bool, int, bool, bytes]:
-    return outcome.code is None, outcome.attempts, is_paid(outcome), to_line(outcome)
+def _rank(outcome: Outcome) -> tuple[bool, int, bool, int, bytes]:
+    weight = _WEIGHTS.get(outcome.code, 0)
+    return outcome.code is None, outcome.attempts, is_paid(outcome), weight, to_line(outcome)

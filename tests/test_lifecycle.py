@@ -388,6 +388,8 @@ FAILED = batch(C, status="failed", failure=RowCode.BATCH_FAILED, message="refuse
         ({"code": JobCode.INVALID_ROW, "message": "m"}, [], JobState.FAILED, JobCode.INVALID_ROW),
         (GAVE_UP, [batch(C, succeeded=1), batch(C, 1)], JobState.COMPLETED, None),
         (GAVE_UP, [batch(C, usage=Usage(1, 1))], JobState.COMPLETED, None),
+        (GAVE_UP, [batch(C, errors={"request_failed": 2}), batch(C, 1)], JobState.COMPLETED, None),
+        (GAVE_UP, [batch(C, errors={"gave_up": 2})], JobState.FAILED, JobCode.GAVE_UP),
         (GAVE_UP, [batch(C)], JobState.FAILED, JobCode.GAVE_UP),
         ({**GAVE_UP, "rows_kept": 1}, [batch(C)], JobState.COMPLETED, None),
         ({}, [FAILED, replace(FAILED, index=1)], JobState.FAILED, JobCode.BATCH_FAILED),

@@ -42,14 +42,16 @@ def rows(count: int, prefix: str = "task-") -> list[SentRow]:
     return [SentRow(number * 2 + 1, f"{prefix}{number}", number % 2 - 1) for number in range(count)]
 
 
-def matched(sent: Sequence[SentRow], *files: bytes, chunk: int = 1000, **limits: int) -> tuple[list[Outcome], Matching]:
+def matched(
+    sent: Sequence[SentRow], *files: bytes, chunk: int = 1000, absent: Fault = ABSENT, **limits: int
+) -> tuple[list[Outcome], Matching]:
     def chunks(data: bytes) -> Iterator[bytes]:
         return (data[start : start + chunk] for start in range(0, len(data), chunk))
 
     matching = Matching(
         sent,
         [lambda data=data: chunks(data) for data in files],  # type: ignore[misc]
-        absent=ABSENT,
+        absent=absent,
         attempts=1,
         checks=Checks(lambda _number: SCHEMA),
         **limits,
@@ -287,3 +289,16 @@ def test_lines_joined_are_the_bytes_they_came_from(data: bytes, chunk: int) -> N
     lines = list(lines_of(data[start : start + chunk] for start in range(0, len(data), chunk)))
     assert b"".join(lines) == data
     assert all(line.find(b"\n") in (len(line) - 1, -1) for line in lines)
+
+
+def test_rows_that_were_never_run_are_given_up_with_their_job_whether_the_service_names_them_or_not() -> None:
+    sent = rows(4)
+    cancelled = json.dumps({"custom_id": "task-1", "response": None, "error": {"code": "batch_cancelled"}}).encode()
+    lines = b"\n".join([expired("task-0"), cancelled, failure("task-2", 400), b""])
+    outcomes, _ = matched(sent, lines, absent=Fault(RowCode.GAVE_UP, "The job gave up."))
+    given_up = [RowCode.GAVE_UP, "The job gave up."]
+    assert [[outcome.code, outcome.message] for outcome in outcomes[:2]] == [given_up, given_up]
+    assert outcomes[2].code is RowCode.REQUEST_FAILED
+    assert [outcomes[3].code, outcomes[3].message] == given_up
+    named, _ = matched(sent, lines)
+    assert [outcome.code for outcome in named[:2]] == [RowCode.EXPIRED, RowCode.CANCELLED]

@@ -80,6 +80,22 @@ def test_within_one_attempt_an_answer_counts_more_than_its_absence() -> None:
     assert best([replace(MISSING, attempts=1), BROKEN]) == BROKEN
 
 
+UNSENT = Outcome(row=1, custom_id="a", code=RowCode.NOT_SENT, message="cancelled first", attempts=1)
+GIVEN_UP = replace(UNSENT, code=RowCode.GAVE_UP, message="gave up first")
+
+
+@pytest.mark.parametrize("code", [RowCode.MISSING, RowCode.EXPIRED, RowCode.RATE_LIMITED, RowCode.REQUEST_FAILED])
+def test_a_row_that_was_sent_is_never_not_sent_for_a_follow_up_that_was_not(code: RowCode) -> None:
+    sent = replace(EXPIRED, code=code)
+    assert best([sent, UNSENT]) == best([UNSENT, sent]) == sent
+
+
+@pytest.mark.parametrize("code", [RowCode.MISSING, RowCode.EXPIRED, RowCode.RATE_LIMITED, RowCode.REQUEST_FAILED])
+def test_a_row_without_an_answer_is_given_up_with_its_follow_up_and_one_with_an_answer_is_not(code: RowCode) -> None:
+    assert best([replace(EXPIRED, code=code), GIVEN_UP]) == GIVEN_UP
+    assert best([BROKEN, GIVEN_UP]) == BROKEN
+
+
 @given(
     st.lists(OUTCOMES, min_size=1, max_size=4).flatmap(lambda found: st.tuples(st.just(found), st.permutations(found)))
 )

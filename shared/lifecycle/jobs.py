@@ -9,6 +9,11 @@ from shared.model import Batch, BatchState, Job, JobCode, JobState, RowCode
 GIVE_UP_GRACE: Final = timedelta(hours=1)
 """How long a batch may take to be cancelled after its job gave up, before its rows are closed without it."""
 
+_OF_THE_SERVICE: Final = frozenset({
+    RowCode.REFUSAL, RowCode.CONTENT_FILTER, RowCode.TRUNCATED, RowCode.INVALID_OUTPUT, RowCode.REQUEST_FAILED
+})  # fmt: skip
+"""What a row is called that the model service dealt with, though in vain."""
+
 
 def is_stopping(job: Job) -> bool:
     """Whether nothing new may be sent for this job."""
@@ -67,7 +72,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
         return JobState.FAILED, job.code, job.message
     if job.gave_up_at is not None:
         message = "Nothing moved for as long as MAX_WAIT_HOURS allows; the job gave up."
-        if job.rows_kept or any(batch.succeeded or batch.usage.output_tokens for batch in batches):
+        if job.rows_kept or any(map(_was_processed, batches)):
             return JobState.COMPLETED, None, f"{message} What had been answered is in the results."
         return (
             JobState.FAILED,
@@ -78,6 +83,11 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
     if sent and not job.rows_kept and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
         return JobState.FAILED, JobCode.BATCH_FAILED, sent[0].message
     return JobState.COMPLETED, None, ""
+
+
+def _was_processed(batch: Batch) -> bool:
+    """Whether the model service dealt with any row of the batch, if only to refuse it."""
+    return bool(batch.succeeded or batch.usage.output_tokens or batch.errors.keys() & _OF_THE_SERVICE)
 
 
 def _last_wait(job: Job) -> str:

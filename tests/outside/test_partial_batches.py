@@ -49,6 +49,51 @@ def test_rows_that_a_batch_did_not_run_are_named_by_its_end(new_world: Callable[
     assert balances(world, expired)
 
 
+@pytest.mark.parametrize("unrun", ["absent", "error_lines"])
+def test_all_rows_without_an_answer_of_a_job_that_gave_up_are_named_so(
+    new_world: Callable[..., World], unrun: str
+) -> None:
+    world = new_world(AZURE_OPENAI_DEPLOYMENT="m", MAX_WAIT_HOURS="0.5")
+    world.service.scenario({"batches": [{"running": 10**6, "unrun_rows": unrun}]})
+    name = world.drop("x.csv", _table(3), schema=SCHEMA)
+
+    status = run_all(world, [name])[name]
+
+    assert (status["state"], status["code"], status["errors"]) == ("failed", "gave_up", {"gave_up": 3})
+    assert status["batches"][0]["status"] == "cancelled"
+    assert balances(world, name)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "gave_up"])
+def test_rows_whose_follow_up_was_never_sent_have_been_sent_all_the_same(
+    new_world: Callable[..., World], end: str
+) -> None:
+    world = new_world(AZURE_OPENAI_DEPLOYMENT="m", MAX_WAIT_HOURS="0.5")
+    rows = [
+        {"custom_id": "row-1", "outcome": "missing"},
+        {"custom_id": "row-2", "outcome": "error", "status": 503},
+        {"custom_id": "row-3", "outcome": "wrong_schema"},
+    ]
+    refused = {"method": "POST", "path": "/batches", "answer": {"status": 503}, "skip": 1}
+    world.service.scenario({"rows": rows, "calls": [refused]})
+    name = world.drop("x.csv", _table(4), schema=SCHEMA)
+    world.event(name)
+    while len(world.status(name)["batches"]) < 2:
+        world.clock.advance(330)
+        world.tick()
+    if end == "cancelled":
+        assert http_api.cancel_answer(lambda: world.app, world.status(name)["job_id"]).status == 202
+
+    status = wait_all(world, [name])[name]
+
+    by_end = {"cancelled": ["missing", "request_failed"], "gave_up": ["gave_up", "gave_up"]}
+    assert status["state"] == ("cancelled" if end == "cancelled" else "completed")
+    assert [line["error"]["code"] for line in world.errors(name)] == [*by_end[end], "invalid_output"]
+    assert [line["error"]["attempts"] for line in world.errors(name)] == [1, 1, 1]
+    assert world.errors(name)[2]["answer"]["text"]
+    assert balances(world, name)
+
+
 def test_a_fifth_of_ill_fitting_answers_is_asked_again_and_more_is_not(world: World) -> None:
     odd = [{"custom_id": f"row-{number}", "outcome": "wrong_schema"} for number in (1, 2, 3, 4)]
     world.service.scenario({"rows": odd})
