@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from shared import answer_schema
+from shared.answer_schema.first_keys import check_first_keys
 from shared.errors import SchemaFault
 
 SAMPLE = Path(__file__).parent / "data/seed/batch - StructuredOutputs.jsonl"
@@ -470,6 +471,89 @@ class TestRefused:
         with pytest.raises(SchemaFault) as caught:
             answer_schema.prepare(schema)
         assert len(str(caught.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_checked"),
+    [
+        ({"type": "string", "format": "date"}, True),
+        ({"type": "string", "pattern": "a"}, True),
+        ({"type": "string", "format": "password"}, False),
+        ({"type": "integer", "format": "int32"}, False),
+        ({"type": "string", "examples": ["a"]}, False),
+        ({"type": "string", "contentEncoding": "base64"}, False),
+    ],
+)
+def test_what_is_only_told_to_the_model_is_not_said_to_be_checked(schema: Schema, is_checked: bool) -> None:
+    (change,) = answer_schema.prepare(of(schema)).changes
+    assert ("is still checked" in change) == is_checked
+    assert ("is not checked" in change) != is_checked
+
+
+class TestFirstKeys:
+    """Objects of one `anyOf` that the service may not be able to tell apart."""
+
+    TEXT: ClassVar[Schema] = {"type": "string"}
+
+    @staticmethod
+    def pair(one: Schema, other: Schema, **definitions: Schema) -> Schema:
+        objects = [
+            {
+                "type": "object",
+                "properties": properties,
+                "required": list(properties),
+                "additionalProperties": False,
+            }
+            for properties in (one, other)
+        ]
+        return {**of({"type": "array", "items": {"anyOf": objects}}), "$defs": definitions}
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({"name": TEXT, "a": TEXT}, {"name": TEXT, "b": TEXT}),
+            ({"kind": {"type": "string", "const": "a"}}, {"kind": TEXT}),
+            ({"kind": {"type": "string", "const": "a"}}, {"kind": {"type": "string", "enum": ["b", "a"]}}),
+        ],
+    )
+    def test_the_same_first_key_is_warned_of(self, one: Schema, other: Schema) -> None:
+        (warning,) = answer_schema.prepare(self.pair(one, other)).warnings
+        assert warning.startswith("$.properties.x.items.anyOf: ")
+        assert repr(next(iter(one))) in warning
+        assert answer_schema.lint(self.pair(one, other)) == ()
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({"a": TEXT, "name": TEXT}, {"b": TEXT, "name": TEXT}),
+            ({"kind": {"type": "string", "const": "a"}}, {"kind": {"type": "string", "enum": ["b", "c"]}}),
+            ({"kind": {"$ref": "#/$defs/A"}}, {"kind": {"$ref": "#/$defs/B"}}),
+        ],
+    )
+    def test_first_keys_that_tell_the_objects_apart_are_not(self, one: Schema, other: Schema) -> None:
+        constants: dict[str, Schema] = {name: {"type": "string", "const": name} for name in "AB"}
+        assert answer_schema.prepare(self.pair(one, other, **constants)).warnings == ()
+
+    def test_models_are_seen_through_references_and_unions_within_unions(self) -> None:
+        class Cat(BaseModel):
+            name: str
+            lives: int
+
+        class Dog(BaseModel):
+            name: str
+            tricks: list[str]
+
+        class Owner(BaseModel):
+            pet: Cat | Dog | None = None
+            second: Cat | None = None
+
+        (warning,) = answer_schema.prepare(Owner.model_json_schema()).warnings
+        assert warning.startswith("$.properties.pet.anyOf: ")
+
+    def test_a_long_chain_of_references_takes_no_time(self) -> None:
+        chain = {f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}, {"type": "string"}]} for i in range(3_000)}
+        schema = {**of({"$ref": "#/$defs/d0"}), "$defs": {**chain, "d3000": {"type": "null"}}}
+        assert check_first_keys(schema) == ()
 
 
 class TestLimits:

@@ -10,6 +10,7 @@ from typing import Final
 
 import jsonschema_rs
 
+from shared.answer_schema.first_keys import check_first_keys
 from shared.answer_schema.limits import check_limits
 from shared.answer_schema.recursion import check_recursion
 from shared.answer_schema.references import too_big
@@ -88,7 +89,7 @@ def _strict_form(schema: object, report: Report) -> tuple[dict[str, object], tup
     warnings = check_limits(checked, report)
     if not report.findings:
         _compile(checked, report)
-    return checked, warnings
+    return checked, (*warnings, *check_first_keys(checked))
 
 
 def _compile(schema: dict[str, object], report: Report) -> None:

@@ -94,8 +94,21 @@ CHECKS: Final[Mapping[str, Mapping[str, Callable[[object], str]]]] = {
 }
 """Checks that the service doesn't support, by type: how the description says them in words."""
 
+FORMATS: Final = frozenset({
+    "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri",
+    "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer", "regex",
+})  # fmt: skip
+"""The formats that JSON Schema defines; others, such as `password` and `int32`, can only be told to the model."""
+
+_TOLD: Final = frozenset({"examples", "contentEncoding", "contentMediaType"})
+
 PLAIN_CHECKS: Final = frozenset({"type", "enum", "const"}) | CHECKS["string"].keys() | CHECKS["number"].keys()
 """What may stand in a schema that is kept for checking only: it holds no schema and refers to none."""
+
+
+def is_checked(keyword: str, value: object) -> bool:
+    """Whether a keyword that is moved into the description is also checked on the answer."""
+    return value in FORMATS if keyword == "format" else keyword not in _TOLD
 
 
 def family(kind: str) -> str:

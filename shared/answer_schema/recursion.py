@@ -9,7 +9,7 @@ type Schema = Mapping[str, object]
 
 def check_recursion(schema: Schema, report: Report) -> None:
     """Refuse definitions that lead back to themselves without a step into the answer, or without an end."""
-    definitions = _definitions(schema)
+    definitions = definitions_of(schema)
     for ref in definitions:
         if _leads_back(ref, definitions):
             report.fault(_path(ref), "refers to itself without a property or a list between; leave that branch out")
@@ -23,7 +23,8 @@ def check_recursion(schema: Schema, report: Report) -> None:
         report.fault(_path(ref), "can never end, as it always contains itself; let the inner one be null")
 
 
-def _definitions(schema: Schema) -> dict[str, object]:
+def definitions_of(schema: Schema) -> dict[str, object]:
+    """What the references of a strict schema lead to: its root, and its definitions."""
     definitions: dict[str, object] = {"#": schema}
     inner = schema.get("$defs")
     if isinstance(inner, dict):

@@ -32,6 +32,7 @@ class Change(Enum):
     NULLABLE = ("nullable was written as a type null", None)
     SPLIT = ("its types were written as anyOf", None)
     DESCRIBED = ("is not supported: it was moved into the description, and is still checked on the answer", None)
+    TOLD = ("is not supported: it was moved into the description, and is not checked on the answer", None)
     DROPPED = ("says nothing to the service and was dropped", None)
 
     def __init__(self, text: str, remedy: str | None) -> None:

@@ -1,6 +1,6 @@
 """The schema as it is sent: checks that the service doesn't support stand in the description, in words."""
 
-from shared.answer_schema.keywords import CHECKS, as_text, family
+from shared.answer_schema.keywords import CHECKS, as_text, family, is_checked
 from shared.answer_schema.report import Change, Report, at
 
 type Schema = dict[str, object]
@@ -18,7 +18,7 @@ def sent_form(node: object, report: Report, path: str = "$") -> Schema:
     sent: Schema = {key: value for key, value in node.items() if key in _SENT}
     described = _described(node)
     for key, _ in described:
-        report.change(Change.DESCRIBED, at(path, key))
+        report.change(Change.DESCRIBED if is_checked(key, node[key]) else Change.TOLD, at(path, key))
     if described:
         sent["description"] = " ".join([*_given(node), *(words for _, words in described if words)])
     for key in ("properties", "$defs"):
