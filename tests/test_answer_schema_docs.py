@@ -54,7 +54,8 @@ def test_every_limit_is_named_with_its_figures() -> None:
 
 def test_every_check_that_is_moved_is_named() -> None:
     named = set(re.findall(r"`(\w+)`", section("Said in the description, and still checked")))
-    assert named - {"invalid_output", "password", "int32"} == {keyword for checks in CHECKS.values() for keyword in checks}
+    named -= {"invalid_output", "password", "int32"}
+    assert named == {keyword for checks in CHECKS.values() for keyword in checks}
 
 
 @pytest.mark.parametrize("keyword", sorted(REFUSED))

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 from copy import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from python_calamine import load_workbook
 
 from shared import result_sheet
 from shared.fields import Field, fields_of, union
-from shared.model import FailedRow, Outcome, RowCode, Usage
+from shared.model import Batch, BatchState, FailedRow, Job, JobState, Outcome, RowCode, Usage
 from shared.outcomes import read_line, to_line
 from shared.result_files import ResultFiles
 from shared.result_sheet import column_name
 from shared.result_table import header
+from shared.status_report import report
 from tests.test_exact_json import JSON, TEXTS
 
 FILES = ("results.jsonl", "errors.jsonl", "results.csv", "results.xlsx")
@@ -396,3 +398,24 @@ def test_the_documentation_s_examples_are_what_is_written() -> None:
 def test_the_documentation_explains_every_code() -> None:
     explained = [line.split("`")[1] for line in DOCS.split("\n") if line.startswith("| `")]
     assert explained == [code.value for code in RowCode]
+
+
+def test_the_documentation_s_status_has_the_keys_and_the_states_that_are_written() -> None:
+    time = datetime(2026, 11, 22, tzinfo=UTC)
+    job = Job(
+        job_id="j",
+        prompt_file="f",
+        source_etag="e",
+        state=JobState.RUNNING,
+        created_at=time,
+        updated_at=time,
+        progress_at=time,
+    )
+    batch = Batch(job_id="j", index=0, attempt=1, state=BatchState.PREPARED, model="m", url="/", requests=1)
+    status, shown = report(job, [batch], time), json.loads(example_of("status.json"))
+    assert list(shown) == list(status)
+    for part in ("rows", "usage", "cost"):
+        assert list(shown[part]) == list(status[part])
+    assert list(shown["batches"][0]) == list(status["batches"][0])
+    explained = DOCS.split("## `status.json`")[1].split("## Why")[0]
+    assert all(f"`{state.value}`" in explained for state in (*JobState, *BatchState))

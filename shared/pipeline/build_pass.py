@@ -177,9 +177,11 @@ class BuildPass:
                 f"{names.JOB_SETTINGS}; with require_schema false the answers come as plain text.",
             )
         if self._plan.rejects_invalid_rows and invalid:
+            count = sum(invalid.values())
             raise self._fault(
                 JobCode.INVALID_ROW,
-                f"Nothing was sent, as {sum(invalid.values())} rows are invalid: {self._built.first_fault}",
+                f"The job rejects its file, as {count} {'row is' if count == 1 else 'rows are'} invalid; the first: "
+                f"{self._built.first_fault}",
             )
         if sent:
             return

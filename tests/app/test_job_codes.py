@@ -73,8 +73,9 @@ def test_invalid_row_where_rejected(new_world: Callable[..., World]) -> None:
     world = new_world(ON_INVALID_ROW="reject", AZURE_OPENAI_DEPLOYMENT="m")
     name = world.drop("table.csv", "Prompt,Required\nWho?,Name\n,Name\n")
     message = _ends(world, name, "invalid_row", 2, {"missing_prompt": 1, "not_sent": 1})
-    assert "row 2" in message
+    assert message.startswith("The job rejects its file, as 1 row is invalid; the first: row 2: missing_prompt: ")
     assert world.errors(name)[0]["body"]["messages"][-1]["content"] == "Who?"
+    assert world.errors(name)[0]["error"]["message"] == f"Nothing was sent: {message}"
 
 
 def test_no_valid_rows(world: World) -> None:
