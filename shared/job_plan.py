@@ -1,6 +1,6 @@
 """All that a job's requests depend on, fixed when the job starts, so that building again gives the same batches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,13 @@ class JobPlan:
     rejects_invalid_rows: bool
     formats: tuple[str, ...]
     formula_guard: bool
+    is_fixed: bool = True
+    """Whether the job's settings are in it; a job that ended before they could be read has them nowhere."""
+
+
+def plan_without_settings(app: Settings) -> JobPlan:
+    """What is known of a job that ended before its settings could be read."""
+    return replace(plan_of(JobSettings(), app), is_fixed=False)
 
 
 def plan_of(job: JobSettings, app: Settings) -> JobPlan:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from shared import names
 from shared.errors import JobFault, NotFound, Transient
 from shared.fields import TEXT_FIELDS, Field, fields_of, union
-from shared.job_plan import JobPlan, plan_of
-from shared.job_settings import JobSettings
+from shared.job_plan import JobPlan, plan_without_settings
 from shared.lifecycle import end_of, next_wait
 from shared.model import BatchState, Job, JobCode, Record, RowCode
 from shared.pipeline.building import COLUMNS, read_plan
@@ -93,8 +92,8 @@ def _plan(app: App, job: Job) -> JobPlan:
     try:
         return read_plan(app, job)
     except NotFound:
-        # The job ended before its settings could be read: the rows are told apart by the columns' own names.
-        return plan_of(JobSettings(), app.settings)
+        # The rows are told apart by the columns' own names, and none of them became a request.
+        return plan_without_settings(app.settings)
 
 
 def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> Counts:
@@ -113,7 +112,7 @@ def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> Counts:
 
 def _write_nothing(app: App, job: Job, total: int | None) -> Counts:
     """The files of a job whose prompt file has no row, or could not be read: they exist, and are empty."""
-    writers = _writers(app, job, plan_of(JobSettings(), replace(app.settings, result_formats=("csv",))))
+    writers = _writers(app, job, replace(plan_without_settings(app.settings), formats=("csv",)))
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     ResultFiles((), (), sinks, guard=True).close()
     for writer in writers.values():

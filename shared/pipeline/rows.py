@@ -24,7 +24,7 @@ class Rows:
         self.stretches: Iterator[Stretch | Record] = file.stretches
         self._headers = file.headers
         self._plan = plan
-        self._builder = _builder(job, plan, file.headers)
+        self._builder = _builder(job, plan, file.headers) if plan.is_fixed else None
         self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
 
     @property

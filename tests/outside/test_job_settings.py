@@ -166,3 +166,23 @@ def test_attempts_and_rejection_are_the_jobs_own(new_world: Callable[..., World]
     )
     for name in statuses:
         assert balances(world, name)
+
+
+def test_the_file_of_errors_of_a_job_with_faulty_settings_is_built_anew_once_they_are_mended(world: World) -> None:
+    settings = {"model": "m", "system": "Be brief.", "schema": SCHEMA, "columns": {"prompt": "Question"}}
+    whole = {"custom_id": "w", "method": "POST", "url": "/chat/completions", "body": {"messages": [{"content": "?"}]}}
+    rows = [{"Custom ID": "a", "Question": "Who?", "Note": 1}, whole]
+    name = world.drop("f/x.jsonl", jsonl(*rows), **settings, modle="m")
+
+    status = run_all(world, [name])[name]
+
+    assert (status["code"], status["errors"]) == ("invalid_job_settings", {"not_sent": 2})
+    assert [line.get("source") for line in world.errors(name)] == rows
+    assert [list(line)[:3] for line in world.errors(name)] == [["custom_id", "source", "input"]] * 2
+    assert balances(world, name)
+    again = world.drop("f/again.jsonl", world.result(name, "errors.jsonl"), **settings)
+    second = run_all(world, [again])[again]
+    assert second["rows"]["succeeded"] == 2
+    first = world.requests(second["job_id"])[0]
+    assert [message["content"] for message in first["body"]["messages"]] == ["Be brief.", "Who?"]
+    assert world.results(again)[0]["input"] == {"Note": 1}
