@@ -473,6 +473,15 @@ class TestRefused:
         assert len(str(caught.value)) < 1500
 
 
+def test_a_part_that_is_no_json_schema_is_named_by_its_place_in_the_given_schema() -> None:
+    wrong = {"type": "object", "properties": {"y": {"type": "string", "pattern": "["}}}
+    nested = {"type": "object", "properties": {"x": wrong}}
+    assert list(findings(nested)) == ["$.properties.x.properties.y.pattern"]
+    by_name = {"$ref": "#/definitions/X", "definitions": {"X": wrong}}
+    assert list(findings(by_name)) == ["$.definitions.X.properties.y.pattern"]
+    assert list(findings({**nested, "$schema": "https://example.com/mine"})) == ["$.properties.x.properties.y.pattern"]
+
+
 @pytest.mark.parametrize(
     ("schema", "is_checked"),
     [

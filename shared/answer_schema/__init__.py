@@ -66,7 +66,7 @@ def check(schema: object) -> tuple[Finding, ...]:
     elif problem := too_big(schema):
         report.fault("$", problem)
     else:
-        _compile(schema, report)
+        _compile(schema, schema, report)
     return tuple(report.findings)
 
 
@@ -88,14 +88,26 @@ def _strict_form(schema: object, report: Report) -> tuple[dict[str, object], tup
     check_recursion(checked, report)
     warnings = check_limits(checked, report)
     if not report.findings:
-        _compile(checked, report)
+        _compile(checked, schema, report)
     return checked, (*warnings, *check_first_keys(checked))
 
 
-def _compile(schema: dict[str, object], report: Report) -> None:
+def _compile(schema: dict[str, object], given: dict[str, object], report: Report) -> None:
     try:
         jsonschema_rs.validator_for(schema, offline=True)
     except jsonschema_rs.ValidationError as exc:
-        report.fault(at("$", *exc.instance_path), f"is no valid JSON Schema: {exc.message[:200]}")
+        report.fault(at("$", *_place(exc, given)), f"is no valid JSON Schema: {exc.message[:200]}")
     except ValueError as exc:
         report.fault("$", f"cannot be used as a JSON Schema: {str(exc)[:200]}")
+
+
+def _place(found: jsonschema_rs.ValidationError, given: dict[str, object]) -> list[str | int]:
+    """Where the schema has this fault as its author wrote it, which may be elsewhere than in its strict form."""
+    try:
+        jsonschema_rs.validator_for({key: given[key] for key in given if key != "$schema"}, offline=True)
+    except jsonschema_rs.ValidationError as exc:
+        if exc.message == found.message:
+            return exc.instance_path
+    except ValueError:
+        pass  # The fault of another part, which was left out.
+    return found.instance_path
