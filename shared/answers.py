@@ -30,11 +30,6 @@ class Answer(NamedTuple):
     status: int
 
 
-def outcome_of(line: Mapping[str, object], *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
-    """Say what became of a row, from its parsed line of the output or error file; see `judged`."""
-    return judged(answer_in(line), sent=sent, attempts=attempts, check=check)
-
-
 def answer_in(line: Mapping[str, object]) -> Answer:
     """Read what the service answered from a parsed line, of whatever shape it may be."""
     response = line.get("response")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.answers import outcome_of
+from shared.answers import answer_in, judged
 from shared.checks import Checks
 from shared.matching import Matching, lines_of
 from shared.model import Fault, Outcome, RowCode, SentRow
@@ -162,7 +162,9 @@ def test_an_ordinary_answer_is_read_like_any_other(odd: dict[str, Any], body: di
     line["response"]["body"].update(body)
     sent = SentRow(1, "task-0", schema)
     check = Checks(lambda _number: SCHEMA).check(0) if schema >= 0 else None
-    assert matched([sent], json.dumps(line).encode())[0] == [outcome_of(line, sent=sent, attempts=1, check=check)]
+    assert matched([sent], json.dumps(line).encode())[0] == [
+        judged(answer_in(line), sent=sent, attempts=1, check=check)
+    ]
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n \n"])
@@ -250,7 +252,7 @@ def oracle(sent: Sequence[SentRow], lines: Sequence[bytes]) -> tuple[list[Outcom
     missing = repeated = 0
     for row in sent:
         check = Checks(lambda _number: SCHEMA).check(0) if row.schema >= 0 else None
-        own = [outcome_of(line, sent=row, attempts=1, check=check) for line in by_id.pop(row.custom_id, [])]
+        own = [judged(answer_in(line), sent=row, attempts=1, check=check) for line in by_id.pop(row.custom_id, [])]
         absence = Outcome(
             row=row.row,
             custom_id=row.custom_id,

@@ -13,7 +13,6 @@ from pathlib import Path
 from benchmarks.measure import ROOT
 from local.processes import Server
 
-READY_SECONDS = 60.0
 SAMPLE_SECONDS = 5.0
 ENOUGH = 24
 """Samples of a host whose levels mean anything: two minutes."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.model import Job, JobState, newest_first
+from shared.pipeline.receiving import new_job
 from shared.ports import App, Listed
 from shared.status_report import report, summary
 
@@ -49,17 +50,7 @@ def _open(app: App, state: str, prefix: str, cursor: str) -> dict[str, Status]:
 
 def _begun(app: App, listed: Listed) -> Status:
     """The status of a job of which nothing has been published yet."""
-    entry = listed.entry
-    job = Job(
-        job_id=entry.job_id,
-        prompt_file=entry.prompt_file,
-        source_etag=entry.source_etag,
-        state=JobState.PREPARING,
-        created_at=entry.created_at,
-        updated_at=entry.created_at,
-        progress_at=entry.created_at,
-    )
-    return summary(report(job, (), app.now()))
+    return summary(report(new_job(listed.entry), (), app.now()))
 
 
 def _ended(app: App, job: Job, status: Status | None) -> Status:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from shared import names
 from shared.errors import AppError, Misconfigured
 from shared.model import BlobInfo
 from shared.pipeline.receiving import entry_of, reserve
@@ -45,7 +44,7 @@ def sweep(app: App) -> None:
         # Blobs tell the time of their last change in whole seconds.
         installed = app.store.installed_at(app.now()).replace(microsecond=0)
         _go_on(app, installed)
-        _recover_all(app, _put_aside(app), installed)
+        _recover_all(app, _put_aside(app, installed))
     except AppError as error:
         log.warning("the sweep stops for this tick: %s", error)
 
@@ -55,7 +54,7 @@ def _go_on(app: App, installed: datetime) -> None:
     oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
     found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
     settled = app.now() - SETTLED
-    _recover_all(app, (info for info in found if oldest <= info.last_modified <= settled), installed)
+    _recover_all(app, (info for info in found if oldest <= info.last_modified <= settled))
     ended = len(found) < NAMES_A_TICK
     now = app.now().isoformat()
     following = _Walk("", now, walk.began) if ended else _Walk(found[-1].name, walk.began, walk.looks_back_to)
@@ -70,32 +69,28 @@ def _walk(app: App) -> _Walk:
     return _Walk(**json.loads(place))
 
 
-def _put_aside(app: App) -> Iterator[BlobInfo]:
+def _put_aside(app: App, installed: datetime) -> Iterator[BlobInfo]:
     """The prompt files whose event the host gave up on, in the version that it was about."""
     for event in app.queues.put_aside():
         if event.container == app.settings.prompts_container:
             info = app.files.info(Container.PROMPTS, event.name)
-            if info is not None and info.etag == event.etag:
+            if info is not None and info.etag == event.etag and info.last_modified >= installed:
                 yield info
 
 
-def _recover_all(app: App, found: Iterable[BlobInfo], installed: datetime) -> None:
+def _recover_all(app: App, found: Iterable[BlobInfo]) -> None:
     for info in found:
         if is_prompt_file(info.name):
             try:
-                _recover(app, info, installed)
+                _recover(app, info)
             except Misconfigured as error:
                 # Storage refuses something about this file alone: the others are found all the same.
                 log.warning("prompt file passed over: %s", error)
 
 
-def _recover(app: App, info: BlobInfo, installed: datetime) -> None:
-    if info.last_modified < installed:
-        return
+def _recover(app: App, info: BlobInfo) -> None:
     entry = entry_of(app, info)
     if app.store.job(entry.job_id) is not None:
-        return
-    if app.files.info(Container.RESULTS, names.status_file(info.name, entry.job_id)) is not None:
         return
     if app.files.info(Container.PROMPTS, info.name) is None:
         return  # It is gone again, or a folder's marker.

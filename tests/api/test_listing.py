@@ -180,6 +180,16 @@ def test_an_entry_without_a_published_status_is_a_job_in_preparation(world: Worl
     )
 
 
+def test_a_retry_without_a_published_status_names_the_first_job(world: World) -> None:
+    first = "20261122T101500Z-3f2a9c1b"
+    retry = OpenJob(f"{first}-r2", "new.csv", "1", world.clock.now(), retry_of=first, previous=f"{first}-r1")
+    world.app.store.open_entry(retry)
+
+    [status], _ = list_jobs(world.app, state="", prefix="", limit=50, cursor="")
+
+    assert status["retry_of"] == first
+
+
 def test_an_event_that_comes_again_leaves_the_listed_status(world: World) -> None:
     one = job(world.clock.now(), 1)
     put(world.app, one)
