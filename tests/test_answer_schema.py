@@ -205,6 +205,12 @@ class TestMended:
             {"type": "number", "description": "Greater than 3."},
             "$.properties.x.exclusiveMinimum: is not supported",
         ),
+        (
+            {"type": "number", "maximum": 3, "exclusiveMaximum": False},
+            {"type": "number", "description": "At most 3."},
+            "$.properties.x.maximum: is not supported",
+        ),
+        ({"type": "number", "exclusiveMinimum": True}, {"type": "number"}, ""),
         ({"anyOf": [{"enum": ["a"]}, {"type": "null"}], "type": ["string", "null"]}, None, ""),
     )
 
@@ -342,6 +348,9 @@ class TestMovedIntoTheDescription:
         assert not accepts(prepared.checked, {"x": bad})
         assert accepts(prepared.sent, {"x": bad}), "the service is not told"
         assert "moved into the description" in " ".join(prepared.changes)
+
+    def test_a_check_that_is_switched_off_needs_no_words(self) -> None:
+        assert "description" not in x({"type": "array", "items": {"type": "integer"}, "uniqueItems": False})
 
     def test_after_the_users_own_sentence(self) -> None:
         sent = [

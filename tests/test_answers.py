@@ -61,6 +61,12 @@ def responses(*content: object, status: str = "completed", reason: str | None = 
     }
 
 
+def with_thoughts(body: dict[str, Any]) -> dict[str, Any]:
+    """A Responses body whose model says what it thought, as open models do, in an item of its own."""
+    thoughts = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Let me see: "}]}
+    return body | {"output": [thoughts, *body["output"]]}
+
+
 def said(text: str) -> dict[str, str]:
     return {"type": "output_text", "text": text}
 
@@ -98,6 +104,7 @@ def test_recorded_answers_become_results() -> None:
         responses(said(GOOD)),
         responses(said(GOOD[:9]), said(GOOD[9:])),
         json.dumps(responses(said(GOOD))),
+        with_thoughts(responses(said(GOOD))),
     ],
 )
 def test_an_answer_that_fits_its_schema_is_a_result(body: object) -> None:
@@ -124,6 +131,14 @@ def test_an_answer_that_only_calls_tools_keeps_the_calls_as_its_text() -> None:
     outcome = read(line(chat(None, "tool_calls", tool_calls=calls)), schema=False)
     assert isinstance(outcome.output, dict)
     assert json.loads(outcome.output["text"]) == calls
+
+
+def test_an_answer_of_the_responses_route_that_only_calls_functions_keeps_the_calls_as_its_text() -> None:
+    call = {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}
+    body = responses()
+    outcome = read(line(body | {"output": [*body["output"], call]}), schema=False)
+    assert isinstance(outcome.output, dict)
+    assert json.loads(outcome.output["text"]) == [call]
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,9 @@ def test_nothing_is_ever_fetched(keyword: str) -> None:
 
 
 def test_an_unknown_dialect_is_read_as_the_current_one() -> None:
-    check = check_of({"$schema": "https://example.com/mine", "type": "object"})
-    assert (check({}), check([])) == (None, "$: is no object")
+    check = check_of({"$schema": "https://example.com/mine", "type": "string", "format": "date"})
+    assert (check("2026-11-22"), check([])) == (None, "$: is no string")
+    assert check("today") == "$: is no date (format)"
 
 
 @pytest.mark.parametrize("schema", [{"$ref": "#/nowhere"}, {"type": "nonsense"}, {"pattern": "("}])

@@ -243,6 +243,17 @@ def test_the_sheet_has_typed_cells_and_a_frozen_header() -> None:
     assert warnings == []
 
 
+@pytest.mark.parametrize(
+    ("number", "cell"),
+    [(10**15 - 1, 10**15 - 1), (1 - 10**15, 1 - 10**15), (10**15, str(10**15)), (-(10**15), str(-(10**15)))],
+)
+def test_the_sheet_keeps_every_digit_of_a_whole_number(number: int, cell: object) -> None:
+    files, _warnings = written([success({"Height": number})])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    assert cell in [found.value for found in page[2]]
+
+
 def test_the_same_rows_give_the_same_sheet() -> None:
     rows = [success({"City": "x"}), failure(2)]
     assert written(rows) == written(rows)

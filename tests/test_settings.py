@@ -74,6 +74,10 @@ def test_what_is_not_set_has_its_default(field: str, default: object) -> None:
         ("RESULT_FORMATS", "xlsx, CSV,xlsx", "result_formats", ("xlsx", "csv")),
         ("CSV_FORMULA_GUARD", "False", "formula_guard", False),
         ("NOTIFY_URL", "http://127.0.0.1:1/x", "notify_url", "http://127.0.0.1:1/x"),
+        ("NOTIFY_SECRET", "s", "notify_secret", "s"),
+        ("BACKOFF_SECONDS", "0", "backoff", timedelta()),
+        ("FILE_EXPIRY_DAYS", "14", "file_expiry", timedelta(days=14)),
+        ("FILE_EXPIRY_DAYS", "30", "file_expiry", timedelta(days=30)),
         ("MAX_ATTEMPTS", "", "max_attempts", 3),
         ("MAX_ATTEMPTS", "  ", "max_attempts", 3),
     ],
@@ -127,6 +131,9 @@ def test_a_setting_at_fault_is_named_and_has_its_default_meanwhile(name: str, te
     ("changes", "named"),
     [
         ({"BatchStorage": ""}, ["BatchStorage__blobServiceUri", "BatchStorage__queueServiceUri"]),
+        ({"BatchStorage": "AccountName=a"}, ["BatchStorage"]),
+        ({"BatchStorage": "SharedAccessSignature=sv"}, ["BatchStorage"]),
+        ({"BatchStorage": "BlobEndpoint=b;TableEndpoint=t;SharedAccessSignature=sv"}, ["BatchStorage"]),
         ({"PROMPTS_CONTAINER": "UPPER"}, ["PROMPTS_CONTAINER"]),
         ({"RESULTS_CONTAINER": "a--b"}, ["RESULTS_CONTAINER"]),
         ({"WORK_CONTAINER": "ab"}, ["WORK_CONTAINER"]),
@@ -148,6 +155,18 @@ def test_an_empty_environment_names_every_setting_that_is_missing() -> None:
         read_settings({})
     assert "BatchStorage" in str(fault.value)
     assert "AZURE_OPENAI_ENDPOINT" in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net",
+        "AccountName=a;SharedAccessSignature=sv",
+        "BlobEndpoint=https://a/b;QueueEndpoint=https://a/q;TableEndpoint=https://a/t;SharedAccessSignature=sv",
+    ],
+)
+def test_a_connection_string_has_a_key_or_a_signature_for_all_three_services(text: str) -> None:
+    assert read(BatchStorage=text).faults == ()
 
 
 def test_storage_may_be_named_by_addresses_and_an_identity() -> None:

@@ -20,7 +20,7 @@ def sent_form(node: object, report: Report, path: str = "$") -> Schema:
     for key, _ in described:
         report.change(Change.DESCRIBED if is_checked(key, node[key]) else Change.TOLD, at(path, key))
     if described:
-        sent["description"] = " ".join([*_given(node), *(words for _, words in described if words)])
+        sent["description"] = " ".join([*_given(node), *(words for _, words in described)])
     for key in ("properties", "$defs"):
         if isinstance(inner := sent.get(key), dict):
             sent[key] = {name: sent_form(schema, report, at(path, key, name)) for name, schema in inner.items()}
@@ -35,7 +35,7 @@ def _described(node: Schema) -> list[tuple[str, str]]:
     kinds = node.get("type")
     families = {family(str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])} if kinds else CHECKS
     words = {key: say for kind in families for key, say in CHECKS[kind].items()}
-    described = [(key, words[key](value)) for key, value in node.items() if key in words]
+    described = [(key, said) for key, value in node.items() if key in words and (said := words[key](value))]
     examples = node.get("examples")
     if isinstance(examples, list) and examples:
         described.append(("examples", "Examples: " + ", ".join(map(as_text, examples)) + "."))
