@@ -143,6 +143,8 @@ class TestMended:
         ({"type": "string", "nullable": True}, {"type": ["string", "null"]}, "nullable was written as a type null"),
         ({"const": "a"}, {"const": "a", "type": "string"}, "that of its values was added"),
         ({"enum": ["a", "b"]}, {"enum": ["a", "b"], "type": "string"}, "that of its values was added"),
+        ({"enum": ["a", "b"], "const": "b"}, {"enum": ["b"], "type": "string"}, "that of its values was added"),
+        ({"enum": [1, True], "const": True}, {"enum": [True], "type": "boolean"}, "that of its values was added"),
         ({"enum": [1, 2.5]}, {"enum": [1, 2.5], "type": "number"}, "that of its values was added"),
         (
             {"enum": ["a", 1, True, None]},
@@ -422,6 +424,11 @@ class TestRefused:
             ({"anyOf": [{"type": "string"}], "type": "integer"}, "$.properties.x.type", "differs from what anyOf says"),
             ({"allOf": [{"type": "string"}], "type": "integer"}, "$.properties.x.allOf[0].type", "merge the two"),
             ({"$ref": "#/$defs/none"}, "$.properties.x.$ref", "points to nothing in this schema"),
+            (
+                {"anyOf": [{"type": "string"}, {"$ref": "#/properties/x/anyOf/first"}]},
+                "$.properties.x.anyOf[1].$ref",
+                "points to nothing in this schema",
+            ),
             ({"$ref": "#/properties/x"}, "$.properties.x.$ref", "refers to itself only"),
             ({"$ref": "#anchor"}, "$.properties.x.$ref", "write #/$defs/name"),
             ({"$ref": 5}, "$.properties.x.$ref", "must be a text"),
@@ -615,6 +622,10 @@ class TestLimits:
         (warning,) = answer_schema.prepare(build(*warned)).warnings
         assert "older models and api-versions allow only" in warning
         assert "are allowed" in findings(build(*refused))["$"]
+
+    def test_what_definitions_hold_counts_too(self) -> None:
+        schema = {**of({"$ref": "#/$defs/D"}), "$defs": {"D": self.wide(5001)}}
+        assert "has 5,002 properties in all" in findings(schema)["$"]
 
     def test_definitions_count_once_and_start_anew(self) -> None:
         inner = self.nested(5)

@@ -77,6 +77,11 @@ def test_a_whole_number_that_is_written_with_a_point_becomes_one() -> None:
     assert type(resolved({"limit": 10.0}).limit) is int
 
 
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63)])
+def test_whole_numbers_of_64_bits_are_kept(number: int) -> None:
+    assert resolved({"parameters": {"seed": number}}).parameters == {"seed": number}
+
+
 def test_every_key_of_the_schema_is_an_attribute_of_the_settings() -> None:
     assert {*SCHEMA["properties"]} - {"$schema"} == {*JobSettings.__slots__}
 
@@ -223,6 +228,7 @@ def test_several_faults_are_named_together_and_many_are_counted() -> None:
             b'{"parameters": {"seed": 18446744073709551616}}',
             "it holds a whole number beyond 64 bits, 18446744073709551616, which",
         ),
+        (b'{"parameters": {"seed": -9223372036854775809}}', "it holds a whole number beyond 64 bits, -922"),
         (b'{"model": " "}', 'model must be a text that is not empty, but is a text (" ").'),
         ('{"system": "größe"}'.encode("latin-1"), "it is not UTF-8 (byte 15 is wrong). Save it again as UTF-8."),
         ('{"limit": 1}'.encode("utf-16"), "it is not UTF-8 (byte 1 is wrong)."),

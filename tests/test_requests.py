@@ -332,6 +332,7 @@ class TestJobFaults:
             fault = fault_of(("A", "B"), **settings)
             assert fault.code is JobCode.MISSING_COLUMN
             assert 'no column "C"' in str(fault)
+            assert str(fault).endswith('The columns are "A", "B".')
 
     def test_two_columns_of_one_meaning(self) -> None:
         assert fault_of(("Prompt", "prompt")).code is JobCode.INVALID_FILE

@@ -72,6 +72,7 @@ def test_what_is_not_set_has_its_default(field: str, default: object) -> None:
         ("MAX_JOB_INPUT_TOKENS", "5", "max_input_tokens", 5),
         ("ON_INVALID_ROW", "REJECT", "on_invalid_row", "reject"),
         ("RESULT_FORMATS", "xlsx, CSV,xlsx", "result_formats", ("xlsx", "csv")),
+        ("RESULT_FORMATS", "jsonl", "result_formats", ()),
         ("CSV_FORMULA_GUARD", "False", "formula_guard", False),
         ("NOTIFY_URL", "http://127.0.0.1:1/x", "notify_url", "http://127.0.0.1:1/x"),
         ("NOTIFY_SECRET", "s", "notify_secret", "s"),
