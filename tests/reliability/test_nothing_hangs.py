@@ -77,6 +77,20 @@ def test_a_job_ends_though_a_part_of_the_service_is_down_for_ever(method: str) -
     check_payment(simulation)
 
 
+def test_a_creation_in_doubt_holds_up_no_job_where_no_list_is_to_be_had_to_look_it_up() -> None:
+    simulation = Simulation()
+    simulation.service.fail("create", "before")
+    simulation.service.fail("page", "503", times=10**9)
+    simulation.event(simulation.host(), simulation.drop("table.csv", table("ab")))
+
+    _hours(simulation, 75)
+
+    (job,) = simulation.jobs()
+    assert (job.state, job.code) == (JobState.FAILED, "gave_up")
+    assert simulation.service.billed == []
+    check_balance(simulation)
+
+
 def test_a_job_that_cannot_go_on_holds_up_no_other() -> None:
     simulation = Simulation()
     simulation.service.quota = (150, "late")
