@@ -69,6 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[0] not in COMMANDS:
         print("There is no command {!r}.\n\n{}".format(arguments[0], __doc__), file=sys.stderr)
         return 2
+    if wants_help(arguments):
+        print(__doc__)
+        return 0
     catch_signals()
     try:
         python = ready_python()
@@ -76,6 +79,11 @@ def main(arguments: Sequence[str]) -> int:
         print(failure, file=sys.stderr)
         return 2 if str(failure) == NO_PYTHON else 1
     return go_on(python, COMMANDS[arguments[0]] + list(arguments[1:]))
+
+
+def wants_help(arguments: Sequence[str]) -> bool:
+    """Whether a command is asked what it does: answered here, installing nothing; `bench` alone has more to say."""
+    return arguments[0] != "bench" and any(argument in ("-h", "--help") for argument in arguments[1:])
 
 
 def ready_python() -> Path:

@@ -67,7 +67,7 @@ def _run(folder: Path, drops: Sequence[Drop], console: Console) -> tuple[int, bo
         storage = BlobServiceClient.from_connection_string(servers.connection_string)
         dropped = upload(storage, drops)
         for drop in dropped:
-            console.print(f"Dropped {PROMPTS}/{drop.blob}")
+            console.print(f"Dropped {PROMPTS}/{drop.blob}", markup=False)
         statuses = follow(storage, dropped, console, servers.check)
         outcome = show_results(storage, dropped, statuses, console, "demo")
         if any(status["rows"].get("succeeded") for status in statuses):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
@@ -13,9 +13,8 @@ from local.follow import follow
 from local.processes import ServerError, interrupt_on_signals
 from local.results import show_results
 from local.running import read_running
+from local.servers import PROMPTS, make_prompts_container
 from shared.model import job_id_of
-
-PROMPTS = "prompts"
 
 
 class DropError(Exception):
@@ -57,11 +56,8 @@ def plan_drops(paths: Sequence[Path]) -> list[Drop]:
 
 def upload(storage: BlobServiceClient, drops: Sequence[Drop]) -> list[Dropped]:
     """Uploads prompt files, each after the settings that it needs."""
+    make_prompts_container(storage)
     container = storage.get_container_client(PROMPTS)
-    try:
-        container.create_container()
-    except ResourceExistsError:
-        pass
     for drop in drops:
         for settings in drop.settings:
             container.upload_blob(
@@ -85,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         storage = BlobServiceClient.from_connection_string(running.connection_string)
         dropped = upload(storage, plan_drops([Path(argument) for argument in arguments]))
         for drop in dropped:
-            console.print(f"Dropped {PROMPTS}/{drop.blob} (job {drop.job_id})")
+            console.print(f"Dropped {PROMPTS}/{drop.blob} (job {drop.job_id})", markup=False)
         statuses = follow(storage, dropped, console, running.check)
         return show_results(storage, dropped, statuses, console, "drop")
     except (DropError, ServerError, AzureError) as failure:
@@ -98,6 +94,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _plan(path: Path) -> Drop:
     path = path.resolve()
+    if path.is_dir():
+        raise DropError(f"{path} is a folder: name the files in it.")
     if not path.is_file():
         raise DropError(f"There is no file {path}.")
     if path.name.startswith(("_", ".")):

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
+_STARTING_SECONDS = 1
 _IS_POSIX = os.name == "posix"
 _NEW_GROUP: int = 0 if _IS_POSIX else getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
@@ -48,6 +49,7 @@ class Server:
         """Starts `command` in `folder` (by default the current one); `environment` is added to this process's own."""
         self.name = name
         self.log = log
+        self._is_ready = False
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -78,6 +80,7 @@ class Server:
             alive = self.running
             found = re.search(pattern, self._read_log(), re.MULTILINE)
             if found:
+                self._is_ready = True
                 return found
             if not alive:
                 raise ServerError(f"{self.name} stopped while starting.{self._log_end()}")
@@ -91,14 +94,17 @@ class Server:
             raise ServerError(f"{self.name} has stopped.{self._log_end()}")
 
     def stop(self, seconds: float = 15) -> None:
-        """Asks the child to end, waits, and ends its process group by force where asking does not help."""
+        """Asks the child to end, waits, and ends its process group by force where asking does not help.
+
+        One that is still starting has nothing to finish, and cannot always hear: Node is deaf while it loads modules.
+        """
         if self._process.stdin:
             try:
                 self._process.stdin.close()
             except OSError:
                 pass  # the child was gone already
         try:
-            self._process.wait(seconds)
+            self._process.wait(seconds if self._is_ready else min(seconds, _STARTING_SECONDS))
         except subprocess.TimeoutExpired:
             pass
         finally:

@@ -1,15 +1,19 @@
 """What `dev.py up` and `dev.py services` write down, so that `dev.py drop` finds them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from azure.storage.blob import BlobServiceClient
 
+from dev import try_lock
 from local.processes import ServerError
 from local.servers import LOCAL, Servers, is_free
 
 _FILE = LOCAL / "running.json"
+_LOCK = LOCAL / "running.lock"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,19 @@ class Running:
         """Raises ServerError where they do not answer any more."""
         if not self.is_reachable:
             raise ServerError("The local servers have been stopped meanwhile.")
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Lets one process at a time run servers that others find; raises ServerError where another does, or is about to.
+
+    The note alone would not do: it is written when all servers are ready, half a minute after the start on a slow day.
+    """
+    LOCAL.mkdir(exist_ok=True)
+    with _LOCK.open("a+b") as file:
+        if not try_lock(file.fileno()):
+            raise ServerError("Local servers of this project are running already, in another terminal.")
+        yield  # closing the file gives the lock back, as does the end of the process
 
 
 def write_running(servers: Servers) -> None:

@@ -5,15 +5,19 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
 
 from local.azurite import ANY_PORTS, start_azurite
 from local.processes import Server, uninterrupted
 
 PROJECT = Path(__file__).resolve().parent.parent
 LOCAL = PROJECT / ".local"
+PROMPTS = "prompts"
 _READY_SECONDS = 60
 # Long enough to watch, in seconds; the real service takes minutes to hours.
 _SERVICE_TIMES = ("--processing", "0.5", "--validating", "1", "--running", "3", "--finalizing", "1")
@@ -56,6 +60,8 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
     with ExitStack() as running, _told_when_interrupted():
         storage = start_azurite(folder / "storage", ports.storage, folder / "azurite.log")
         running.callback(_stop, storage.server)
+        with BlobServiceClient.from_connection_string(storage.connection_string) as blobs:
+            make_prompts_container(blobs)
         options = ["--port", str(ports.service), "--data", str(folder / "service")]
         command = ["local.service", *options, *_SERVICE_TIMES, "--storage", storage.connection_string]
         service = _start("The batch service", command, folder / "service.log")
@@ -70,6 +76,12 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
             processes.append(host)
             functions_url = host.wait_for_line(r"^functions ready on (http://\S+) ", _READY_SECONDS)[1]
         yield Servers(storage.connection_string, service_url, functions_url, key, tuple(processes))
+
+
+def make_prompts_container(storage: BlobServiceClient) -> None:
+    """Makes the container for prompt files where it is missing, as the template does in Azure: people drop into it."""
+    with suppress(ResourceExistsError):
+        storage.create_container(PROMPTS)
 
 
 @contextmanager

@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 
+from azure.core.exceptions import AzureError
+
 from local.azurite import ANY_PORTS, STANDARD_PORTS
 from local.processes import Interrupted, ServerError, interrupt_on_signals
-from local.running import forget_running, read_running, write_running
+from local.running import forget_running, only_one, write_running
 from local.servers import LOCAL, Ports, Servers, is_free, running_servers
 
 SERVICE_PORT = 8790
@@ -25,8 +27,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"'{unknown[0]}' is not understood: this command takes no options.", file=sys.stderr)
         return 2
     try:
-        return _run(functions)
-    except ServerError as failure:
+        with only_one():
+            return _run(functions)
+    except (ServerError, AzureError) as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt as interruption:
@@ -35,8 +38,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(functions: bool) -> int:
-    if read_running() is not None:
-        raise ServerError("Local servers of this project are running already, in another terminal.")
     ports = _preferred_ports() if functions else _fixed_ports()
     print(
         "Starting storage (Azurite)"

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 PROJECT = Path(__file__).parents[2]
 SAMPLE = PROJECT / "tests" / "data" / "seed" / "buildings.csv"
@@ -112,11 +113,16 @@ def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Pat
     )
     try:
         assert up.stdout is not None
+        announced = []
         for line in up.stdout:
+            announced.append(line)
             if line.startswith("Ctrl-C"):
                 break
         again = run("local.up", tmp_path)
         assert (again.returncode, "running already" in again.stderr) == (1, True)
+        connection = re.findall(r"^Storage +(\S+)$", "".join(announced), re.MULTILINE)[0]
+        with BlobServiceClient.from_connection_string(connection) as storage:
+            assert storage.get_container_client("prompts").exists()  # for whoever drops with a tool of their own
         (tmp_path / "no-model.csv").write_text("Prompt,Required\nName a tower,Name\n", "utf-8")
         done = run("local.drop", tmp_path, str(SAMPLE), str(tmp_path / "no-model.csv"))
         assert done.returncode == 0, done.stdout + done.stderr
@@ -130,6 +136,34 @@ def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Pat
         up.communicate()
     assert_nothing_left(tmp_path)
     assert not (tmp_path / "running.json").exists()
+
+
+@posix_only
+def test_two_starts_at_once_do_not_share_ports_and_data(tmp_path: Path) -> None:
+    both = [
+        subprocess.Popen(
+            command("local.up", tmp_path),
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    deadline = time.monotonic() + 60
+    try:
+        while all(one.poll() is None for one in both):
+            assert time.monotonic() < deadline, "both go on"
+            time.sleep(0.05)
+        [refused] = [one for one in both if one.poll() is not None]
+        assert refused.returncode == 1
+        assert "running already" in refused.communicate()[1]
+    finally:
+        for one in both:
+            if one.poll() is None:
+                one.send_signal(signal.SIGINT)
+            one.communicate(timeout=40)
+    assert_nothing_left(tmp_path)
 
 
 def test_a_drop_without_running_servers_says_how_to_start_them(tmp_path: Path) -> None:
@@ -148,7 +182,7 @@ def test_the_demo_refuses_a_missing_file_before_it_starts_anything(tmp_path: Pat
 
 
 def test_the_demo_takes_no_options(tmp_path: Path) -> None:
-    done = run("local.demo", tmp_path, "--help")
+    done = run("local.demo", tmp_path, "--all")
     assert done.returncode == 2
     assert done.stderr == "usage: python3 dev.py demo [FILE ...]\n"
 

@@ -94,6 +94,14 @@ def test_the_first_call_makes_everything_and_the_second_nothing(project: Path) -
     assert second.stdout == f"demo {project / '.venv'}\n"
 
 
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_a_command_that_is_asked_for_help_answers_without_installing_anything(project: Path, option: str) -> None:
+    helped = start(project, "demo", option)
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "demo [FILE ...]" in helped.stdout
+    assert not (project / ".venv").exists()
+
+
 def test_changed_requirements_are_installed_into_the_same_environment(made_project: Path) -> None:
     (made_project / ".venv" / "kept").touch()
     (made_project / "requirements.txt").write_text("# something else\n")

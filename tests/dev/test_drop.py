@@ -13,9 +13,10 @@ from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
 from local.azurite import running_azurite
-from local.drop import Drop, DropError, Dropped, plan_drops, upload
+from local.drop import Drop, DropError, Dropped, main, plan_drops, upload
 from local.follow import describe, describe_state, follow, rows_done
 from local.results import fetch, results_table, show_results
+from local.running import Running
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,13 @@ def test_a_file_with_settings_beside_it_goes_with_them_into_a_folder(tmp_path: P
     assert [path.name for path in drop.settings] == ["_job.json", "_schema.json"]
 
 
-@pytest.mark.parametrize(("name", "reason"), [("none.csv", "There is no file"), ("_job.json", "is no prompt file")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("none.csv", "There is no file"), ("_job.json", "is no prompt file"), ("folder", "is a folder")],
+)
 def test_what_cannot_be_dropped_is_refused_by_name(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "_job.json").touch()
+    (tmp_path / "folder").mkdir()
     with pytest.raises(DropError, match=reason) as refusal:
         plan_drops([tmp_path / name])
     assert name in str(refusal.value)
@@ -74,6 +79,21 @@ def test_an_upload_knows_the_job_id_that_the_contract_gives_it(blobs: BlobServic
     digest = hashlib.sha256(f"prompts/{tmp_path.name}/Größe.csv\n{etag}".encode()).hexdigest()[:8]
     assert dropped == Dropped(f"{tmp_path.name}/Größe.csv", f"{properties.last_modified:%Y%m%dT%H%M%SZ}-{digest}")
     assert blobs.get_blob_client("prompts", f"{tmp_path.name}/_job.json").exists()
+
+
+def test_a_name_with_brackets_is_shown_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Brackets are markup to rich, which would swallow them, or fail over the lone closing one."""
+    (tmp_path / "a[bold]b[:no].csv").touch()
+    monkeypatch.setattr("local.drop.interrupt_on_signals", lambda: None)
+    monkeypatch.setattr("local.drop.read_running", lambda: Running("UseDevelopmentStorage=true", "", None))
+    monkeypatch.setattr("local.drop.upload", lambda _storage, drops: [Dropped(drop.blob, "job-1") for drop in drops])
+    monkeypatch.setattr("local.drop.follow", lambda *_: [])
+    monkeypatch.setattr("local.drop.show_results", lambda *_: 0)
+
+    assert main([str(tmp_path / "a[bold]b[:no].csv")]) == 0
+    assert capsys.readouterr().out == "Dropped prompts/a[bold]b[:no].csv (job job-1)\n"
 
 
 def status(state: str, succeeded: int = 0, failed: int = 0, **more: Any) -> dict[str, Any]:

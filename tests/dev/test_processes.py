@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_a_stopped_server_is_gone(sleeper: list[str], tmp_path: Path) -> None:
     server.wait_for_line(r"^pid \d+$")
     assert server.running
     server.stop()
+    assert not server.running
+
+
+def test_a_server_that_is_still_starting_is_not_waited_for(tmp_path: Path) -> None:
+    deaf = "import time; print('starting', flush=True); time.sleep(300)"
+    server = Server("Slow", [sys.executable, "-c", deaf], tmp_path / "log")
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 10
     assert not server.running
 
 
