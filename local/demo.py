@@ -11,11 +11,11 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
-from local.drop import PROMPTS, Drop, DropError, plan_drops, upload
+from local.drop import Drop, DropError, plan_drops, upload
 from local.follow import follow
 from local.processes import Interrupted, ServerError, interrupt_on_signals
 from local.results import show_results
-from local.servers import LOCAL, PROJECT, running_servers
+from local.servers import LOCAL, PROJECT, PROMPTS, running_servers
 
 SAMPLE = PROJECT / "samples" / "buildings.csv"
 _RUNS = LOCAL / "demo"

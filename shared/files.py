@@ -1,11 +1,12 @@
 """Adapter: the three containers in Azure Blob Storage, behind shared.ports.Files."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import unquote
 
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
 from shared.background import begin
@@ -92,6 +93,9 @@ class BlobFiles:
         except AzureError as error:
             if not holder_is_missing(error):
                 raise translate(error, f"container {container}") from error
+            # It holds nothing, but people look for the place to drop into: the first poll makes it.
+            with translated(f"container {container}"), suppress(ResourceExistsError):
+                self._make(container)
 
     def url(self, container: Container, name: str) -> str:
         return str(self._blob(container, name).url)

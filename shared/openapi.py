@@ -15,6 +15,9 @@ LIMIT_MOST: Final = 500
 JOB_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}(-r[0-9]{1,9})?"
 """What every job id looks like, retries included."""
 
+CURSOR: Final = r"[0-9]{15}-[A-Za-z0-9_\-]{1,100}"
+"""What every cursor of the list of jobs looks like."""
+
 type Schema = dict[str, Any]
 
 
@@ -146,7 +149,7 @@ DESCRIPTION: Final[Schema] = {
                         "Jobs on a page.",
                         {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT},
                     ),
-                    _query("cursor", "The cursor that the page before gave.", _TEXT),
+                    _query("cursor", "The cursor that the page before gave.", {**_TEXT, "pattern": f"^({CURSOR})?$"}),
                 ],
                 "responses": {
                     "200": _json("One page.", "JobList"),

@@ -27,6 +27,7 @@ from shared.lifecycle import (
     token_limit,
     tries_again,
 )
+from shared.lifecycle.jobs import BEING_CANCELLED
 from shared.model import (
     KNOWN_STATUSES,
     TERMINAL_STATUSES,
@@ -209,6 +210,11 @@ def test_nobody_is_disturbed_at_work(a_job: Job, some: list[Batch]) -> None:
         ({}, [batch(E), batch(C, 1)], (JobState.COLLECTING, "")),
         ({}, [batch(C)], (JobState.COLLECTING, "")),
         ({"code": JobCode.EMPTY_FILE, "message": "empty"}, [], (JobState.COLLECTING, "empty")),
+        ({"cancelled": True}, [batch(S)], (JobState.RUNNING, BEING_CANCELLED)),
+        ({"cancelled": True}, [batch(E)], (JobState.COLLECTING, BEING_CANCELLED)),
+        ({"cancelled": True, "built": False}, [], (JobState.PREPARING, BEING_CANCELLED)),
+        ({"cancelled": True, "wait": WAITED}, [], (JobState.WAITING, "w")),
+        ({"cancelled": True, "state": JobState.CANCELLED, "message": "why"}, [], (JobState.CANCELLED, "why")),
         ({"state": JobState.FAILED, "message": "why"}, [batch(S)], (JobState.FAILED, "why")),
     ],
 )

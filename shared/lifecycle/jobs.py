@@ -14,6 +14,8 @@ _OF_THE_SERVICE: Final = frozenset({
 })  # fmt: skip
 """What a row is called that the model service dealt with, though in vain."""
 
+BEING_CANCELLED: Final = "The job is being cancelled: nothing more is sent, and what has been answered is collected."
+
 
 def is_stopping(job: Job) -> bool:
     """Whether nothing new may be sent for this job."""
@@ -45,6 +47,12 @@ def progress_at(job: Job, batches: Iterable[Batch]) -> datetime:
 
 def state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
     """The job's state as it shows outside, and the message that goes with it."""
+    state, message = _state_of(job, batches)
+    # The service takes minutes to cancel a batch: without a word, the job would seem to run on.
+    return state, BEING_CANCELLED if job.cancelled and not message else message
+
+
+def _state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
     if job.state.ended:
         return job.state, job.message
     waits = [batch.wait for batch in batches if batch.wait is not None]

@@ -14,7 +14,7 @@ from shared.model import BatchState, Job, JobCode, Record, RowCode
 from shared.pipeline.building import COLUMNS, read_plan
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.parts import merged_runs, work_lines
-from shared.pipeline.reporting import publish, publish_latest
+from shared.pipeline.reporting import publish
 from shared.pipeline.row_writer import Counts, RowWriter
 from shared.pipeline.rows import Rows
 from shared.ports import App, BlobWriter, Container
@@ -72,7 +72,6 @@ def _assemble(app: App, claim: Claim[Job]) -> Job | None:
 def close(app: App, job: Job) -> None:
     """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
     publish(app, job.job_id)
-    publish_latest(app, job)
     app.store.close(job)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.model import Job, JobState, newest_first
+from shared.openapi import CURSOR
 from shared.pipeline.receiving import new_job
 from shared.ports import App, Listed
 from shared.status_report import report, summary
@@ -22,7 +23,7 @@ def list_jobs(app: App, *, state: str, prefix: str, limit: int, cursor: str) -> 
     so that jobs which arrive meanwhile move nothing. It takes two calls, however many jobs there are: one more for
     each thousand open jobs. Raises ValueError for a foreign cursor.
     """
-    if cursor and not re.fullmatch(r"\d{15}-[\w-]{1,100}", cursor, re.ASCII):
+    if cursor and not re.fullmatch(CURSOR, cursor):
         raise ValueError("no cursor of this list")
     if not _may_be_a_name(prefix):
         return [], ""

@@ -45,6 +45,8 @@ def _publish(app: App, job_id: str) -> Job | None:
         job = app.store.save_job(replace(job, state=state, message=kept, updated_at=app.now()))
     after = report(job, batches, app.now())
     if before is None or is_news(before, after):
+        if job.state.ended:  # status.json comes last: whoever sees the end there finds all other files in their places
+            _publish_latest(app, job, after)
         app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not etag, etag=etag)
         if app.settings.notify_url and _calls_for_notice(before, after):
             app.queues.send(Message(Step.NOTIFY, job_id))
@@ -54,16 +56,16 @@ def _publish(app: App, job_id: str) -> Job | None:
     return job
 
 
-def publish_latest(app: App, job: Job) -> None:
-    """Copy the ended job's status.json to latest.json, unless a newer job's is there."""
-    text = b"".join(app.files.read(Container.RESULTS, names.status_file(job.prompt_file, job.job_id)))
-    mine = json.loads(text)
+def _publish_latest(app: App, job: Job, status: dict[str, Any]) -> None:
+    """Write the ended job's status to latest.json, unless a newer job's is there."""
     for _ in range(TRIES):
         etag, there = _read(app, names.latest_file(job))
-        if there is not None and _age(there) > _age(mine):
+        if there is not None and _age(there) > _age(status):
             return
         try:
-            app.files.write(Container.RESULTS, names.latest_file(job), text, create_only=not etag, etag=etag)
+            app.files.write(
+                Container.RESULTS, names.latest_file(job), to_bytes(status), create_only=not etag, etag=etag
+            )
             return
         except Conflict:
             continue

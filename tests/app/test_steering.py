@@ -1,9 +1,14 @@
 """Cancel and retry, duplicates, overwriting and lost events."""
 
+import json
+from typing import Any
+
 import pytest
 
+from shared.lifecycle.jobs import BEING_CANCELLED
 from shared.model import BlobEvent
 from shared.pipeline import steering
+from shared.ports import Container
 from tests.world import World
 
 TABLE = "Custom ID,Prompt,Required,Note\na,Who built it?,Name,1\nb,When?,Year: integer,2\n"
@@ -17,8 +22,10 @@ def test_a_cancelled_job_keeps_what_was_answered(world: World) -> None:
     world.tick()
 
     steering.cancel(world.app, world.status("table.csv")["job_id"])
+    asked = world.status("table.csv")
     status = world.wait("table.csv")
 
+    assert (asked["state"], asked["message"]) == ("running", BEING_CANCELLED)
     assert status["state"] == "cancelled"
     assert status["rows"] == {"total": 2, "succeeded": 1, "failed": 1, "pending": 0}
     assert status["errors"] == {"cancelled": 1}
@@ -67,6 +74,27 @@ def test_the_latest_status_is_that_of_the_newest_ended_job(world: World) -> None
     assert first["errors"] == second["errors"]
     assert world.result(name, "latest.json", folder=name) == world.result(name, "status.json")
     assert second["job_id"].endswith("-r1")
+
+
+def test_whoever_sees_the_end_in_status_json_finds_latest_json_in_its_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[str, bytes]] = []
+    write = world.app.files.write
+
+    def noted(container: Container, name: str, data: bytes, **conditions: Any) -> str:
+        if container is Container.RESULTS:
+            written.append((name, data))
+        return write(container, name, data, **conditions)
+
+    monkeypatch.setattr(world.app.files, "write", noted)
+    name = world.drop("table.csv", TABLE, model="m")
+    world.run(name)
+
+    (latest, copy), (status, end) = written[-2:]
+    assert (latest, status.rpartition("/")[2]) == (f"{name}/latest.json", "status.json")
+    assert json.loads(end)["state"] == "completed"
+    assert copy == end
 
 
 def test_the_same_event_again_changes_nothing(world: World) -> None:

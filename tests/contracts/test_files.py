@@ -7,6 +7,7 @@ import pytest
 from shared.block_writer import BLOCK_SIZE as BLOCK
 from shared.errors import Conflict, NotFound
 from shared.ports import Container, Files
+from tests.world import World
 
 WORK = Container.WORK
 
@@ -36,6 +37,15 @@ def test_what_is_not_there_is_none_or_not_found(files: Files) -> None:
     with pytest.raises(NotFound):
         files.read_range(WORK, "none", 0, 1)
     assert list(files.blobs(WORK)) == []
+
+
+def test_the_container_for_prompts_is_there_once_it_was_looked_into(world: World) -> None:
+    """People need the place before they can drop the first file, and the app must not be the last to make it."""
+    assert list(world.app.files.blobs(Container.PROMPTS)) == []
+    container = world.blobs.get_container_client(world.app.settings.prompts_container)
+    container.upload_blob("first.csv", b"Prompt\n")
+
+    assert [blob.name for blob in world.app.files.blobs(Container.PROMPTS)] == ["first.csv"]
 
 
 def test_creating_only_loses_against_a_blob_that_is_there(files: Files) -> None:

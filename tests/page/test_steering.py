@@ -9,8 +9,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from local.drop import PROMPTS
-from local.servers import Servers, running_servers
+from local.servers import PROMPTS, Servers, running_servers
 from tests.page.conftest import SECONDS
 
 HOSTILE = "<img src=x onerror=document.title='owned'>.csv"
