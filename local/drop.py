@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
 from local.follow import follow
-from local.processes import ServerError, interrupt_on_signals
+from local.processes import Interrupted, ServerError, interrupt_on_signals
 from local.results import show_results
 from local.running import read_running
 from local.servers import PROMPTS, make_prompts_container
@@ -77,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     if running is None:
         print("No local storage is running. Start it in another terminal: python3 dev.py up", file=sys.stderr)
         return 1
+    dropped: list[Dropped] = []
     try:
         storage = BlobServiceClient.from_connection_string(running.connection_string)
         dropped = upload(storage, plan_drops([Path(argument) for argument in arguments]))
@@ -87,9 +88,10 @@ def main(arguments: Sequence[str]) -> int:
     except (DropError, ServerError, AzureError) as failure:
         print(failure, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nThe jobs go on; their results will be in the container 'results'.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interruption:
+        goes_on = "The jobs go on; their results will be in the container 'results'."
+        print(f"\n{goes_on if dropped else 'Stopped.'}", file=sys.stderr)
+        return 128 + interruption.signum if isinstance(interruption, Interrupted) else 130
 
 
 def _plan(path: Path) -> Drop:

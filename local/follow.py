@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from local.processes import ServerError
+from local.servers import PROMPTS
+from shared.model import job_id_of
 
 RESULTS = "results"
 ENDED = ("completed", "failed", "cancelled")
@@ -49,8 +51,7 @@ def follow(
             for one in followed:
                 one.look(storage)
             if any(one.status is None for one in followed) and time.monotonic() - started > _FIRST_SIGN_SECONDS:
-                silent = ", ".join(one.job.blob for one in followed if one.status is None)
-                raise ServerError(f"No job has begun for {silent}. Are the functions running?")
+                raise ServerError(_silence(storage, [one.job for one in followed if one.status is None]))
             time.sleep(_POLL_SECONDS)
     return [one.status or {} for one in followed]
 
@@ -76,6 +77,29 @@ def describe_state(status: Status) -> str:
     at_service = ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
     ended = status["state"] in ENDED
     return f"{status['state']} · batch {at_service}" if at_service and not ended else str(status["state"])
+
+
+def _silence(storage: BlobServiceClient, jobs: Sequence[Job]) -> str:
+    """Says why jobs may have shown no sign of life."""
+    replaced = [job.blob for job in jobs if not _is_there(storage, job)]
+    others = [job.blob for job in jobs if job.blob not in replaced]
+    lines = []
+    if replaced:
+        lines.append(
+            f"{', '.join(replaced)}: written again, or deleted, before the job began. A newer version has its own job."
+        )
+    if others:
+        lines.append(f"No job has begun for {', '.join(others)}. Are the functions running?")
+    return "\n".join(lines)
+
+
+def _is_there(storage: BlobServiceClient, job: Job) -> bool:
+    """Whether the prompt file is still the version that the job would be for."""
+    try:
+        found = storage.get_blob_client(PROMPTS, job.blob).get_blob_properties()
+    except ResourceNotFoundError:
+        return False
+    return job_id_of(PROMPTS, job.blob, str(found.etag).strip('"'), found.last_modified) == job.job_id
 
 
 class _Followed:

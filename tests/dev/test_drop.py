@@ -15,6 +15,7 @@ from rich.console import Console
 from local.azurite import running_azurite
 from local.drop import Drop, DropError, Dropped, main, plan_drops, upload
 from local.follow import describe, describe_state, follow, rows_done
+from local.processes import Interrupted, ServerError
 from local.results import fetch, results_table, show_results
 from local.running import Running
 
@@ -159,6 +160,58 @@ def test_following_ends_when_the_servers_have_ended(blobs: BlobServiceClient) ->
 
     with pytest.raises(ConnectionError):
         follow(blobs, [Dropped("c.csv", "job-3")], Console(file=io.StringIO()), check)
+
+
+def test_a_file_that_was_written_again_before_its_job_began_is_told_from_functions_that_do_not_run(
+    blobs: BlobServiceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.follow._FIRST_SIGN_SECONDS", 0)
+    (tmp_path / "twice.csv").touch()
+    (tmp_path / "once.csv").touch()
+    drops = plan_drops([tmp_path / "twice.csv", tmp_path / "once.csv"])
+    first = upload(blobs, drops)
+    upload(blobs, drops[:1])
+
+    with pytest.raises(ServerError) as told:
+        follow(blobs, first, Console(file=io.StringIO()), lambda: None)
+    assert str(told.value).splitlines() == [
+        "twice.csv: written again, or deleted, before the job began. A newer version has its own job.",
+        "No job has begun for once.csv. Are the functions running?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("interruption", "status", "uploaded", "words"),
+    [
+        (KeyboardInterrupt(), 130, True, "The jobs go on"),
+        (Interrupted(15), 143, True, "The jobs go on"),
+        (KeyboardInterrupt(), 130, False, "Stopped."),
+    ],
+)
+def test_an_interrupted_drop_says_what_goes_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interruption: KeyboardInterrupt,
+    status: int,
+    uploaded: bool,
+    words: str,
+) -> None:
+    def interrupt(*_: object) -> list[Dropped]:
+        raise interruption
+
+    (tmp_path / "a.csv").touch()
+    running = Running("UseDevelopmentStorage=true", "", None)
+    for name, stand_in in {
+        "interrupt_on_signals": lambda: None,
+        "read_running": lambda: running,
+        "upload": (lambda *_: [Dropped("a.csv", "job-1")]) if uploaded else interrupt,
+        "follow": interrupt,
+    }.items():
+        monkeypatch.setattr(f"local.drop.{name}", stand_in)
+
+    assert main([str(tmp_path / "a.csv")]) == status
+    assert words in capsys.readouterr().err
 
 
 def test_results_are_fetched_and_shown_without_the_users_own_columns(blobs: BlobServiceClient, tmp_path: Path) -> None:
