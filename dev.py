@@ -78,6 +78,9 @@ def main(arguments: Sequence[str]) -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 2 if str(failure) == NO_PYTHON else 1
+    except OSError as failure:
+        print("The project's folder cannot be prepared (may it be written to?): {}".format(failure), file=sys.stderr)
+        return 1
     return go_on(python, COMMANDS[arguments[0]] + list(arguments[1:]))
 
 

@@ -94,6 +94,14 @@ def test_the_first_call_makes_everything_and_the_second_nothing(project: Path) -
     assert second.stdout == f"demo {project / '.venv'}\n"
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(project: Path) -> None:
+    (project / ".local").touch()  # as good as no permission, and so for root too
+    refused = start(project, "demo")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert str(project / ".local") in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_a_command_that_is_asked_for_help_answers_without_installing_anything(project: Path, option: str) -> None:
     helped = start(project, "demo", option)
