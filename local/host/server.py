@@ -10,16 +10,14 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Router, request_response
 
 from local.host.functions_host import FunctionsHost
 
 _log = logging.getLogger(__name__)
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def bind(port: int) -> socket.socket:
@@ -76,7 +74,7 @@ def _close(web: threading.Thread, host: FunctionsHost) -> None:
     host.close()
 
 
-def _application(host: FunctionsHost) -> Starlette:
+def _application(host: FunctionsHost) -> Router:
     async def answer(request: Request) -> Response:
         body = await request.body()
         result = await run_in_threadpool(
@@ -95,7 +93,8 @@ def _application(host: FunctionsHost) -> Starlette:
                 response.headers[name] = value
         return response
 
-    return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
+    # Not a route of its own: no pattern takes every path, one with a line break included.
+    return Router(default=request_response(answer))
 
 
 def _set_on_signals(stop: threading.Event) -> None:
