@@ -14,12 +14,12 @@ from shared.pipeline import poison, polling, receiving, steps
 from shared.status_page import status_page
 
 STORAGE = "BatchStorage"
-PROMPTS = os.environ.get("PROMPTS_CONTAINER") or "prompts"
-SUBMISSIONS = os.environ.get("SUBMISSIONS_QUEUE") or "batch-submissions"
-COMPLETIONS = os.environ.get("COMPLETIONS_QUEUE") or "batch-completions"
+PROMPTS = os.environ.get("PROMPTS_CONTAINER", "").strip() or "prompts"
+SUBMISSIONS = os.environ.get("SUBMISSIONS_QUEUE", "").strip() or "batch-submissions"
+COMPLETIONS = os.environ.get("COMPLETIONS_QUEUE", "").strip() or "batch-completions"
 # Any text is taken as it is: a wrong one must not hide all functions; the host says what is wrong with it.
-SOURCE = cast(func.BlobSource, os.environ.get("PROMPTS_TRIGGER_SOURCE") or "EventGrid")
-SCHEDULE = os.environ.get("POLL_SCHEDULE") or "0 * * * * *"
+SOURCE = cast(func.BlobSource, os.environ.get("PROMPTS_TRIGGER_SOURCE", "").strip() or "EventGrid")
+SCHEDULE = os.environ.get("POLL_SCHEDULE", "").strip() or "0 * * * * *"
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 import httpx2
 import openai
-from openai.types import Batch as ApiBatch
-from openai.types import FileObject
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from openai.types.batch_create_params import OutputExpiresAfter
 
 from shared.errors import (
@@ -23,6 +21,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.model import Batch, RemoteBatch, RemoteFile
+from shared.service_objects import list_page, remote_batch, remote_file
 from shared.settings import Settings
 
 CALL_TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
@@ -32,6 +31,11 @@ PAGE: Final = 100
 CHUNK: Final = 1024 * 1024
 DOUBTFUL: Final = frozenset({408, 409, 500, 502, 504})
 """Statuses after which a creating call may have taken effect all the same."""
+
+PASSING_CODES: Final = frozenset(
+    {"conflict", "internalFailure", "serviceUnavailable", "tooManyRequests", "unexpectedEntityState"}
+)
+"""Codes that say with a 400 what another status would: it may pass, as when a file is not processed yet."""
 
 
 def client_of(settings: Settings, token: Callable[[], str] | None) -> openai.OpenAI:
@@ -65,26 +69,29 @@ class OpenAIBatchService:
                 purpose="batch",
                 expires_after={"anchor": "created_at", "seconds": seconds},
             )
-        return _file(made)
+            return remote_file(made)
 
     def file(self, file_id: str) -> RemoteFile | None:
         try:
-            with _translated(f"file {file_id}"):
-                return _file(self._reader.files.retrieve(file_id))
+            with _reading(f"file {file_id}"):
+                return remote_file(self._reader.files.retrieve(file_id))
         except NotFound:
             return None
 
     def read_file(self, file_id: str) -> Iterator[bytes]:
         with (
-            _translated(f"content of file {file_id}"),
+            _reading(f"content of file {file_id}"),
             self._reader.files.with_streaming_response.content(file_id) as response,
         ):
+            if response.headers.get("content-type", "").startswith("text/html"):
+                raise ValueError("a web page is no list of answers")
             yield from response.iter_bytes(CHUNK)
 
     def delete_file(self, file_id: str) -> None:
         try:
             with _translated(f"deletion of file {file_id}"):
-                self._reader.files.delete(file_id)
+                # What it says in return is nothing that anybody needs.
+                self._reader.files.with_raw_response.delete(file_id)
         except NotFound:
             pass  # Gone is what was wanted.
 
@@ -108,9 +115,13 @@ class OpenAIBatchService:
                     metadata=metadata,
                     output_expires_after=self._output_expiry(),
                 )
+            return remote_batch(made)
         except openai.OpenAIError as error:
             raise _creation_error(error) from error
-        return remote_batch(made)
+        except AzureError as error:
+            raise _no_token(error, "creation of a batch") from error
+        except ValueError as error:
+            raise AnswerLost("The answer to the creation of a batch cannot be read") from error
 
     def _output_expiry(self) -> OutputExpiresAfter | openai.Omit:
         """Answers must not lie at the service for ever; the dated routes may not know this field."""
@@ -120,22 +131,24 @@ class OpenAIBatchService:
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
         try:
-            with _translated(f"batch {batch_id}"):
+            with _reading(f"batch {batch_id}"):
                 return remote_batch(self._reader.batches.retrieve(batch_id))
         except NotFound:
             return None
 
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
         query = {"$filter": f"status eq '{status}'"} if status else None
-        with _routed("list of batches"):
-            found = self._reader.batches.list(limit=PAGE, after=after or openai.omit, extra_query=query)
-        batches = [remote_batch(item) for item in found.data]
-        return batches, batches[-1].batch_id if batches and found.has_more else ""
+        with _reading("list of batches"), _routed("list of batches"):
+            # The client's own reading of a list fails over whatever is none.
+            found = self._reader.batches.with_raw_response.list(
+                limit=PAGE, after=after or openai.omit, extra_query=query
+            )
+            return list_page(found.http_response.json(), after)
 
     def cancel(self, batch_id: str) -> None:
         try:
             with _translated(f"cancellation of batch {batch_id}"):
-                self._client.batches.cancel(batch_id)
+                self._client.batches.with_raw_response.cancel(batch_id)
         except (NotFound, Refused):
             pass  # It has ended already, or is being cancelled: the next poll tells which.
         except Unavailable as error:
@@ -152,6 +165,23 @@ def _translated(what: str) -> Iterator[None]:
         if isinstance(error.__cause__, AppError):
             raise error.__cause__ from error  # What is uploaded could not be read: that is no fault of the service.
         raise translate(error, what) from error
+    except AzureError as error:
+        raise _no_token(error, what) from error
+    except ValueError as error:
+        raise Unavailable(
+            f"The answer to the {what} is none of the batch service's ({type(error).__name__}): check "
+            "AZURE_OPENAI_ENDPOINT; it is tried again"
+        ) from error
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """As _translated, for calls that only ask: no refusal is final there, as the answers can still be had later."""
+    try:
+        with _translated(what):
+            yield
+    except Refused as error:
+        raise Unavailable(str(error)) from error
 
 
 @contextmanager
@@ -161,14 +191,24 @@ def _routed(what: str) -> Iterator[None]:
         with _translated(what):
             yield
     except NotFound as error:
-        raise _wrong_address(what) from error
+        raise _wrong_address(what, str(error)) from error
 
 
-def _wrong_address(what: str) -> Misconfigured:
+def _wrong_address(what: str, said: str) -> Misconfigured:
     return Misconfigured(
-        f"The batch service knows no such route or file at the {what} (404): check AZURE_OPENAI_ENDPOINT and "
-        "AZURE_OPENAI_API_VERSION"
+        f"The batch service knows no such route, deployment or file at the {what} (404): check AZURE_OPENAI_ENDPOINT, "
+        f"AZURE_OPENAI_API_VERSION and the deployment's name. {said}"
     )
+
+
+def _no_token(error: AzureError, what: str) -> AppError:
+    """There was no token to send; azure-identity's own text is a page long, and its kind says enough."""
+    if isinstance(error, ClientAuthenticationError):
+        return NotPermitted(
+            f"There is no identity to sign in with for the {what} ({type(error).__name__}): set AZURE_OPENAI_API_KEY, "
+            "or give the function app a managed identity (AZURE_CLIENT_ID names a user-assigned one)"
+        )
+    return Unavailable(f"No token was to be had for the {what} ({type(error).__name__}); it is tried again")
 
 
 def translate(error: Exception, what: str) -> AppError:
@@ -193,9 +233,9 @@ def translate(error: Exception, what: str) -> AppError:
         return NotFound(f"The batch service knows no {what} ({text})")
     if status == 429:
         return Throttled(f"The batch service asks to come back later with the {what} ({text})", _retry_after(error))
-    if status in (408, 409) or status >= 500:
+    if status in (408, 409) or status >= 500 or str(error.code) in PASSING_CODES:
         return Unavailable(f"The batch service failed at the {what} ({status} {text})", _retry_after(error))
-    return Refused(f"The batch service refuses the {what} ({status} {text})")
+    return Refused(f"The batch service refuses the {what} ({status} {text})", str(error.code or ""))
 
 
 def _creation_error(error: openai.OpenAIError) -> AppError:
@@ -208,7 +248,7 @@ def _creation_error(error: openai.OpenAIError) -> AppError:
     if error.status_code in DOUBTFUL:
         return AnswerLost(f"The batch service failed at the {what} ({error.status_code} {_say(error)})")
     if error.status_code == 404:
-        return _wrong_address(what)
+        return _wrong_address(what, _say(error))
     return translate(error, what)
 
 
@@ -219,6 +259,8 @@ def _is_quota(error: openai.APIStatusError) -> bool:
 
 def _say(error: openai.APIStatusError) -> str:
     """The service's code and text; its texts about files and batches quote no prompt."""
+    if isinstance(error.body, str) and not error.body.lstrip().startswith("<"):
+        return " ".join(error.body.split())[:400] or type(error).__name__
     body = error.body if isinstance(error.body, Mapping) else {}
     message = body.get("message") or type(error).__name__
     return f"{body.get('code') or ''} {message}".strip()[:400]
@@ -230,59 +272,4 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
             return float(error.response.headers.get(name, "")) / unit
         except ValueError:
             continue
-    return None
-
-
-def _file(made: FileObject) -> RemoteFile:
-    details: object = getattr(made, "status_details", None)
-    return RemoteFile(
-        file_id=made.id,
-        status=str(made.status or "").lower(),
-        size=made.bytes or 0,
-        expires_at=_time(made.expires_at),
-        message=str(details or "")[:400],
-    )
-
-
-def remote_batch(made: ApiBatch) -> RemoteBatch:
-    """Iron out the oddities of the service's batch objects: nulls, empty ids, two spellings, times as text."""
-    found: Any = made
-    status = str(found.status or "").lower().replace(" ", "_")
-    return RemoteBatch(
-        batch_id=found.id,
-        status="cancelled" if status == "canceled" else status,
-        input_file_id=found.input_file_id or "",
-        created_at=_time(found.created_at) or datetime.fromtimestamp(0, UTC),
-        output_file_id=found.output_file_id or "",
-        error_file_id=found.error_file_id or "",
-        counts=_counts(found.request_counts),
-        errors=tuple(_errors(found.errors)),
-        metadata={str(key): str(value) for key, value in (found.metadata or {}).items()},
-        input_blob=getattr(found, "input_blob", None) or "",
-        output_blob=getattr(found, "output_blob", None) or "",
-        error_blob=getattr(found, "error_blob", None) or "",
-    )
-
-
-def _counts(counts: Any) -> tuple[int, int, int]:
-    total, completed, failed = (getattr(counts, name, None) or 0 for name in ("total", "completed", "failed"))
-    return int(total), int(completed), int(failed)
-
-
-def _errors(errors: Any) -> Iterator[tuple[str, str, str]]:
-    for item in getattr(errors, "data", None) or []:
-        line = getattr(item, "line", None)
-        yield str(item.code or ""), str(item.message or "")[:400], "" if line is None else str(line)
-
-
-def _time(value: object) -> datetime | None:
-    """Times are seconds since 1970, or ISO 8601 in older api versions."""
-    if isinstance(value, int | float) and value:
-        return datetime.fromtimestamp(value, UTC)
-    if isinstance(value, str) and value:
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None

@@ -94,7 +94,11 @@ class SchemaFault(Permanent):
 
 
 class Refused(Permanent):
-    """The service will not take this request, now or later."""
+    """The service will not take this request, now or later; `code` is its own word for why, where it gave one."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Conflict(AppError):

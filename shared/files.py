@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
@@ -101,10 +101,12 @@ class BlobFiles:
         return str(self._blob(container, name).url)
 
     def name_of(self, container: Container, url: str) -> str:
-        inside = f"{self._client.get_container_client(self._names[container]).url}/"
-        if not url.startswith(inside):
-            raise NotFound(f"the address {url} is not in the {container} container")
-        return unquote(url.removeprefix(inside))
+        mine = urlsplit(f"{self._client.get_container_client(self._names[container]).url}/")
+        theirs = urlsplit(url)
+        # Neither the scheme, the port nor a signature behind the name makes it another blob.
+        if theirs.hostname != mine.hostname or not theirs.path.startswith(mine.path):
+            raise NotFound(f"the address {theirs.hostname}{theirs.path} is not in the {container} container")
+        return unquote(theirs.path.removeprefix(mine.path))
 
     def stage(self, container: Container, name: str, block_id: str, data: bytes) -> None:
         """Send one block of a blob that is being written."""

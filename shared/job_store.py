@@ -59,7 +59,7 @@ class TableJobStore:
             yield _listed(entity)
 
     def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
-        entity = _entity("open", listed.entry.job_id, listed.entry, Status=json.dumps(status))
+        entity = _entity("open", listed.entry.job_id, listed.entry, Status=_text(status))
         self._replace(entity, listed.version, f"the open job {listed.entry.job_id}")
 
     def insert_job(self, job: Job) -> Job:
@@ -249,6 +249,11 @@ def _listed(entity: Any) -> Listed:
 def _status(entity: Mapping[str, Any]) -> Mapping[str, Any] | None:
     text = entity.get("Status")
     return json.loads(text) if text else None
+
+
+def _text(status: Mapping[str, Any]) -> str:
+    """A status as it is kept: its letters as they are, as a property has room for 32,768 characters."""
+    return json.dumps(status, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def _range(prefix: str) -> tuple[str, str]:

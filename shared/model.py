@@ -377,7 +377,10 @@ class BlobEvent:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at the batch service; `status` is pending, running, processed, error or deleted."""
+    """A file at the batch service; `status` is pending, running, processed, error or deleted.
+
+    Others say no more than `uploaded`, or nothing: then only the creation of a batch shows whether it is ready.
+    """
 
     file_id: str
     status: str
@@ -396,7 +399,7 @@ class RemoteBatch:
     batch_id: str
     status: str
     input_file_id: str
-    created_at: datetime
+    created_at: datetime | None
     output_file_id: str = ""
     error_file_id: str = ""
     counts: tuple[int, int, int] = (0, 0, 0)

@@ -34,21 +34,29 @@ def _connection_string(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is no address: it looks like https://NAME")
+def _address(value: str, example: str = "https://NAME") -> str:
+    try:
+        parts = urlsplit(value)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError(f"is no address: it looks like {example}")
     return value
 
 
 def _endpoint(value: str) -> str:
-    try:
-        address = _address(value).rstrip("/")
-    except ValueError as error:
-        raise ValueError(f"{error}.openai.azure.com") from None
-    for ending in ("/openai/v1", "/openai"):
-        address = address.removesuffix(ending)
+    example = "https://NAME.openai.azure.com"
+    address = re.sub(r"(/+openai(/+v1)?)?/*$", "", _address(value, example), flags=re.IGNORECASE)
+    if re.search(r"[?#]|/openai/", address, re.IGNORECASE):
+        raise ValueError(f"is the address of a single route: it looks like {example}")
     return address
+
+
+def _key(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("is no key: those have neither spaces nor letters beyond ASCII")
+    return value
 
 
 def _path(value: str) -> str:
@@ -124,7 +132,7 @@ SETTINGS: Final = (
     Setting("BatchStorage__credential", None, _text),
     Setting("BatchStorage__clientId", None, _text),
     Setting("AZURE_OPENAI_ENDPOINT", None, _endpoint, required=True),
-    Setting("AZURE_OPENAI_API_KEY", None, _text),
+    Setting("AZURE_OPENAI_API_KEY", None, _key),
     Setting("AZURE_OPENAI_TOKEN_SCOPE", "https://ai.azure.com/.default", _text),
     Setting("AZURE_OPENAI_API_VERSION", None, _text),
     Setting("AZURE_OPENAI_DEPLOYMENT", None, _text),

@@ -7,7 +7,7 @@ Pollers miss states: every jump forward is legal. Whatever must follow from a st
 that a lost message or a crash strands nothing.
 """
 
-from shared.lifecycle.batches import age_warnings, observed, put_back
+from shared.lifecycle.batches import age_warnings, ends_before, observed, put_back
 from shared.lifecycle.jobs import GIVE_UP_GRACE, end_of, is_held, is_out_of_patience, is_stopping, progress_at, state_of
 from shared.lifecycle.refusals import Refusal, refusal_of, token_limit
 from shared.lifecycle.rows import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
@@ -24,6 +24,7 @@ __all__ = [
     "age_warnings",
     "decide",
     "end_of",
+    "ends_before",
     "is_held",
     "is_out_of_patience",
     "is_schema_faulty",

@@ -1,6 +1,6 @@
 """A batch as the service tells of it, and as it waits to be created again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,8 +22,8 @@ def observed(batch: Batch, remote: RemoteBatch, now: datetime) -> Batch:
         error_file_id=remote.error_file_id or remote.error_blob,
         changed_at=now if changed else batch.changed_at,
     )
-    if remote.status not in ("validating", "failed"):
-        # Only now it is accepted: until then it may be refused for the same reason as before.
+    if not batch.refusals or remote.status not in ("validating", "failed"):
+        # Only after its validation a batch that was refused is accepted: it may be refused for the same reason again.
         seen = replace(seen, wait=None, refusals=0)
     if remote.status in TERMINAL_STATUSES and batch.state is BatchState.SUBMITTED:
         seen = replace(seen, state=BatchState.ENDED)
@@ -63,6 +63,15 @@ def put_back(batch: Batch, wait: Wait) -> Batch:
         wait=wait,
         refusals=batch.refusals + 1,
     )
+
+
+def ends_before(page: Sequence[RemoteBatch], time: datetime) -> bool:
+    """Whether a list of batches has none that is younger than `time` behind this page of it.
+
+    It comes newest first, but for services that list the oldest first.
+    """
+    first, last = (page[0].created_at, page[-1].created_at) if page else (None, None)
+    return first is not None and last is not None and first >= last and last < time
 
 
 def age_warnings(batches: Iterable[Batch], now: datetime) -> list[str]:

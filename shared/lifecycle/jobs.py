@@ -78,9 +78,10 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
         return JobState.CANCELLED, None, "The job was cancelled; what had been answered is in the results."
     if job.code is not None:
         return JobState.FAILED, job.code, job.message
+    answered = job.rows_kept or any(map(_was_processed, batches))
     if job.gave_up_at is not None:
         message = "Nothing moved for as long as MAX_WAIT_HOURS allows; the job gave up."
-        if job.rows_kept or any(map(_was_processed, batches)):
+        if answered:
             return JobState.COMPLETED, None, f"{message} What had been answered is in the results."
         return (
             JobState.FAILED,
@@ -88,7 +89,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
             f"{message} Mend the cause, then retry the job. {_last_wait(job)}".strip(),
         )
     sent = [batch for batch in batches if batch.requests]
-    if sent and not job.rows_kept and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
+    if sent and not answered and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
         return JobState.FAILED, JobCode.BATCH_FAILED, sent[0].message
     return JobState.COMPLETED, None, ""
 

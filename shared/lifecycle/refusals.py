@@ -20,7 +20,7 @@ def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
         text = message.lower()
         if code == "token_limit_exceeded" or "token_limit_exceeded" in text or "enqueued tokens" in text:
             return Refusal.QUOTA
-        if code in ("model_not_found", "DeploymentNotFound"):
+        if code.lower() in ("model_not_found", "deploymentnotfound", "deployment_not_found"):
             return Refusal.DEPLOYMENT
         if code == "invalid_request" and re.search(r"\bsku\b|batch deployment|deployment type", text):
             return Refusal.DEPLOYMENT

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.errors import AppError
+from shared.errors import AppError, Throttled
+from shared.lifecycle import ends_before
 from shared.model import Batch, RemoteBatch
 from shared.ports import App
 
@@ -48,7 +49,13 @@ class Asking:
         is passed over; these pages count as calls of their own.
         """
         budget = self._calls
-        yield from self._newest(since)
+        try:
+            yield from self._newest(since)
+        except Throttled:
+            raise
+        except AppError as error:
+            # Where the service is down altogether, the first question about a single batch says so.
+            log.warning("the list of batches is not to be had: %s", error)
         if since is not None:
             self._calls = budget
         if len(self._left) > self._calls:
@@ -62,9 +69,8 @@ class Asking:
             page, after = self._page(after)
             pages, ours = pages + 1, ours + self._ours(page)
             yield from self._known(page)
-            last = page[-1].created_at if page else None
-            in_doubt = since is not None and last is not None and last >= since
-            past = self._oldest is not None and last is not None and last < self._oldest
+            in_doubt = since is not None and not ends_before(page, since)
+            past = self._oldest is not None and ends_before(page, self._oldest)
             if not after or (not in_doubt and (past or not self._left or self._is_hopeless(pages, ours))):
                 return
 
@@ -88,6 +94,8 @@ class Asking:
 
     def _known(self, page: Sequence[RemoteBatch]) -> Iterator[RemoteBatch]:
         for remote in page:
+            if remote.batch_id in self._left and not remote.status:
+                continue  # This list says too little: it is asked for by its id.
             if remote.batch_id in self._left:
                 self._left.discard(remote.batch_id)
                 yield remote

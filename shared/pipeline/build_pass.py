@@ -159,6 +159,8 @@ class BuildPass:
             self._built.first_fault = f"row {record.row}: {fault.code.value}: {fault.message}"
 
     def _close(self) -> None:
+        # Files of a job that somebody else has built meanwhile, and sent, must not be touched any more.
+        self._claim.keep()
         self._built.batches = self._files.close()
         if self._built.unsent:
             self._unsent.commit()

@@ -6,6 +6,7 @@ at the same time, goes on from the same bytes.
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -13,12 +14,12 @@ from typing import Final
 from shared import names, outcomes
 from shared.batch_file import read_rows
 from shared.checks import Checks
-from shared.errors import Conflict, Transient
+from shared.errors import Conflict, Transient, Unavailable
 from shared.lifecycle import is_schema_faulty, may_follow, next_wait
 from shared.matching import Matching
 from shared.model import Batch, BatchState, Fault, Job, RowCode, Usage
 from shared.pipeline.claims import Claim, claim_batch
-from shared.pipeline.downloads import delete_input, download
+from shared.pipeline.downloads import READS, are_cut_off, ask_again, delete_input, download
 from shared.pipeline.following import codes_of, follower_of
 from shared.pipeline.parts import outcomes_in, work_lines
 from shared.ports import App, Container
@@ -27,10 +28,10 @@ from shared.tally import Tally
 
 log = logging.getLogger("structuredbatch.collection")
 
-READS: Final = 3
-"""How often files in which rows are missing are fetched again before those rows are called missing."""
-
 CONFLICTS: Final = 10
+WARNINGS: Final = 40
+"""As many a job's row has room for, which is 32,768 characters: building leaves 20 of 400 characters at most."""
+
 ABSENT: Final = {
     "completed": Fault(RowCode.MISSING, "The service gave no answer for this row."),
     "expired": Fault(RowCode.EXPIRED, "The batch expired before this row was answered."),
@@ -96,8 +97,8 @@ def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> Tally | None:
 
 def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:
     """Match answers to rows; None where the files came short (the claim is released) or another was quicker."""
+    sources = _sources(app, claim)
     batch = claim.record
-    sources = download(app, claim) if batch.failure is None else []
     schemas = SchemaList.read(work_lines(app, names.schemas(job)))
     matching = Matching(
         read_rows(work_lines(app, names.batch_rows(batch))),
@@ -111,15 +112,34 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally
     for lines in claim.keeping(matching.lines()):
         tally.add(outcomes.read_lines(lines))
         part.write(b"\n".join((*lines, b"")))
-    short = matching.cut or matching.broken_lines or (batch.status == "completed" and matching.missing)
-    if short and batch.failure is None and batch.reads < READS:
-        _read_again(app, claim, matching.missing)
-        return None
+    answered = batch.requests - matching.missing
+    short = matching.cut or matching.broken_lines or answered < _promised(batch)
+    if short and batch.failure is None:
+        if batch.reads < READS:
+            _read_again(app, claim, matching.missing)
+            return None
+        if are_cut_off(app, batch):
+            claim.change(reads=batch.reads + 1)
+            raise Unavailable(f"The batch's files break off ({matching.missing} rows without an answer)")
     try:
         part.commit()
     except Conflict:
         return None  # Another worker's outcomes are there, and count.
     return tally
+
+
+def _sources(app: App, claim: Claim[Batch]) -> list[Callable[[], Iterator[bytes]]]:
+    """The files with the batch's answers; of a batch that failed, or was given up, whatever there is of them."""
+    if claim.record.failure is not None:
+        return download(app, claim, what_there_is=True)
+    if claim.record.reads:
+        ask_again(app, claim)
+    return download(app, claim)
+
+
+def _promised(batch: Batch) -> int:
+    """How many rows must have an answer, as far as the batch's own words go."""
+    return batch.requests if batch.status == "completed" else min(sum(batch.counts[1:]), batch.requests)
 
 
 def _absence(job: Job, batch: Batch) -> Fault:
@@ -187,4 +207,8 @@ def _warned(job: Job, batch: Batch, tally: Tally) -> Job:
         f"{invalid} of the {tally.rows} answers of batch {batch.batch_id} do not fit their schema: that is the "
         "schema's or the prompt's fault, so those rows were not asked again."
     )
-    return job if warning in job.warnings else replace(job, warnings=(*job.warnings, warning))
+    if warning in job.warnings or len(job.warnings) >= WARNINGS:
+        return job
+    if len(job.warnings) == WARNINGS - 1:
+        warning = "More batches have answers that do not fit their schema: their rows were not asked again, either."
+    return replace(job, warnings=(*job.warnings, warning))

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Final
 
 from shared import names
-from shared.errors import AppError, Conflict, NotFound, Unavailable
+from shared.errors import AppError, Conflict, Misconfigured, NotFound, Transient, Unavailable
 from shared.model import Batch, BatchState
 from shared.pipeline.claims import Claim
 from shared.ports import App, Container
@@ -13,14 +14,37 @@ from shared.ports import App, Container
 log = logging.getLogger("structuredbatch.downloads")
 
 
-def download(app: App, claim: Claim[Batch]) -> list[Callable[[], Iterator[bytes]]]:
-    """Copy the output and the error file into the work container, once for each reading; where they can be read."""
+READS: Final = 3
+"""How often files that seem to be incomplete are fetched again before they are taken as they are."""
+
+
+def ask_again(app: App, claim: Claim[Batch]) -> None:
+    """Take the files' ids from the batch itself once more: a list may show less of it, or its end before its files."""
+    batch = claim.record
+    remote = app.service.batch(batch.batch_id)
+    if remote is None:
+        return
+    output, error = remote.output_file_id or remote.output_blob, remote.error_file_id or remote.error_blob
+    if (output or error) and (output, error) != (batch.output_file_id, batch.error_file_id):
+        claim.change(output_file_id=output, error_file_id=error)
+
+
+def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> list[Callable[[], Iterator[bytes]]]:
+    """Copy the output and the error file into the work container, once for each reading; where they can be read.
+
+    Raises Transient where one of them cannot be read now, but for `what_there_is`, which passes over it.
+    """
     sources: list[Callable[[], Iterator[bytes]]] = []
     for kind, file_id in (("output", claim.record.output_file_id), ("error", claim.record.error_file_id)):
         if not file_id:
             continue
         name = names.batch_answers(claim.record, kind)
-        if app.files.info(Container.WORK, name) is None and not _fetch(app, claim, file_id, name):
+        try:
+            if app.files.info(Container.WORK, name) is None and not _fetch(app, claim, file_id, name):
+                continue
+        except Transient:
+            if not what_there_is:
+                raise
             continue
         sources.append(partial(_kept_chunks, app, claim, name))
     return sources
@@ -41,9 +65,9 @@ def _fetch(app: App, claim: Claim[Batch], file_id: str, name: str) -> bool:
             size += len(chunk)
     except NotFound:
         return False
-    file = app.service.file(file_id) if app.settings.transfer == "upload" else None
-    if file is not None and file.size > size:
-        raise Unavailable(f"File {file_id} broke off after {size} of {file.size} bytes")
+    if claim.record.reads < READS and size < _size_at_service(app, file_id):
+        claim.change(reads=claim.record.reads + 1)
+        raise Unavailable(f"File {file_id} broke off after {size} bytes")
     try:
         copy.commit()
     except Conflict:
@@ -51,10 +75,39 @@ def _fetch(app: App, claim: Claim[Batch], file_id: str, name: str) -> bool:
     return True
 
 
+def are_cut_off(app: App, batch: Batch) -> bool:
+    """Whether the copies of a batch's files are shorter than the service says: taken only if they answer every row."""
+    return any(
+        info.size < _size_at_service(app, file_id)
+        for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id))
+        if file_id and (info := app.files.info(Container.WORK, names.batch_answers(batch, kind))) is not None
+    )
+
+
+def _size_at_service(app: App, file_id: str) -> int:
+    """The size of a file by the service's word, 0 where it gives none: who can read a file need not know its size."""
+    if app.settings.transfer != "upload":
+        return 0
+    try:
+        file = app.service.file(file_id)
+    except Transient as error:
+        log.info("the size of a file is not to be had: %s", error)
+        return 0
+    return 0 if file is None else file.size
+
+
 def _remote_chunks(app: App, file_id: str) -> Iterable[bytes]:
     if app.settings.transfer == "storage":
-        return app.files.read(Container.WORK, app.files.name_of(Container.WORK, file_id))
+        return app.files.read(Container.WORK, _name_of(app, file_id))
     return app.service.read_file(file_id)
+
+
+def _name_of(app: App, url: str) -> str:
+    try:
+        return app.files.name_of(Container.WORK, url)
+    except NotFound as error:
+        # Its answers are somewhere: they must not be asked for, and paid, once more.
+        raise Misconfigured(f"The service wrote its answers elsewhere than into WORK_CONTAINER: {error}") from error
 
 
 def delete_input(app: App, batch: Batch) -> None:

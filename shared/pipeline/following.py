@@ -79,6 +79,7 @@ def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[i
         size += len(line) + 1
     if not requests:
         return None
+    claim.keep()
     lines.commit()
     rows.commit()
     tokens = batch.input_tokens * requests // max(batch.requests, 1)

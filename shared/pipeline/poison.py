@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from shared.errors import Conflict
-from shared.lifecycle import next_wait
-from shared.model import Job, JobCode, Wait
+from shared.lifecycle import is_out_of_patience, next_wait
+from shared.model import Batch, BatchState, Job, JobCode, RowCode, Wait
 from shared.pipeline.reporting import publish
 from shared.ports import App, Message, Step
 
@@ -46,10 +46,19 @@ def _record(app: App, message: Message) -> None:
     if job is None or job.state.ended:
         return
     if batch is not None:
-        wait = _wait(app, batch.wait, f"{message.job_id}/{batch.key}")
-        app.store.save_batch(replace(batch, lease=None, queued_until=None, wait=wait))
+        app.store.save_batch(_poisoned_batch(app, job, batch))
         return
     app.store.save_job(_poisoned(app, job))
+
+
+def _poisoned_batch(app: App, job: Job, batch: Batch) -> Batch:
+    """The batch as it waits; one whose answers still cannot be read long after its job gave up is closed without."""
+    wait = _wait(app, batch.wait, f"{batch.job_id}/{batch.key}")
+    batch = replace(batch, lease=None, queued_until=None, wait=wait)
+    if batch.state is BatchState.ENDED and batch.failure is None and is_out_of_patience(job, app.now()):
+        message = "The job gave up, as the batch's answers cannot be read, for a reason that this app does not know."
+        return replace(batch, failure=RowCode.GAVE_UP, message=message, output_file_id="", error_file_id="")
+    return batch
 
 
 def _poisoned(app: App, job: Job) -> Job:

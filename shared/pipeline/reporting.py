@@ -1,6 +1,7 @@
 """Writing status.json and latest.json: at every change, and never backwards."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,9 +49,11 @@ def _publish(app: App, job_id: str) -> Job | None:
         if job.state.ended:  # status.json comes last: whoever sees the end there finds all other files in their places
             _publish_latest(app, job, after)
         app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not etag, etag=etag)
-        if app.settings.notify_url and _calls_for_notice(before, after):
-            app.queues.send(Message(Step.NOTIFY, job_id))
         telemetry.job_changed(before, after)
+    # What is listed is written last: whoever finds it behind sends the notice that a crash kept back.
+    told = before if listed is None else listed.status
+    if app.settings.notify_url and _calls_for_notice(told, after):
+        app.queues.send(Message(Step.NOTIFY, job_id))
     if listed is not None and (listed.status is None or is_news(listed.status, summary(after))):
         app.store.list_as(listed, summary(after))
     return job
@@ -77,7 +80,7 @@ def to_bytes(status: dict[str, Any]) -> bytes:
     return json.dumps(status, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _calls_for_notice(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+def _calls_for_notice(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
     """Whether the job has just ended, been held, or begun to wait."""
     told = JobState(after["state"])
     return told.value != (before or {}).get("state") and (told.ended or told in (JobState.HELD, JobState.WAITING))

@@ -7,6 +7,7 @@ from shared import names
 from shared.batch_file import read_rows, row_line
 from shared.model import Batch, BatchState
 from shared.pipeline.claims import Claim
+from shared.pipeline.downloads import delete_input
 from shared.pipeline.parts import work_lines
 from shared.ports import App, BlobWriter, Container
 
@@ -38,8 +39,7 @@ def split(app: App, claim: Claim[Batch]) -> None:
         message=f"Split into two batches, as {batch.requests} requests exceed the deployment's quota.",
     )
     app.store.finish_batch(job, done, halves)
-    if batch.file_id and app.settings.transfer == "upload":
-        app.service.delete_file(batch.file_id)
+    delete_input(app, claim.record)
     log.info("batch split", extra={"job_id": batch.job_id, "batch": batch.key, "requests": batch.requests})
 
 
@@ -74,6 +74,7 @@ def _write(app: App, claim: Claim[Batch], halves: list[Batch]) -> list[Batch]:
             lines.write(line + b"\n")
             rows.write(row_line(row) + b"\n")
             size += len(line) + 1
+        claim.keep()
         lines.commit()
         rows.commit()
         written.append(replace(half, size=size))

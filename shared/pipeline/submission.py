@@ -14,6 +14,7 @@ from shared import names
 from shared.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
 from shared.lifecycle import (
     Refusal,
+    ends_before,
     is_held,
     is_out_of_patience,
     is_stopping,
@@ -30,6 +31,9 @@ log = logging.getLogger("structuredbatch.submission")
 
 PROCESSING_CHECKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks at a file that was just uploaded; after that it waits for the poll."""
+
+READY: Final = ("processed", "uploaded", "")
+"""Statuses of a file with which a batch is worth trying; services that show no progress keep to the last two."""
 
 STUCK_FILE: Final = timedelta(minutes=30)
 """How long a file may be processed before another is uploaded."""
@@ -105,7 +109,7 @@ def _look(app: App, batch: Batch) -> RemoteBatch | None:
         for remote in page:
             if is_ours(batch, remote) and remote.status != "failed":
                 return remote
-        if not after or page[-1].created_at < oldest:
+        if not after or ends_before(page, oldest):
             return None
     raise Unavailable("The batch of a creation whose answer was lost is still looked for among too many batches")
 
@@ -154,7 +158,7 @@ def _is_processed(app: App, claim: Claim[Batch]) -> bool:
             reason = file.message if file and file.message else "it gives no reason"
             _forget_file(claim)
             raise Unavailable(f"The service could not process an input file ({reason}); it is uploaded again")
-        if file.status in ("processed", "uploaded"):
+        if file.status in READY:
             return True
         if pause is not None:
             app.sleep(pause)
@@ -211,7 +215,7 @@ def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
         batch_id=remote.batch_id,
         status=remote.status,
         counts=remote.counts,
-        created_at=remote.created_at,
+        created_at=remote.created_at or app.now(),
         changed_at=app.now(),
         creating_since=None,
         wait=claim.record.wait if claim.record.refusals else None,
@@ -226,9 +230,19 @@ def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
 def _refused_at_creation(app: App, job: Job, claim: Claim[Batch], error: Refused) -> None:
     """A refusal that says it is final may still be about the file, or about a deployment that will be mended."""
     claim.change(creating_since=None)
-    if app.settings.transfer == "upload" and app.service.file(claim.record.file_id) is None:
-        _forget_file(claim)
-        raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error
-    if refusal_of([("", str(error), "")]) is not Refusal.FINAL:
+    if app.settings.transfer == "upload":
+        _see_to_file(app, claim, error)
+    if refusal_of([(error.code, str(error), "")]) is not Refusal.FINAL:
         raise deployment_fault(claim.record, str(error)) from error
     claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=str(error)[:900], wait=None)
+
+
+def _see_to_file(app: App, claim: Claim[Batch], error: Refused) -> None:
+    """Raise where a refusal may be about the input file: it is gone, or nobody can tell whether it is processed."""
+    file = app.service.file(claim.record.file_id)
+    if file is None:
+        _forget_file(claim)
+        raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error
+    uploaded_at = claim.record.uploaded_at
+    if file.status != "processed" and uploaded_at is not None and app.now() - uploaded_at < STUCK_FILE:
+        raise Unavailable(f"{error}. It may be that the input file is not processed yet") from error
