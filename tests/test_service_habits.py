@@ -139,7 +139,7 @@ def test_what_the_service_says_is_quoted_in_whatever_form_it_comes(body: dict[st
 
 def test_a_creation_at_an_unknown_deployment_quotes_the_service() -> None:
     answer = {"error": {"code": "DeploymentNotFound", "message": "The deployment does not exist."}}
-    with pytest.raises(Misconfigured, match="deployment's name.*The deployment does not exist"):
+    with pytest.raises(Misconfigured, match=r"deployment's name.*The deployment does not exist"):
         WRITING["create"](_service(404, json=answer))
 
 

@@ -71,7 +71,7 @@ def ends_before(page: Sequence[RemoteBatch], time: datetime) -> bool:
     It comes newest first, but for services that list the oldest first.
     """
     first, last = (page[0].created_at, page[-1].created_at) if page else (None, None)
-    return first is not None and last is not None and first >= last and last < time
+    return first is not None and last is not None and first > last and last < time
 
 
 def age_warnings(batches: Iterable[Batch], now: datetime) -> list[str]:
