@@ -98,7 +98,8 @@ def test_a_batch_goes_its_way_and_answers_every_row(rig: Rig) -> None:
     ended = _ended(rig, made.batch_id)
 
     assert (ended.status, ended.counts) == ("completed", (3, 3, 0))
-    assert ended.created_at is not None and ended.created_at.utcoffset() == timedelta()
+    assert ended.created_at is not None
+    assert ended.created_at.utcoffset() == timedelta()
     lines = b"".join(rig.service.read_file(ended.output_file_id)).split(b"\n")
     assert sorted(json.loads(line)["custom_id"] for line in lines if line) == ["a", "b", "c"]
     assert b"".join(rig.service.read_file(ended.error_file_id)) == b""

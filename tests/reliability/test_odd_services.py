@@ -295,10 +295,9 @@ def test_a_schema_that_no_answer_fits_in_hundreds_of_batches_leaves_the_job_smal
 def test_a_notice_that_a_crash_kept_back_is_sent_later(kept_back: str) -> None:
     limit = {"MAX_JOB_INPUT_TOKENS": "1"} if kept_back == "held" else {}
     simulation = OddSimulation(NOTIFY_URL="https://hook.example", **limit)
-    app = _dying_at_notices(simulation)
+    name = simulation.drop("table.csv", table("abc"))
     with pytest.raises(Killed):
-        simulation.event(app, simulation.drop("table.csv", table("abc")))
-        simulation.go_on(app)
+        _run_until_killed(simulation, name)
 
     simulation.clock.advance(660)
     app = simulation.host()
@@ -308,6 +307,12 @@ def test_a_notice_that_a_crash_kept_back_is_sent_later(kept_back: str) -> None:
         simulation.clock.advance(60)
 
     assert [json.loads(body)["state"] for body in simulation.hook.bodies] == [kept_back]
+
+
+def _run_until_killed(simulation: Simulation, name: str) -> None:
+    app = _dying_at_notices(simulation)
+    simulation.event(app, name)
+    simulation.go_on(app)
 
 
 def _dying_at_notices(simulation: Simulation) -> App:
@@ -340,7 +345,7 @@ def test_a_step_that_was_overtaken_before_it_wrote_its_files_writes_none() -> No
             simulation.event(quick, name)
             written.extend(_versions(simulation, simulation.jobs()[0]))
 
-    simulation.files.read = stalling  # type: ignore[method-assign]
+    simulation.files.read = stalling  # type: ignore[method-assign, assignment]
     simulation.event(slow, name)
 
     assert written[1:]
