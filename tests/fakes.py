@@ -116,7 +116,7 @@ class MemoryFiles:
         inside = f"https://account.blob/{container.value}/"
         if not url.startswith(inside):
             raise NotFound(f"{url} is not in {container}")
-        return unquote(url.removeprefix(inside))
+        return unquote(url.removeprefix(inside).partition("?")[0])
 
     def delete(self, container: Container, name: str) -> None:
         """Delete a blob, as a user may."""

@@ -167,6 +167,7 @@ def test_blobs_come_by_name_from_a_prefix_or_a_place_on(files: Files) -> None:
 @pytest.mark.parametrize("name", ["a/b.jsonl", "a b#c?d%2F&.csv", "ü/\U0001f600+~.csv"])
 def test_an_address_tells_its_blobs_name(files: Files, name: str) -> None:
     assert files.name_of(WORK, files.url(WORK, name)) == name
+    assert files.name_of(WORK, f"{files.url(WORK, name)}?sv=1&sig=x") == name
     with pytest.raises(NotFound):
         files.name_of(Container.RESULTS, files.url(WORK, name))
 
