@@ -14,7 +14,7 @@ from shared.errors import Refused, Unavailable
 from shared.model import Batch, BatchState, Job, JobState, RemoteBatch, RemoteFile, RowCode
 from shared.pipeline import poison
 from shared.ports import App, Container, Message, Step
-from tests.fakes import PAGE, MemoryBatchService, Plan
+from tests.fakes import PAGE, MemoryBatchService, MemoryQueues, Plan
 from tests.reliability.simulation import Killed, Simulation, check_balance, check_payment, table
 
 
@@ -316,16 +316,15 @@ def _run_until_killed(simulation: Simulation, name: str) -> None:
 
 
 def _dying_at_notices(simulation: Simulation) -> App:
-    class Dying:
-        def send(self, message: Message, delay: timedelta = timedelta()) -> None:
-            if message.step is Step.NOTIFY:
-                raise Killed
-            simulation.queues.send(message, delay)
+    def dying(message: Message, delay: timedelta = timedelta()) -> None:
+        if message.step is Step.NOTIFY:
+            raise Killed
+        simulation.queues.send(message, delay)
 
-        def take(self) -> Message | None:
-            return simulation.queues.take()
-
-    return replace(simulation.host(), queues=Dying())
+    queues = MemoryQueues(simulation.clock)
+    queues.send = dying  # type: ignore[method-assign]
+    queues.take = simulation.queues.take  # type: ignore[method-assign]
+    return replace(simulation.host(), queues=queues)
 
 
 def test_a_step_that_was_overtaken_before_it_wrote_its_files_writes_none() -> None:
