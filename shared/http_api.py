@@ -39,7 +39,7 @@ def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
     """The jobs, newest first; `query` may hold state, prefix, limit and cursor."""
 
     def answer(app: App) -> Answer:
-        limit = query.get("limit") or str(LIMIT)  # `limit=` asks for nothing, like `state=`
+        limit = query.get("limit", str(LIMIT))
         if not re.fullmatch("[0-9]{1,9}", limit) or not 1 <= int(limit) <= LIMIT_MOST:
             return _error(400, "invalid_limit", f"limit must be a whole number from 1 to {LIMIT_MOST}.")
         state = query.get("state", "")

@@ -125,6 +125,9 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally
         part.commit()
     except Conflict:
         return None  # Another worker's outcomes are there, and count.
+    if matching.unknown or matching.repeated or matching.broken_lines:
+        counts = {"unknown": matching.unknown, "repeated": matching.repeated, "broken": matching.broken_lines}
+        log.warning("answers hold lines of no use", extra={"job_id": job.job_id, "batch_id": batch.batch_id, **counts})
     return tally
 
 

@@ -51,7 +51,7 @@ def _junk(lines: Lines) -> list[bytes]:
 
 @pytest.mark.parametrize("change", [_strangers, _backwards_and_twice, _junk])
 def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
-    new_world: Callable[..., World], change: Callable[[Lines], list[bytes]]
+    new_world: Callable[..., World], change: Callable[[Lines], list[bytes]], caplog: pytest.LogCaptureFixture
 ) -> None:
     world = new_world(AZURE_OPENAI_DEPLOYMENT="m")
     service = cast(BatchService, Tampered(world.app.service, change))
@@ -69,6 +69,7 @@ def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
         json.loads(body["choices"][0]["message"]["content"]) for body in _answers(world)
     ]
     assert world.service.journal().totals["billed"] == 4
+    assert [record for record in caplog.records if record.message.startswith("answers hold lines of no use")]
 
 
 def _answers(world: World) -> list[dict[str, Any]]:
