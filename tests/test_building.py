@@ -94,7 +94,7 @@ def built(name: str, content: str, environment: dict[str, str], **job_settings: 
 def without_messages(found: tuple[Job, dict[str, Any]]) -> tuple[Job, dict[str, Any]]:
     """What was built, but for the words on rows without a prompt, which name the column in tables."""
     job, written = found
-    unsent = [json.loads(line)[:3] for line in written["unsent.jsonl"].splitlines()]
+    unsent = [json.loads(line)[:3] for line in written.get("unsent.jsonl", b"").splitlines()]
     return replace(job, message=""), {**written, "unsent.jsonl": unsent}
 
 
