@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
@@ -262,7 +262,7 @@ class MemoryStore:
 
     def _get(self, kind: Any, partition: str, key: str) -> Any:
         row = self._rows.get((partition, key))
-        return None if row is None else replace(_record(kind, row[0]), version=row[1])
+        return None if row is None else _stored(kind, *row)
 
     def _put(self, partition: str, key: str, value: Any) -> str:
         version = f"W/{next(self._versions)}"
@@ -296,6 +296,12 @@ def _text(record: object) -> bytes:
 
 def _record(kind: Any, text: bytes) -> Any:
     return _codec(kind).validate_json(text)
+
+
+@lru_cache(1024)
+def _stored(kind: Any, text: bytes, version: str) -> Any:
+    """Read a record; it is frozen, so that all who read it may have the same one."""
+    return replace(_record(kind, text), version=version)
 
 
 class MemoryQueues:

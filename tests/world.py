@@ -102,20 +102,23 @@ class World:
                 steps.handle(self.app, message)
 
     def run(self, name: str, hours: float = 30) -> dict[str, Any]:
-        """Drop's event, then ticks once a minute until the file's newest job has ended; gives its status."""
+        """Drop's event, then ticks until the file's newest job has ended; gives its status."""
         job = self.event(name)
         # Two versions of one second are not in the order of their jobs' names.
         return self.wait(name, hours, folder=None if job is None else f"{name}/{job.job_id}")
 
     def wait(self, name: str, hours: float = 30, folder: str | None = None) -> dict[str, Any]:
-        """Ticks once a minute until the newest job of the file, or that in `folder`, has ended; gives its status."""
+        """Ticks until the newest job of the file, or that in `folder`, has ended; gives its status.
+
+        Once a minute at first and more seldom later, up to half an hour: what takes a day should not take a test long.
+        """
         waited = 0.0
         while waited < hours * 3600:
             self.tick()
             status = self.status(name, folder)
             if status["state"] in ("completed", "failed", "cancelled"):
                 return status
-            pause = 60 if waited < 3600 else 600
+            pause = min(max(60.0, waited / 4), 1800)
             self.clock.advance(pause)
             waited += pause
         raise AssertionError(f"{name} has not ended after {hours} hours: {self.status(name, folder)}")

@@ -22,6 +22,7 @@ from tests.reliability.watching import watched
 READS = frozenset(
     {
         "files.info",
+        "files.load",
         "files.read",
         "files.read_range",
         "files.blobs",
@@ -29,6 +30,7 @@ READS = frozenset(
         "store.all_listed",
         "store.listed",
         "store.job",
+        "store.job_with_batches",
         "store.batches",
         "store.batch",
         "store.history",
@@ -38,6 +40,7 @@ READS = frozenset(
         "service.read_file",
         "service.batch",
         "service.page",
+        "queues.put_aside",
     }
 )
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any, cast
 
 from shared.ports import App
@@ -47,7 +48,7 @@ class _Watched:
             return lambda *args, **named: _Watched(found(*args, **named), "writer", self._before, self._after)
 
         def call(*args: Any, **named: Any) -> Any:
-            if inspect.isgeneratorfunction(found):
+            if _gives_a_stream(getattr(found, "__func__", found)):
                 return self._stream(label, found(*args, **named))
             self._before(label)
             result = found(*args, **named)
@@ -60,3 +61,6 @@ class _Watched:
         self._before(label)
         yield from items
         self._after(label)
+
+
+_gives_a_stream = cache(inspect.isgeneratorfunction)
