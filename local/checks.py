@@ -11,7 +11,7 @@ from local.browser import BrowserError, find_browser
 from local.processes import Interrupted, interrupt_on_signals, kill_group, signals_held_back
 from local.servers import PROJECT
 
-_PARALLEL = ("-n", "2")
+_PARALLEL = ("-n", "3")
 _CHECKS = (
     ("ruff check", ["ruff", "check", "."]),
     ("ruff format", ["ruff", "format", "--check", "."]),
@@ -67,7 +67,7 @@ def _quiet(command: list[str]) -> bool:
 
 
 def _parallel(arguments: Sequence[str]) -> Sequence[str]:
-    """Two tests at a time, unless the caller says how many."""
+    """Three tests at a time, as many of them wait for servers, unless the caller says how many."""
     own = any(argument.startswith(("-n", "--numprocesses")) for argument in arguments)
     return () if own else _PARALLEL
 

@@ -110,7 +110,7 @@ class World:
     def wait(self, name: str, hours: float = 30, folder: str | None = None) -> dict[str, Any]:
         """Ticks until the newest job of the file, or that in `folder`, has ended; gives its status.
 
-        Once a minute at first and more seldom later, up to half an hour: what takes a day should not take a test long.
+        Every two minutes at first and more seldom later, up to half an hour: what takes a day should not take a test long.
         """
         waited = 0.0
         while waited < hours * 3600:
@@ -118,7 +118,7 @@ class World:
             status = self.status(name, folder)
             if status["state"] in ("completed", "failed", "cancelled"):
                 return status
-            pause = min(max(60.0, waited / 4), 1800)
+            pause = min(max(120.0, waited / 4), 1800)
             self.clock.advance(pause)
             waited += pause
         raise AssertionError(f"{name} has not ended after {hours} hours: {self.status(name, folder)}")

@@ -24,6 +24,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
+        del chunk  # All parts of a job are read side by side: each would hold its piece twice.
         for start in range(0, len(lines), BLOCK):
             yield lines[start : start + BLOCK]
     if rest:
