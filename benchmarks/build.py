@@ -22,7 +22,12 @@ def measured(folder: str, kind: str, rows: int, runs: int) -> dict[str, Any]:
     source = prompt_file(Path(folder), kind, rows)
     with _place(folder) as place:
         bare = place / "requests", place / "rows"
-        found = compare(lambda: _build(place, source), lambda: FLOORS[kind](source, *bare), runs)
+        found = compare(
+            lambda: _build(place, source),
+            lambda: FLOORS[kind](source, *bare),
+            runs,
+            clear=lambda: _clear(place, *bare),
+        )
         _same(place, *bare)
         size = bare[0].stat().st_size + bare[1].stat().st_size
     figures = found.to_figures(rows)
@@ -37,10 +42,14 @@ def peak(folder: str, kind: str, rows: int) -> float:
     return peak_mb()
 
 
+def _clear(place: Path, requests: Path, listed: Path) -> None:
+    shutil.rmtree(place / "app", ignore_errors=True)
+    requests.unlink(missing_ok=True)
+    listed.unlink(missing_ok=True)
+
+
 def _build(place: Path, source: Path) -> App:
-    root = place / "app"
-    shutil.rmtree(root, ignore_errors=True)
-    app = local_app(root)
+    app = local_app(place / "app")
     job = dropped(app, source, f"prompts{source.suffix}")
     building.prepare(app, job.job_id)
     built = app.store.job(job.job_id)

@@ -26,7 +26,7 @@ def measured(runs: int = RUNS) -> dict[str, Any]:
     """Start and index by turns; nothing that could be loaded later may be loaded."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "function_app.py").write_text(_EMPTY_APP, "utf-8")
-        found = compare(lambda: _index(ROOT), lambda: _index(Path(folder)), runs)
+        found = compare(lambda: _index(ROOT), lambda: _index(Path(folder)), runs, clear=lambda: None)
     figures = found.to_figures(1)
     loaded = subprocess.run(
         [sys.executable, "-c", f"{_INDEX}; print(*[name for name in {LATER!r} if name in sys.modules])", str(ROOT)],

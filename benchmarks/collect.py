@@ -1,6 +1,7 @@
 """Collecting: the service's answers on disk → the three result files on disk."""
 
 import filecmp
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ def measured(folder: str, rows: int, runs: int) -> dict[str, Any]:
         in_order = _answers(Path(folder), rows, shuffled=False)
         prompts = prompt_file(Path(folder), "csv", rows)
         found = compare(
-            lambda: _collect(place, app, job, answers), lambda: floors.collect(prompts, in_order, place), runs
+            lambda: _collect(app, job, answers),
+            lambda: floors.collect(prompts, in_order, place),
+            runs,
+            clear=lambda: _clear(place, app, job),
         )
         results = place / "app" / Container.RESULTS.value / names.results_folder(job)
         for name in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV):
@@ -52,7 +56,7 @@ def peak(folder: str, rows: int, batch: int = BATCH) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         place = Path(temporary)
         app, job = _built(place, prompt_file(Path(folder), "csv", rows), batch)
-        _collect(place, app, job, _answers(Path(folder), rows, shuffled=True, batch=batch))
+        _collect(app, job, _answers(Path(folder), rows, shuffled=True, batch=batch))
     return peak_mb()
 
 
@@ -69,12 +73,19 @@ def _answers(folder: Path, rows: int, *, shuffled: bool, batch: int = BATCH) -> 
     return [answer_file(folder, first, min(batch, rows - first), shuffled=shuffled) for first in range(0, rows, batch)]
 
 
-def _collect(place: Path, app: App, job: Job, answers: list[Path]) -> None:
-    """Collect all batches and assemble, as if nothing had been collected yet."""
+def _clear(place: Path, app: App, job: Job) -> None:
+    """Make it as if nothing had been collected yet."""
     for path in (place / "app" / Container.WORK.value).glob("*/batch-*/*"):
         if path.name not in ("input.jsonl", "rows.jsonl"):
             path.unlink()
+    shutil.rmtree(place / "app" / Container.RESULTS.value, ignore_errors=True)
+    for path in place.glob("*.*"):
+        path.unlink()
     reopened(app, job)
+
+
+def _collect(app: App, job: Job, answers: list[Path]) -> None:
+    """Collect all batches and assemble."""
     ended(app, job, answers)
     for batch in app.store.batches(job.job_id):
         collection.collect(app, job.job_id, batch.index, batch.attempt)

@@ -57,7 +57,8 @@ def by_column(answers: Sequence[object], fields: Sequence[Field]) -> list[Sequen
     if any(field.split or len(field.path) != 1 for field in fields):
         return list(zip(*(flatten(answer, fields) for answer in answers), strict=True))
     objects = [answer if isinstance(answer, dict) else {} for answer in answers]
-    return [[answer.get(field.name) for answer in objects] for field in fields]
+    names = [field.name for field in fields]
+    return [[answer.get(name) for answer in objects] for name in names]
 
 
 def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:

@@ -110,7 +110,7 @@ class World:
     def wait(self, name: str, hours: float = 30, folder: str | None = None) -> dict[str, Any]:
         """Ticks until the newest job of the file, or that in `folder`, has ended; gives its status.
 
-        Every two minutes at first and more seldom later, up to half an hour: what takes a day should not take a test long.
+        Every two minutes at first and more seldom later, up to half an hour: a day should not take a test long.
         """
         waited = 0.0
         while waited < hours * 3600:

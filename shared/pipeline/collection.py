@@ -19,7 +19,7 @@ from shared.lifecycle import is_schema_faulty, may_follow, next_wait
 from shared.matching import Matching
 from shared.model import Batch, BatchState, Fault, Job, RowCode, Usage
 from shared.pipeline.claims import Claim, claim_batch
-from shared.pipeline.downloads import READS, are_cut_off, ask_again, delete_input, download
+from shared.pipeline.downloads import READS, OvertakenError, are_cut_off, ask_again, delete_input, download
 from shared.pipeline.following import codes_of, follower_of
 from shared.pipeline.parts import outcomes_in, work_lines
 from shared.ports import App, Container
@@ -85,7 +85,10 @@ def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> Tally | None:
     tally = Tally()
     name = names.batch_outcomes(claim.record)
     if app.files.info(Container.WORK, name) is None:
-        written = _write_outcomes(app, job, claim, name)
+        try:
+            written = _write_outcomes(app, job, claim, name)
+        except OvertakenError:
+            written = _write_outcomes(app, job, claim, name)
         if written is not None:
             return written
         if claim.record.lease is None:

@@ -1,7 +1,8 @@
-"""An ended batch's files at the service → the work container, copied once for each reading; and the input's end."""
+"""An ended batch's files at the service → the work container, copied while they are read; and the input's end."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -29,50 +30,64 @@ def ask_again(app: App, claim: Claim[Batch]) -> None:
         claim.change(output_file_id=output, error_file_id=error)
 
 
-def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> list[Callable[[], Iterator[bytes]]]:
-    """Copy the output and the error file into the work container, once for each reading; where they can be read.
+class OvertakenError(Exception):
+    """Another worker has copied a file meanwhile: its copy counts, and is what has to be read."""
 
-    Raises Transient where one of them cannot be read now, but for `what_there_is`, which passes over it.
+
+def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> list[Callable[[], Iterator[bytes]]]:
+    """Give the output and the error file, each opened by calling it, as often as needed; empty where there is none.
+
+    Whoever reads a file that is not in the work container yet gets it from the service while it is copied there, once
+    for each reading. Its end raises Transient where it broke off, and OvertakenError where another copy counts: what
+    was read until then must be forgotten. `what_there_is` copies them beforehand, and passes over those that cannot be
+    read now.
     """
     sources: list[Callable[[], Iterator[bytes]]] = []
     for kind, file_id in (("output", claim.record.output_file_id), ("error", claim.record.error_file_id)):
         if not file_id:
             continue
         name = names.batch_answers(claim.record, kind)
-        try:
-            if app.files.info(Container.WORK, name) is None and not _fetch(app, claim, file_id, name):
+        source = partial(_chunks, app, claim, file_id, name)
+        if what_there_is:
+            with suppress(Transient, OvertakenError):
+                _read_through(source())
+            if app.files.info(Container.WORK, name) is None:
                 continue
-        except Transient:
-            if not what_there_is:
-                raise
-            continue
-        sources.append(partial(_kept_chunks, app, claim, name))
+        sources.append(source)
     return sources
 
 
-def _kept_chunks(app: App, claim: Claim[Batch], name: str) -> Iterator[bytes]:
-    """Read a work blob and keep the claim meanwhile: all files are read before the first row has its outcome."""
-    return claim.keeping(app.files.read(Container.WORK, name))
+def _read_through(chunks: Iterator[bytes]) -> None:
+    for _ in chunks:
+        pass
 
 
-def _fetch(app: App, claim: Claim[Batch], file_id: str, name: str) -> bool:
-    """Download one file whole; False where the service has none by that id."""
+def _chunks(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[bytes]:
+    """Read a file and keep the claim meanwhile: all files are read before the first row has its outcome."""
+    copied = app.files.info(Container.WORK, name) is not None
+    return claim.keeping(app.files.read(Container.WORK, name) if copied else _copied(app, claim, file_id, name))
+
+
+def _copied(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[bytes]:
+    """Read a file from the service while it is copied; nothing where the service has none by that id."""
     copy = app.files.writer(Container.WORK, name, create_only=True)
     size = 0
     try:
-        for chunk in claim.keeping(_remote_chunks(app, file_id)):
+        for chunk in _remote_chunks(app, file_id):
             copy.write(chunk)
             size += len(chunk)
+            yield chunk
     except NotFound:
-        return False
+        if size:
+            raise Unavailable(f"File {file_id} was gone after {size} bytes") from None
+        return
     if claim.record.reads < READS and size < _size_at_service(app, file_id):
         claim.change(reads=claim.record.reads + 1)
         raise Unavailable(f"File {file_id} broke off after {size} bytes")
     try:
         copy.commit()
-    except Conflict:
-        pass  # Another worker's copy of the same file is there.
-    return True
+    except Conflict as error:
+        raise OvertakenError from error
 
 
 def are_cut_off(app: App, batch: Batch) -> bool:
