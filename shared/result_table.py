@@ -3,7 +3,8 @@
 import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, cast
+from operator import itemgetter
+from typing import Any, Final, cast
 
 from shared import exact_json
 from shared.fields import Cell, Field, by_column, cell_of
@@ -17,6 +18,7 @@ _FIRST: Final = ("custom_id",)
 _LAST: Final = ("status", "error_code", "error_message")
 
 _RISKY: Final = frozenset("=+-@\t\r")
+_first_character: Final[Callable[[Any], object]] = itemgetter(slice(1))
 _PLAIN: Final = frozenset((str, int, float, type(None)))
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
@@ -132,7 +134,8 @@ def _are_plain(values: Sequence[object]) -> bool:
     kinds = set(map(type, values))
     if not kinds <= _PLAIN:
         return False
-    return str not in kinds or _RISKY.isdisjoint([value[:1] for value in values if type(value) is str])
+    texts = values if kinds == {str} else [value for value in values if type(value) is str]
+    return _RISKY.isdisjoint(map(_first_character, texts))
 
 
 def is_formula(text: str) -> bool:

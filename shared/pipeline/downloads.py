@@ -77,10 +77,10 @@ def _copied(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[
             copy.write(chunk)
             size += len(chunk)
             yield chunk
-    except NotFound:
-        if size:
-            raise Unavailable(f"File {file_id} was gone after {size} bytes") from None
-        return
+    except NotFound as error:
+        if not size:
+            return
+        raise Unavailable(f"File {file_id} broke off after {size} bytes") from error
     if claim.record.reads < READS and size < _size_at_service(app, file_id):
         claim.change(reads=claim.record.reads + 1)
         raise Unavailable(f"File {file_id} broke off after {size} bytes")

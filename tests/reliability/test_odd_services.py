@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared import names
-from shared.errors import Refused, Unavailable
+from shared.errors import NotFound, Refused, Unavailable
 from shared.model import Batch, BatchState, Job, JobState, RemoteBatch, RemoteFile, RowCode
 from shared.pipeline import poison
 from shared.ports import App, Container, Message, Step
@@ -36,6 +36,12 @@ class OddService(MemoryBatchService):
     without_times = False
     unreadable = ""
     """The end of the ids of files that cannot be read."""
+
+    gone_midway = 0
+    """How often a file is gone after its first half."""
+
+    while_reading: Callable[[bytes], object] | None = None
+    """Called with a file's content before its last byte is given."""
 
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
         if not self.oldest_first:
@@ -63,7 +69,14 @@ class OddService(MemoryBatchService):
     def read_file(self, file_id: str) -> Iterator[bytes]:
         if self.unreadable and file_id.endswith(self.unreadable):
             raise Unavailable("this file cannot be read")
-        return super().read_file(file_id)
+        data = b"".join(super().read_file(file_id))
+        yield data[: len(data) // 2]
+        if self.gone_midway:
+            self.gone_midway -= 1
+            raise NotFound(f"no file {file_id}")
+        if self.while_reading is not None:
+            self.while_reading(data)
+        yield data[len(data) // 2 :]
 
     def _file(self, file_id: str) -> RemoteFile:
         found = super()._file(file_id)
@@ -101,6 +114,32 @@ def test_a_list_that_shows_ended_batches_without_their_files_costs_no_answer() -
 
     assert simulation.run()["rows"]["succeeded"] == 3
     assert len(simulation.service.billed) == 3
+
+
+def test_a_file_that_is_gone_while_it_is_read_is_read_again() -> None:
+    simulation = OddSimulation()
+    simulation.service.gone_midway = 1
+
+    assert simulation.run()["rows"]["succeeded"] == 3
+    assert len(simulation.service.billed) == 3
+
+
+def test_where_another_worker_has_copied_the_answers_meanwhile_its_copy_counts() -> None:
+    simulation = OddSimulation()
+
+    def copy(data: bytes) -> None:
+        (job,) = simulation.jobs()
+        (batch,) = simulation.store.batches(job.job_id)
+        theirs = data.replace(b'"total_tokens"', b'"of_theirs"').replace(b'"model": "', b'"model": "their-')
+        assert theirs != data
+        simulation.files.write(Container.WORK, names.batch_answers(batch, "output"), theirs, create_only=True)
+        simulation.service.while_reading = None
+
+    simulation.service.while_reading = copy
+
+    assert simulation.run()["rows"]["succeeded"] == 3
+    results = simulation.result(simulation.jobs()[0], "results.jsonl").splitlines()
+    assert {json.loads(line)["model"] for line in results} == {"theirs-2024-08-06"}
 
 
 def test_files_that_a_batch_names_only_after_its_end_are_waited_for() -> None:
