@@ -21,6 +21,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.model import Batch, RemoteBatch, RemoteFile
+from shared.retry_after import wait_asked
 from shared.service_objects import list_page, remote_batch, remote_file
 from shared.settings import Settings
 
@@ -218,7 +219,7 @@ def translate(error: Exception, what: str) -> AppError:
             f"The batch service cannot be reached for the {what} ({type(error).__name__}): check "
             "AZURE_OPENAI_ENDPOINT and the network; it is tried again"
         )
-    status, text = error.status_code, _say(error)
+    status, text, wait = error.status_code, _say(error), wait_asked(error.response.headers)
     if status in (401, 403):
         return NotPermitted(
             f"The batch service does not permit the {what} ({status} {text}): give the app's identity the role "
@@ -226,15 +227,13 @@ def translate(error: Exception, what: str) -> AppError:
             "the resource's network rules"
         )
     if _is_quota(error):
-        return QuotaExceeded(
-            f"The batch service refuses the {what} for want of quota ({status} {text})", _retry_after(error)
-        )
+        return QuotaExceeded(f"The batch service refuses the {what} for want of quota ({status} {text})", wait)
     if status == 404:
         return NotFound(f"The batch service knows no {what} ({text})")
     if status == 429:
-        return Throttled(f"The batch service asks to come back later with the {what} ({text})", _retry_after(error))
+        return Throttled(f"The batch service asks to come back later with the {what} ({text})", wait)
     if status in (408, 409) or status >= 500 or str(error.code) in PASSING_CODES:
-        return Unavailable(f"The batch service failed at the {what} ({status} {text})", _retry_after(error))
+        return Unavailable(f"The batch service failed at the {what} ({status} {text})", wait)
     return Refused(f"The batch service refuses the {what} ({status} {text})", str(error.code or ""))
 
 
@@ -264,12 +263,3 @@ def _say(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, Mapping) else {}
     message = body.get("message") or type(error).__name__
     return f"{body.get('code') or ''} {message}".strip()[:400]
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            return float(error.response.headers.get(name, "")) / unit
-        except ValueError:
-            continue
-    return None

@@ -14,6 +14,7 @@ from azure.core.exceptions import (
 )
 
 from shared.errors import AppError, Conflict, Misconfigured, NotFound, NotPermitted, Throttled, Unavailable
+from shared.retry_after import wait_asked
 
 TIMEOUTS: Final[dict[str, Any]] = {
     "connection_timeout": 10,
@@ -59,7 +60,8 @@ def _by_status(error: HttpResponseError, what: str) -> AppError:
     if status in (409, 412) or _code(error) in ("InvalidBlockList", "InvalidBlobOrBlock", "InvalidBlockId"):
         return Conflict(f"{what} was changed by somebody else")
     if status in (429, 503):
-        return Throttled(f"Storage is busy ({status} for {what})", _retry_after(error))
+        headers = getattr(error.response, "headers", None) or {}
+        return Throttled(f"Storage is busy ({status} for {what})", wait_asked(headers))
     if status == 416:
         return NotFound(f"{what} is shorter than asked for")
     if status is None or status >= 500:
@@ -95,11 +97,3 @@ def _status(error: AzureError) -> int | None:
 def _code(error: AzureError) -> str:
     code = getattr(error, "error_code", None)
     return str(getattr(code, "value", code) or "")
-
-
-def _retry_after(error: HttpResponseError) -> float | None:
-    headers = getattr(error.response, "headers", None) or {}
-    try:
-        return float(headers.get("Retry-After", ""))
-    except ValueError:
-        return None

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shared.errors import Misconfigured, Unavailable
+from shared.retry_after import wait_asked
 
 TIMEOUT: Final = 10.0
 """Seconds for connecting, and for each wait for a part of the answer."""
@@ -57,10 +58,5 @@ def _is_web_address(url: str) -> bool:
 def _refusal(status: int, headers: Message) -> Unavailable | Misconfigured:
     message = f"the address for notices answers {status}"
     if status == 429 or status >= 500:
-        return Unavailable(message, _seconds(headers.get("Retry-After")))
+        return Unavailable(message, wait_asked(headers))
     return Misconfigured(message)
-
-
-def _seconds(text: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for; None for a date, or nothing."""
-    return float(text) if text and text.isascii() and text.isdigit() else None

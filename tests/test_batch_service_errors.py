@@ -154,7 +154,7 @@ def test_only_a_call_that_was_never_sent_is_surely_without_effect(
     [
         ({"retry_after": "7"}, 7.0),
         ({"retry_after_ms": "1500", "retry_after": "9"}, 1.5),
-        ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:27:00 GMT"}, 60.0),
         ({}, None),
     ],
 )

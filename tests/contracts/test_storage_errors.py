@@ -10,6 +10,7 @@ from typing import Any
 import azure.core.exceptions as core
 import pytest
 from azure.core.pipeline.transport import HttpTransport
+from requests.structures import CaseInsensitiveDict
 
 from shared import wiring
 from shared.block_writer import BLOCK_SIZE
@@ -25,7 +26,7 @@ def _http_error(status: int, code: str = "", **headers: str) -> core.HttpRespons
     error = core.HttpResponseError("said")
     error.status_code = status
     error.error_code = code  # type: ignore[attr-defined]  # The storage SDKs add it.
-    error.response = SimpleNamespace(headers=headers)
+    error.response = SimpleNamespace(headers=CaseInsensitiveDict(headers))
     return error
 
 
