@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shared import names
 from shared.model import Job, OpenJob, job_id_of
 from shared.pipeline import building
+from shared.pipeline.build_pass import WARNING_LENGTH, WARNINGS
 from shared.pipeline.receiving import new_job
 from shared.ports import App, BatchService, Container
 from shared.settings import read_settings
@@ -158,3 +159,17 @@ def test_long_files_are_cut_at_the_same_row(count: int) -> None:
 
     assert one_by_one[0].rows_total == count
     assert built("p.csv", as_table(rows), limits) == one_by_one
+
+
+def test_warnings_have_room_in_the_jobs_row_whatever_the_file_put_into_them() -> None:
+    rows = []
+    for row in range(30):
+        schema: dict[str, Any] = {"type": "string"}
+        for _ in range(5):
+            schema = {"type": "object", "properties": {f"{row}{chr(1) * 500}": schema}}
+        rows.append({"prompt": "Who?", "schema": schema})
+
+    job, _written = built("prompts.jsonl", as_lines(rows), {"AZURE_OPENAI_DEPLOYMENT": "m"})
+
+    assert len(job.warnings) == WARNINGS
+    assert len(json.dumps(job.warnings, ensure_ascii=False)) < WARNINGS * (WARNING_LENGTH + 20)

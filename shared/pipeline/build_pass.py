@@ -1,6 +1,7 @@
 """One pass over the snapshot: its rows become requests in the batches' files, or outcomes of rows that are not sent."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from shared.schema_list import SchemaList
 
 WARNINGS = 20
 WARNING_LENGTH = 400
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 COLUMNS = 16_384
 """Own columns a file may have: as many as a spreadsheet."""
 
@@ -39,8 +41,9 @@ class Built:
 
     @property
     def first_warnings(self) -> tuple[str, ...]:
-        """As many warnings as a job's row has room for."""
-        return tuple(warning[:WARNING_LENGTH] for warning in self.warnings[:WARNINGS])
+        """As many warnings as a job's row has room for, which a file's control characters would take sixfold."""
+        shown = (warning[:WARNING_LENGTH] for warning in self.warnings[:WARNINGS])
+        return tuple(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", warning) for warning in shown)
 
     @property
     def input_tokens(self) -> int:
