@@ -71,6 +71,11 @@ def kept(job: Job) -> str:
     return f"{job.job_id}/kept.jsonl"
 
 
+def batch_folders(job: Job) -> str:
+    """What the names of all files of a job's batches begin with."""
+    return f"{job.job_id}/batch-"
+
+
 def batch_input(batch: Batch) -> str:
     """The batch's input file: a request a line."""
     return f"{batch.job_id}/batch-{batch.key}/input.jsonl"

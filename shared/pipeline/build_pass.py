@@ -54,13 +54,15 @@ class Built:
 class BuildPass:
     """The same copy and plan give the same blobs, so that repeating the pass does no harm."""
 
-    def __init__(self, app: App, claim: Claim[Job], plan: JobPlan) -> None:
-        """Open the work files; nothing of them is visible before `run` is through."""
+    def __init__(self, app: App, claim: Claim[Job], plan: JobPlan, *, anew: bool = False) -> None:
+        """Open the work files; `anew` writes also those that an earlier run has written."""
         self._app = app
         self._claim = claim
         self._job = claim.record
         self._plan = plan
-        self._files = RequestFiles(app, self._job, plan.max_requests, plan.max_bytes)
+        prefix = names.batch_folders(self._job)
+        there = {} if anew else {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=prefix)}
+        self._files = RequestFiles(app, self._job, plan.max_requests, plan.max_bytes, there)
         self._ids = CustomIds()
         self._built = Built()
         self._unsent = self._writer(names.unsent(self._job))
@@ -69,7 +71,7 @@ class BuildPass:
         self._kept = _Kept(iter(()))
 
     def run(self) -> Built:
-        """Write the job's work files and say what they hold; raises JobFault."""
+        """Write the job's work files and say what they hold; raises JobFault, or OutdatedError (see RequestFiles)."""
         form = form_of(self._job.prompt_file)
         assert form is not None  # building has looked.
         file = open_prompt_file(form, self._app.files.read(Container.WORK, names.snapshot(self._job)))

@@ -10,6 +10,7 @@ from shared.pipeline import snapshot
 from shared.pipeline.build_pass import COLUMNS, BuildPass
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.planning import fix_plan, read_plan
+from shared.pipeline.request_files import OutdatedError
 from shared.ports import App
 from shared.prompt_file import form_of
 from shared.settings import say
@@ -58,7 +59,11 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         snapshot.take(app, claim)
     if app.settings.faults:
         raise Misconfigured(say(app.settings.faults))
-    built = BuildPass(app, claim, fix_plan(app, job)).run()
+    plan = fix_plan(app, job)
+    try:
+        built = BuildPass(app, claim, plan).run()
+    except OutdatedError:
+        built = BuildPass(app, claim, plan, anew=True).run()
     if names.results_name(job.prompt_file) != job.prompt_file:
         built.warnings.insert(0, f"The prompt file's name is too long: its results lie in {names.results_folder(job)}")
     app.store.add_batches(built.batches)

@@ -1,5 +1,6 @@
-"""The batches' input files and their lists of rows, while they are written."""
+"""The batches' input files and their lists of rows, while they are written, but for those that an earlier run wrote."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from shared import names
@@ -11,13 +12,22 @@ PIECE = 256 * 1024
 """Bytes of requests that are handed to a file at a time."""
 
 
+class OutdatedError(Exception):
+    """An earlier run, by another version of the app, cut the batches otherwise: all files have to be written anew."""
+
+
 class RequestFiles:
     """Writes a job's requests into the files of its batches."""
 
-    def __init__(self, app: App, job: Job, max_requests: int, max_bytes: int) -> None:
-        """The limits are those of a batch."""
+    def __init__(self, app: App, job: Job, max_requests: int, max_bytes: int, there: Mapping[str, int]) -> None:
+        """The limits are those of a batch; `there` has the size of each file that was written before, by its name.
+
+        What an earlier run has written whole is counted, and not sent again: so a job that is too large for one run of
+        the function comes further with each. Raises OutdatedError where it has another size.
+        """
         self._app = app
         self._job = job
+        self._there = there
         self._shards = Shards(max_requests, max_bytes)
         self._open: dict[int, _File] = {}
         self._batches: list[Batch] = []
@@ -62,11 +72,34 @@ class RequestFiles:
             url=url,
             requests=0,
         )
-        lines, rows = names.batch_input(batch), names.batch_rows(batch)
-        return _File(batch, self._app.files.writer(Container.WORK, lines), self._app.files.writer(Container.WORK, rows))
+        names_of_both = names.batch_input(batch), names.batch_rows(batch)
+        is_there = all(name in self._there for name in names_of_both)
+        lines, rows = [self._written(name) if is_there else self._writer(name) for name in names_of_both]
+        return _File(batch, lines, rows)
+
+    def _written(self, name: str) -> BlobWriter:
+        return _Written(self._there[name])
+
+    def _writer(self, name: str) -> BlobWriter:
+        return self._app.files.writer(Container.WORK, name)
 
     def _close(self, index: int) -> None:
         self._batches.append(self._open.pop(index).commit())
+
+
+@dataclass(slots=True)
+class _Written:
+    """A blob that was written before: it only has to have the size that it would get."""
+
+    left: int
+
+    def write(self, data: bytes) -> None:
+        self.left -= len(data)
+
+    def commit(self) -> str:
+        if self.left:
+            raise OutdatedError
+        return ""
 
 
 @dataclass(slots=True)
