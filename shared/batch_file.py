@@ -92,6 +92,8 @@ class CustomIds:
     """
 
     _PARTS: Final = 256
+    # A part is never full while all together are three quarters full: that is nine standard deviations away. With
+    # parts of a few dozen it would happen, and looking for a free place in one would not end.
     _FIRST_SIZE: Final = 1_024
     _FULL: Final = 0.75
 
