@@ -7,6 +7,7 @@ does it at the same time, goes on from the same bytes.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -19,7 +20,7 @@ from shared.lifecycle import is_schema_faulty, may_follow, next_wait
 from shared.matching import Matching
 from shared.model import Batch, BatchState, Fault, Job, RowCode, Usage
 from shared.pipeline.claims import Claim, claim_batch
-from shared.pipeline.downloads import READS, OvertakenError, are_cut_off, ask_again, delete_input, download
+from shared.pipeline.downloads import FILES, READS, OvertakenError, are_cut_off, ask_again, delete_input, download
 from shared.pipeline.following import codes_of, follower_of
 from shared.pipeline.parts import outcomes_in, work_lines
 from shared.ports import App, Container
@@ -85,10 +86,7 @@ def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> Tally | None:
     tally = Tally()
     name = names.batch_outcomes(claim.record)
     if app.files.info(Container.WORK, name) is None:
-        try:
-            written = _write_outcomes(app, job, claim, name)
-        except OvertakenError:
-            written = _write_outcomes(app, job, claim, name)
+        written = _write_outcomes_anew(app, job, claim, name)
         if written is not None:
             return written
         if claim.record.lease is None:
@@ -96,6 +94,14 @@ def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> Tally | None:
     for some in claim.keeping(outcomes_in(app, name)):
         tally.add(some)
     return tally
+
+
+def _write_outcomes_anew(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:
+    """The same from the beginning each time that another worker's copy counts: once for each of the two files."""
+    for _ in FILES:
+        with suppress(OvertakenError):
+            return _write_outcomes(app, job, claim, name)
+    return _write_outcomes(app, job, claim, name)
 
 
 def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:

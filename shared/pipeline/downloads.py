@@ -15,6 +15,9 @@ from shared.ports import App, Container
 log = logging.getLogger("structuredbatch.downloads")
 
 
+FILES: Final = ("output", "error")
+"""A batch's files with answers."""
+
 READS: Final = 3
 """How often files that seem to be incomplete are fetched again before they are taken as they are."""
 
@@ -43,7 +46,7 @@ def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> l
     read now.
     """
     sources: list[Callable[[], Iterator[bytes]]] = []
-    for kind, file_id in (("output", claim.record.output_file_id), ("error", claim.record.error_file_id)):
+    for kind, file_id in zip(FILES, (claim.record.output_file_id, claim.record.error_file_id), strict=True):
         if not file_id:
             continue
         name = names.batch_answers(claim.record, kind)
@@ -94,7 +97,7 @@ def are_cut_off(app: App, batch: Batch) -> bool:
     """Whether the copies of a batch's files are shorter than the service says: taken only if they answer every row."""
     return any(
         info.size < _size_at_service(app, file_id)
-        for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id))
+        for kind, file_id in zip(FILES, (batch.output_file_id, batch.error_file_id), strict=True)
         if file_id and (info := app.files.info(Container.WORK, names.batch_answers(batch, kind))) is not None
     )
 

@@ -124,22 +124,27 @@ def test_a_file_that_is_gone_while_it_is_read_is_read_again() -> None:
     assert len(simulation.service.billed) == 3
 
 
-def test_where_another_worker_has_copied_the_answers_meanwhile_its_copy_counts() -> None:
+@pytest.mark.parametrize("kinds", [["output"], ["output", "error"]])
+def test_where_another_worker_has_copied_the_answers_meanwhile_its_copy_counts(kinds: list[str]) -> None:
     simulation = OddSimulation()
+    left = [*kinds]
 
     def copy(data: bytes) -> None:
+        if not left:
+            return
+        kind = left.pop(0)
         (job,) = simulation.jobs()
         (batch,) = simulation.store.batches(job.job_id)
         theirs = data.replace(b"gpt-4o", b"theirs")
-        assert theirs != data
-        simulation.files.write(Container.WORK, names.batch_answers(batch, "output"), theirs, create_only=True)
-        simulation.service.while_reading = None
+        assert (theirs != data) is (kind == "output")
+        simulation.files.write(Container.WORK, names.batch_answers(batch, kind), theirs, create_only=True)
 
     simulation.service.while_reading = copy
 
     assert simulation.run()["rows"]["succeeded"] == 3
     results = simulation.result(simulation.jobs()[0], "results.jsonl").splitlines()
     assert {json.loads(line)["model"] for line in results} == {"theirs-2024-08-06"}
+    assert left == []
 
 
 def test_files_that_a_batch_names_only_after_its_end_are_waited_for() -> None:
