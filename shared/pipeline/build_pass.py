@@ -54,8 +54,8 @@ class Built:
 class BuildPass:
     """The same copy and plan give the same blobs, so that repeating the pass does no harm."""
 
-    def __init__(self, app: App, claim: Claim[Job], plan: JobPlan, *, anew: bool = False) -> None:
-        """Open the work files; `anew` writes also those that an earlier run has written."""
+    def __init__(self, app: App, claim: Claim[Job], plan: JobPlan, *, anew: bool) -> None:
+        """Open the work files; but for `anew`, those of batches that an earlier run has written whole stay."""
         self._app = app
         self._claim = claim
         self._job = claim.record

@@ -59,9 +59,9 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         snapshot.take(app, claim)
     if app.settings.faults:
         raise Misconfigured(say(app.settings.faults))
-    plan = fix_plan(app, job)
+    plan, is_first = fix_plan(app, job)
     try:
-        built = BuildPass(app, claim, plan).run()
+        built = BuildPass(app, claim, plan, anew=is_first).run()
     except OutdatedError:
         built = BuildPass(app, claim, plan, anew=True).run()
     if names.results_name(job.prompt_file) != job.prompt_file:

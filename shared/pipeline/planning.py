@@ -10,14 +10,15 @@ from shared.ports import App, Container
 SETTINGS_SIZE = 4 * 1024 * 1024
 
 
-def fix_plan(app: App, job: Job) -> JobPlan:
-    """Read the job's settings the first time, and after that what was read then."""
+def fix_plan(app: App, job: Job) -> tuple[JobPlan, bool]:
+    """Read the job's settings the first time, and after that what was read then; says whether this was the first."""
+    is_first = True
     try:
         plan = job_plan.plan_of(_job_settings(app, job), app.settings)
         app.files.write(Container.WORK, names.plan(job), job_plan.to_json(plan), create_only=True)
     except Conflict:
-        pass  # The plan of an earlier try counts.
-    return read_plan(app, job)
+        is_first = False  # The plan of an earlier try counts.
+    return read_plan(app, job), is_first
 
 
 def read_plan(app: App, job: Job) -> JobPlan:

@@ -74,14 +74,11 @@ class RequestFiles:
         )
         names_of_both = names.batch_input(batch), names.batch_rows(batch)
         is_there = all(name in self._there for name in names_of_both)
-        lines, rows = [self._written(name) if is_there else self._writer(name) for name in names_of_both]
+        lines, rows = [self._writer(name, is_there=is_there) for name in names_of_both]
         return _File(batch, lines, rows)
 
-    def _written(self, name: str) -> BlobWriter:
-        return _Written(self._there[name])
-
-    def _writer(self, name: str) -> BlobWriter:
-        return self._app.files.writer(Container.WORK, name)
+    def _writer(self, name: str, *, is_there: bool) -> BlobWriter:
+        return _Written(self._there[name]) if is_there else self._app.files.writer(Container.WORK, name)
 
     def _close(self, index: int) -> None:
         self._batches.append(self._open.pop(index).commit())
