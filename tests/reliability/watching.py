@@ -3,10 +3,12 @@
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, cast
 
 from shared.ports import App
+
+_gives_a_stream = lru_cache(256)(inspect.isgeneratorfunction)
 
 type Around = Callable[[str], None]
 """Called with the name of a port's call, such as `store.save_job`."""
@@ -61,6 +63,3 @@ class _Watched:
         self._before(label)
         yield from items
         self._after(label)
-
-
-_gives_a_stream = cache(inspect.isgeneratorfunction)
