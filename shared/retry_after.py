@@ -4,16 +4,14 @@ Sources: RFC 9110, section 10.2.3 (Retry-After: seconds, or a date), and Azure O
 """
 
 import math
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class Headers(Protocol):
     """The headers of any HTTP client, found by name in any case."""
 
-    @property
-    def get(self) -> Callable[[str], Any]:
+    def get(self, name: str, /) -> object:
         """The value of a header, None where it is absent."""
 
 
