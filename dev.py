@@ -39,11 +39,11 @@ NEEDED = (3, 13)
 # The version that runs in Azure first, then newer ones.
 TRIED = ("3.13", "3.14", "3.15", "3.16")
 COMMANDS: Dict[str, List[str]] = {
-    "demo": ["local.demo"],
-    "test": ["local.checks"],
-    "up": ["local.up"],
-    "drop": ["local.drop"],
-    "services": ["local.up", "--services-only"],
+    "demo": ["local.commands.demo"],
+    "test": ["local.commands.checks"],
+    "up": ["local.commands.up"],
+    "drop": ["local.commands.drop"],
+    "services": ["local.commands.up", "--services-only"],
     "bench": ["benchmarks"],
 }
 WINDOWS = os.name == "nt"
@@ -257,7 +257,7 @@ def run(command: List[str]) -> int:
 
 @contextlib.contextmanager
 def signals_held_back() -> Iterator[Callable[[], None]]:
-    """Holds signals to end back until the yielded function is called: see local/processes.py, which needs 3.13."""
+    """Holds signals to end back until the yielded function is called: see local/servers/processes.py."""
     came: List[int] = []
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     former = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
@@ -315,11 +315,11 @@ def go_on(python: Path, command: List[str]) -> int:
     environment["PATH"] = scripts + os.pathsep + environment.get("PATH", "")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), environment.get("PYTHONPATH")]))
     environment.pop("PYTHONHOME", None)
-    arguments = [str(python), "-m", "local.start", *command]
+    arguments = [str(python), "-m", "local.commands.start", *command]
     sys.stdout.flush()
     sys.stderr.flush()
     if sys.platform != "win32":
-        # A new interpreter shows a traceback for a Ctrl-C while it starts: local/start.py lets it through when it can.
+        # A new interpreter shows a traceback for a Ctrl-C while it starts: local/commands/start.py lets it through.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         os.execve(arguments[0], arguments, environment)
     process = subprocess.Popen(arguments, env=environment)

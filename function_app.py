@@ -9,9 +9,12 @@ from typing import cast
 import azure.functions as func
 from azurefunctions.extensions.bindings.blob import BlobClient
 
-from shared import http_api, queues, wiring
-from shared.pipeline import poison, polling, receiving, steps
-from shared.status_page import status_page
+from shared import wiring
+from shared.adapters import storage_queues
+from shared.pipeline import poison, receiving, steps
+from shared.pipeline.poll import polling
+from shared.web import api
+from shared.web.status_page import status_page
 
 STORAGE = "BatchStorage"
 PROMPTS = os.environ.get("PROMPTS_CONTAINER", "").strip() or "prompts"
@@ -37,7 +40,7 @@ def submit_prompts(prompt_file: BlobClient) -> None:
 @app.queue_trigger(arg_name="message", queue_name=SUBMISSIONS, connection=STORAGE)
 def submit_batch(message: func.QueueMessage) -> None:
     """A job has to be built, or a batch of it created."""
-    steps.handle(wiring.app(), queues.from_text(message.get_body().decode()))
+    steps.handle(wiring.app(), storage_queues.from_text(message.get_body().decode()))
 
 
 @app.function_name("poll_batches")
@@ -51,56 +54,56 @@ def poll_batches(timer: func.TimerRequest) -> None:
 @app.queue_trigger(arg_name="message", queue_name=COMPLETIONS, connection=STORAGE)
 def complete_batch(message: func.QueueMessage) -> None:
     """A batch has ended: collect it; or a job is collected: assemble its results."""
-    steps.handle(wiring.app(), queues.from_text(message.get_body().decode()))
+    steps.handle(wiring.app(), storage_queues.from_text(message.get_body().decode()))
 
 
 @app.function_name("on_poisoned_submission")
 @app.queue_trigger(arg_name="message", queue_name=f"{SUBMISSIONS}-poison", connection=STORAGE)
 def on_poisoned_submission(message: func.QueueMessage) -> None:
     """A submission failed for good: its job says so."""
-    poison.record(wiring.app(), queues.from_text(message.get_body().decode()))
+    poison.record(wiring.app(), storage_queues.from_text(message.get_body().decode()))
 
 
 @app.function_name("on_poisoned_completion")
 @app.queue_trigger(arg_name="message", queue_name=f"{COMPLETIONS}-poison", connection=STORAGE)
 def on_poisoned_completion(message: func.QueueMessage) -> None:
     """A completion failed for good: its job says so."""
-    poison.record(wiring.app(), queues.from_text(message.get_body().decode()))
+    poison.record(wiring.app(), storage_queues.from_text(message.get_body().decode()))
 
 
 @app.function_name("list_jobs")
 @app.route(route="jobs", methods=["GET"])
 def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
     """The jobs, newest first."""
-    return _response(http_api.list_answer(wiring.app, dict(req.params)))
+    return _response(api.list_answer(wiring.app, dict(req.params)))
 
 
 @app.function_name("get_job")
 @app.route(route="jobs/{job_id}", methods=["GET"])
 def get_job(req: func.HttpRequest) -> func.HttpResponse:
     """One job's status.json."""
-    return _response(http_api.job_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.job_answer(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("cancel_job")
 @app.route(route="jobs/{job_id}/cancel", methods=["POST"])
 def cancel_job(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel a job."""
-    return _response(http_api.cancel_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.cancel_answer(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("release_job")
 @app.route(route="jobs/{job_id}/release", methods=["POST"])
 def release_job(req: func.HttpRequest) -> func.HttpResponse:
     """Let a held job go on."""
-    return _response(http_api.release_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.release_answer(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("retry_job")
 @app.route(route="jobs/{job_id}/retry", methods=["POST"])
 def retry_job(req: func.HttpRequest) -> func.HttpResponse:
     """Try the failed rows of an ended job again."""
-    return _response(http_api.retry_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.retry_answer(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("dashboard")
@@ -115,10 +118,10 @@ def dashboard(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The description of these routes."""
-    return _response(http_api.openapi_answer())
+    return _response(api.openapi_answer())
 
 
-def _response(answer: http_api.Answer) -> func.HttpResponse:
+def _response(answer: api.Answer) -> func.HttpResponse:
     return func.HttpResponse(
         answer.content(), status_code=answer.status, headers=dict(answer.headers), mimetype="application/json"
     )

@@ -11,8 +11,8 @@ from benchmarks import floors
 from benchmarks.inputs import prompt_file
 from benchmarks.measure import compare, peak_mb
 from benchmarks.stand_ins import dropped, local_app
-from shared.pipeline import building
-from shared.ports import App, Container
+from shared.domain.ports import App, Container
+from shared.pipeline.build import building
 
 FLOORS = {"csv": floors.build_csv, "jsonl": floors.build_jsonl}
 

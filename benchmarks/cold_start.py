@@ -8,7 +8,10 @@ from typing import Any
 
 from benchmarks.measure import ROOT, RUNS, compare
 
-_INDEX = "import sys; from pathlib import Path; from local.host.worker import Worker; Worker().index(Path(sys.argv[1]))"
+_INDEX = (
+    "import sys; from pathlib import Path; from local.functions_host.worker import Worker;"
+    " Worker().index(Path(sys.argv[1]))"
+)
 _EMPTY_APP = """
 import azure.functions as func
 app = func.FunctionApp()

@@ -10,11 +10,13 @@ from benchmarks import floors
 from benchmarks.inputs import answer_file, prompt_file
 from benchmarks.measure import compare, cost_of, peak_mb
 from benchmarks.stand_ins import dropped, ended, local_app, reopened
-from shared import names
-from shared.model import Job
-from shared.pipeline import assembly, building, collection
-from shared.ports import App, Container
-from shared.result_files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL
+from shared.domain import blob_names
+from shared.domain.model import Job
+from shared.domain.ports import App, Container
+from shared.pipeline.assemble import assembly
+from shared.pipeline.build import building
+from shared.pipeline.collect import collection
+from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL
 
 BATCH = 100_000
 
@@ -33,7 +35,7 @@ def measured(folder: str, rows: int, runs: int) -> dict[str, Any]:
             runs,
             clear=lambda: _clear(place, app, job),
         )
-        results = place / "app" / Container.RESULTS.value / names.results_folder(job)
+        results = place / "app" / Container.RESULTS.value / blob_names.results_folder(job)
         for name in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV):
             assert filecmp.cmp(results / name, place / name, shallow=False), f"{name} differs from the floor's"
         size = sum((results / name).stat().st_size for name in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV))

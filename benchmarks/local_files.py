@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shared.errors import Conflict, NotFound
-from shared.files import PIECE
-from shared.model import BlobInfo
-from shared.ports import BlobWriter, Container
+from shared.adapters.blob_files import PIECE
+from shared.domain.errors import Conflict, NotFound
+from shared.domain.model import BlobInfo
+from shared.domain.ports import BlobWriter, Container
 
 
 class LocalFiles:

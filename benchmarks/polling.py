@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from benchmarks.measure import cost_of, peak_mb
 from benchmarks.stand_ins import local_app
-from shared.model import Batch, BatchState, Job, JobState, OpenJob, RemoteBatch
-from shared.pipeline import polling
-from shared.ports import App, BatchService, Listed
-from tests.fakes import FakeClock, MemoryFiles, MemoryStore
+from shared.domain.model import Batch, BatchState, Job, JobState, OpenJob, RemoteBatch
+from shared.domain.ports import App, BatchService, Listed
+from shared.pipeline.poll import polling
+from testing.fakes import FakeClock, MemoryFiles, MemoryStore
 
 BATCHES_OF_A_JOB = 10
 PAGE = 100

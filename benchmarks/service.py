@@ -1,7 +1,7 @@
 """The local batch service with a large batch: time and peak memory, beside moving the same bytes over loopback.
 
 `python benchmarks/service.py [--rows 100000]` uploads a file of requests, runs it and downloads the results, as any
-client does, against `python -m local.service` in a process of its own.
+client does, against `python -m local.batch_service` in a process of its own.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def write_requests(path: Path, rows: int) -> None:
 def running() -> Iterator[str]:
     """Run the service in a process of its own, with no waiting of its own."""
     times = [f"--{name}=0" for name in ("processing", "validating", "running", "finalizing")]
-    command = [sys.executable, "-m", "local.service", *times]
+    command = [sys.executable, "-m", "local.batch_service", *times]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

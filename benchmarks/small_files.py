@@ -12,8 +12,8 @@ from azure.storage.blob import BlobServiceClient
 
 from benchmarks.inputs import prompt_file
 from benchmarks.measure import ROOT
-from local.processes import Server
-from local.servers import app_settings, running_servers
+from local.servers.processes import Server
+from local.servers.stack import app_settings, running_servers
 
 LIMIT_SECONDS = 1800
 
@@ -47,7 +47,16 @@ def measured(folder: str, files: int, hosts: int) -> dict[str, Any]:
 def _start_host(running: ExitStack, place: Path, settings: dict[str, str], number: int) -> None:
     file = place / f"settings-{number}.json"
     file.write_text(json.dumps({"IsEncrypted": False, "Values": settings}), "utf-8")
-    command = [sys.executable, "-m", "local.lifeline", "local.host", "--port", "0", "--settings", str(file)]
+    command = [
+        sys.executable,
+        "-m",
+        "local.servers.lifeline",
+        "local.functions_host",
+        "--port",
+        "0",
+        "--settings",
+        str(file),
+    ]
     host = Server("A functions host", command, place / f"host-{number}.log", settings, ROOT)
     running.callback(host.stop)
     host.wait_for_line(r"^functions ready on ", 60)

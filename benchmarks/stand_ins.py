@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.local_files import LocalFiles
-from shared.files import PIECE
-from shared.model import BatchState, Job, OpenJob, RemoteFile, job_id_of
+from shared.adapters.blob_files import PIECE
+from shared.domain.model import BatchState, Job, OpenJob, RemoteFile, job_id_of
+from shared.domain.ports import App, BatchService, Container
 from shared.pipeline.receiving import new_job
-from shared.ports import App, BatchService, Container
 from shared.settings import read_settings
 from shared.wiring import utc_now
-from tests.fakes import FakeClock, MemoryQueues, MemoryStore, SilentHook
+from testing.fakes import FakeClock, MemoryQueues, MemoryStore, SilentHook
 
 SETTINGS = {
     "BatchStorage": "UseDevelopmentStorage=true",

@@ -17,13 +17,15 @@ from typing import Any
 
 from benchmarks.inputs import prompt_file
 from benchmarks.measure import Cost, cost_of, in_child, peak_mb
-from local.servers import app_settings, running_servers
-from shared import names, wiring
-from shared.model import TERMINAL_STATUSES, Batch, BatchState, Job
-from shared.pipeline import polling, receiving, steps
-from shared.ports import App, Container
-from shared.result_files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL
-from tests.fakes import FakeClock, MemoryQueues
+from local.servers.stack import app_settings, running_servers
+from shared import wiring
+from shared.domain import blob_names
+from shared.domain.model import TERMINAL_STATUSES, Batch, BatchState, Job
+from shared.domain.ports import App, Container
+from shared.pipeline import receiving, steps
+from shared.pipeline.poll import polling
+from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL
+from testing.fakes import FakeClock, MemoryQueues
 
 LIMIT_SECONDS = 900
 
@@ -101,11 +103,11 @@ def _once(app: App, clock: _JumpingClock, source: Path, number: int) -> tuple[Co
     job, way = _whole_way(app, clock, name)
     peak = peak_mb()
     results = [
-        (file, b"".join(app.files.read(Container.RESULTS, names.results_folder(job) + file)))
+        (file, b"".join(app.files.read(Container.RESULTS, blob_names.results_folder(job) + file)))
         for file in (RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV)
     ]
     batches = app.store.batches(job.job_id)
-    inputs = [b"".join(app.files.read(Container.WORK, names.batch_input(batch))) for batch in batches]
+    inputs = [b"".join(app.files.read(Container.WORK, blob_names.batch_input(batch))) for batch in batches]
     return way, cost_of(lambda: _move(app, name, list(zip(batches, inputs, strict=True)), results)), peak
 
 

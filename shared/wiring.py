@@ -14,13 +14,13 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
 from shared import telemetry
-from shared.files import READ_SIZE, BlobFiles
-from shared.job_store import TableJobStore
-from shared.ports import App, BatchService, Container, Queues
-from shared.queues import BLOB_POISON, StorageQueues
+from shared.adapters.blob_files import READ_SIZE, BlobFiles
+from shared.adapters.storage_errors import TIMEOUTS
+from shared.adapters.storage_queues import BLOB_POISON, StorageQueues
+from shared.adapters.table_store import TableJobStore
+from shared.adapters.web_hook import HttpWebHook
+from shared.domain.ports import App, BatchService, Container, Queues
 from shared.settings import Settings, StorageAccount, read_settings, say
-from shared.storage_errors import TIMEOUTS
-from shared.web_hook import HttpWebHook
 
 log = logging.getLogger("structuredbatch.wiring")
 
@@ -64,7 +64,7 @@ class _Later:
 
 
 def _service(settings: Settings) -> BatchService:
-    from shared.batch_service import OpenAIBatchService, client_of
+    from shared.adapters.openai_batches import OpenAIBatchService, client_of
 
     return OpenAIBatchService(client_of(settings, _token(settings) if not settings.api_key else None), settings)
 

@@ -8,9 +8,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-from local.azurite import running_azurite
+from local.servers.azurite import running_azurite
 
-pytest_plugins = ["tests.worlds", "tests.reliability.counts"]
+pytest_plugins = ["testing.fixtures", "tests.reliability.counts"]
 
 # A machine that is busy with other things makes no property false: pytest's own timeout ends what hangs.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -21,8 +21,8 @@ from benchmarks.soak.accounts import Accounts
 from benchmarks.soak.faulty_storage import faulty_storage
 from benchmarks.soak.hosts import Hosts
 from benchmarks.soak.trouble import Trouble
-from local.azurite import running_azurite
-from local.service.server import running_service
+from local.batch_service.server import running_service
+from local.servers.azurite import running_azurite
 
 SETTINGS = {
     "FUNCTIONS_WORKER_RUNTIME": "python",

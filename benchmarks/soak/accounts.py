@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.soak.trouble import LOST
-from local.service.server import RunningService
-from shared import names
-from shared.model import BatchState
-from shared.ports import App, Container
+from local.batch_service.server import RunningService
+from shared.domain import blob_names
+from shared.domain.model import BatchState
+from shared.domain.ports import App, Container
 
 ENDED = ("completed", "failed", "cancelled")
 
@@ -66,7 +66,7 @@ class Accounts:
         return f"{job.state}, {job.wait}, {job.queued_until}, {waits}"
 
     def _job_faults(self, status: Mapping[str, Any]) -> Iterator[str]:
-        folder = f"{names.results_name(status['prompt_file'])}/{status['job_id']}/"
+        folder = f"{blob_names.results_name(status['prompt_file'])}/{status['job_id']}/"
         results = [line["row"] for line in self._lines(folder + "results.jsonl")]
         errors = self._lines(folder + "errors.jsonl")
         failed = [line["error"]["row"] for line in errors]
@@ -100,7 +100,7 @@ class Accounts:
             before = f"{status['retry_of']}-r{number - 1}" if number > 1 else status["retry_of"]
             if before not in self._statuses:
                 continue
-            folder = f"{names.results_name(status['prompt_file'])}/{before}/"
+            folder = f"{blob_names.results_name(status['prompt_file'])}/{before}/"
             answered = {line["custom_id"] for line in self._lines(folder + "results.jsonl")}
             asked = {row["custom_id"] for row in self._billed if self._key(row["batch_id"])[0] == job_id}
             if again := answered & asked:
@@ -136,7 +136,7 @@ class Accounts:
                 return found
 
     def _status(self, prompt_file: str, job_id: str) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(self._read(names.status_file(prompt_file, job_id)))
+        status: dict[str, Any] = json.loads(self._read(blob_names.status_file(prompt_file, job_id)))
         return status
 
     def _lines(self, name: str) -> list[dict[str, Any]]:

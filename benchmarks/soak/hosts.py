@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.measure import ROOT
-from local.processes import Server
+from local.servers.processes import Server
 
 SAMPLE_SECONDS = 5.0
 ENOUGH = 24
@@ -93,7 +93,7 @@ class Hosts:
         return "; ".join([*shown, f"at most {peak:.0f} MB in {len(self._levels)} processes"])
 
     def _start(self, number: int) -> None:
-        command = [sys.executable, "-m", "local.lifeline", "benchmarks.soak.one_host", str(self._settings)]
+        command = [sys.executable, "-m", "local.servers.lifeline", "benchmarks.soak.one_host", str(self._settings)]
         log = self._folder / f"host-{number}-{len(self._levels):03d}.log"
         server = Server(f"Host {number}", command, log, folder=ROOT)
         with self._lock:

@@ -16,8 +16,8 @@ from azure.core.exceptions import AzureError
 from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from benchmarks.measure import ROOT
-from local.host import FunctionsHost
-from shared.storage_errors import TIMEOUTS
+from local.functions_host import FunctionsHost
+from shared.adapters.storage_errors import TIMEOUTS
 
 EVENTS: Final = "soak-events"
 VISIBILITY: Final = 30

@@ -10,12 +10,13 @@ from benchmarks.soak.faulty_storage import FaultyStorage, Outage
 from benchmarks.soak.hosts import Hosts
 from benchmarks.soak.one_host import events_queue
 from benchmarks.soak.prompt_files import prompt_file
-from local.service.server import RunningService
+from local.batch_service.server import RunningService
 from shared import wiring
-from shared.errors import AppError
-from shared.lifecycle import is_held
-from shared.pipeline import polling, receiving, steering, steps
-from shared.ports import Container
+from shared.domain.errors import AppError
+from shared.domain.lifecycle import is_held
+from shared.domain.ports import Container
+from shared.pipeline import job_control, receiving, steps
+from shared.pipeline.poll import polling
 
 CREATE = {"method": "POST", "path": "/batches"}
 UPLOAD = {"method": "POST", "path": "/files"}
@@ -174,7 +175,7 @@ class Trouble:
         self._steer("retries", [job.job_id for job, _ in history if job.state.ended and job.errors])
 
     def _steer(self, what: str, jobs: list[str]) -> None:
-        use_case = steering.cancel if what == "cancels" else steering.retry
+        use_case = job_control.cancel if what == "cancels" else job_control.retry
         if not jobs:
             return
         try:
@@ -189,7 +190,7 @@ class Trouble:
             if job is None or not is_held(job):
                 continue
             try:
-                steps.queue_due(self.app, steering.release(self.app, job.job_id).job_id)
+                steps.queue_due(self.app, job_control.release(self.app, job.job_id).job_id)
                 self.done["releases"] += 1
             except AppError:
                 pass  # Somebody was quicker.

@@ -18,7 +18,7 @@ from shared.answer_schema.report import Report, at
 from shared.answer_schema.required_column import from_required
 from shared.answer_schema.sent_form import sent_form
 from shared.answer_schema.strict_form import StrictForm
-from shared.errors import Finding, SchemaFault
+from shared.domain.errors import Finding, SchemaFault
 
 __all__ = ["AnswerSchema", "check", "from_required", "lint", "prepare"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from shared.answer_schema.choices import listed_values
+from shared.answer_schema.enums import listed_values
 from shared.answer_schema.recursion import definitions_of
 from shared.answer_schema.report import at
 

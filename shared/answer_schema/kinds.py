@@ -1,6 +1,6 @@
 """The types that a schema names, or shows by its other keywords."""
 
-from shared.answer_schema import choices
+from shared.answer_schema import enums
 from shared.answer_schema.keywords import ANNOTATIONS, CHECKS, STRUCTURE, family
 from shared.answer_schema.references import BadReferenceError, References
 
@@ -13,7 +13,7 @@ def kinds_of(node: Schema) -> list[str]:
         kinds = node["type"]
         return list(dict.fromkeys(map(str, kinds if isinstance(kinds, list) else [kinds])))
     if "enum" in node or "const" in node:
-        return list(dict.fromkeys(map(choices.kind_of, choices.listed_values(node))))
+        return list(dict.fromkeys(map(enums.kind_of, enums.listed_values(node))))
     if "properties" in node:
         return ["object"]
     return ["array"] if "items" in node else []

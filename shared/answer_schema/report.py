@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from shared.errors import Finding
+from shared.domain.errors import Finding
 
 _SHOWN: Final = 5
 _FINDINGS: Final = 50

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from shared.errors import Finding, SchemaFault
+from shared.domain.errors import Finding, SchemaFault
 
 _TYPES: Final = ("string", "number", "integer", "boolean")
 _ALLOWED: Final = f"{', '.join(_TYPES)}, each with [] for a list or ? for «or null»"

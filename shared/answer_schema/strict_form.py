@@ -6,7 +6,7 @@ Rules: Microsoft's page on Structured Outputs for Azure OpenAI, and OpenAI's gui
 
 from typing import Final
 
-from shared.answer_schema import choices
+from shared.answer_schema import enums
 from shared.answer_schema.closed_object import closed_object
 from shared.answer_schema.keywords import (
     ANNOTATIONS,
@@ -137,15 +137,15 @@ class StrictForm:
         return {name: value for name, value in node.items() if name in _BESIDE_ANY_OF and name != "type"}
 
     def _choice(self, node: Schema, path: str) -> Schema:
-        values = choices.listed_values(node)
+        values = enums.listed_values(node)
         if any(isinstance(value, dict | list) for value in values):
             return self._report.refused(path, "enum and const may hold texts, numbers, booleans and null only")
-        groups = choices.by_type(values, kinds_of(node) if "type" in node else None)
+        groups = enums.by_type(values, kinds_of(node) if "type" in node else None)
         if not groups:
             return self._report.refused(path, "allows no value; list under enum at least one that fits the type")
         if "type" not in node:
             self._report.change(Change.TYPED_VALUES, path)
-        written = [choices.schema_of_group(node, kind, values) for kind, values in groups.items()]
+        written = [enums.schema_of_group(node, kind, values) for kind, values in groups.items()]
         return self._branches(written, node, path)
 
     def _typed(self, node: Schema, path: str) -> Schema:

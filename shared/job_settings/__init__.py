@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from shared.domain.blob_names import JOB_SETTINGS
 from shared.job_settings.job_file import invalid, kind_of, parse_json, read_job_file
 from shared.job_settings.keys import SCHEMA
-from shared.names import JOB_SETTINGS
 from shared.prompt_file import stem_of
 
 __all__ = ["SCHEMA", "JobSettings", "default_schema_name", "job_file_paths", "resolve"]

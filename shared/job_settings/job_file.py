@@ -9,10 +9,10 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
-from shared.errors import JobFault
+from shared.domain.errors import JobFault
+from shared.domain.model import JobCode
 from shared.job_settings.keys import NOT_BLANK, SCHEMA
-from shared.model import JobCode
-from shared.templates import Template
+from shared.job_settings.templates import Template
 
 _SHOWN: Final = 5
 

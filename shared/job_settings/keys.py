@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from shared.columns import Meaning
-from shared.model import CHAT_URLS, RESPONSES_URL
+from shared.domain.model import CHAT_URLS, RESPONSES_URL
+from shared.prompt_file.columns import Meaning
 
 _MEANT: Final = {
     Meaning.CUSTOM_ID: "the row's name in the results",

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
-from shared.errors import AppError, Conflict
-from shared.model import Batch, BatchState, Job, Lease
-from shared.ports import App
+from shared.domain.errors import AppError, Conflict
+from shared.domain.model import Batch, BatchState, Job, Lease
+from shared.domain.ports import App
 
 log = logging.getLogger("structuredbatch.claims")
 

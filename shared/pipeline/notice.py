@@ -6,11 +6,11 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared import names
-from shared.errors import NotFound, Transient, Unavailable
-from shared.lifecycle import next_wait
-from shared.model import Job, Wait
-from shared.ports import App, Container, Message, Step
+from shared.domain import blob_names
+from shared.domain.errors import NotFound, Transient, Unavailable
+from shared.domain.lifecycle import next_backoff
+from shared.domain.model import Job, Wait
+from shared.domain.ports import App, Container, Message, Step
 
 log = logging.getLogger("structuredbatch.notice")
 
@@ -32,7 +32,7 @@ def notify(app: App, job_id: str, tries: int) -> None:
         app.queues.send(Message(Step.NOTIFY, job_id, attempt=tries), until - app.now() + _spread(app, job_id))
         return
     try:
-        body = b"".join(app.files.read(Container.RESULTS, names.status_file(job.prompt_file, job_id)))
+        body = b"".join(app.files.read(Container.RESULTS, blob_names.status_file(job.prompt_file, job_id)))
     except NotFound:
         return  # Its results were deleted: there is nothing to tell.
     try:
@@ -40,7 +40,7 @@ def notify(app: App, job_id: str, tries: int) -> None:
     except Transient as error:
         if isinstance(error, Unavailable):
             # A second less than the wait before its own next try, as queues round down.
-            app.store.save_place(PLACE, (app.now() + app.settings.backoff - timedelta(seconds=1)).isoformat())
+            app.store.save_bookmark(PLACE, (app.now() + app.settings.backoff - timedelta(seconds=1)).isoformat())
         _try_again(app, job, tries, error)
         return
     log.info("notice accepted", extra={"job_id": job_id, "state": job.state.value, "tries": tries + 1})
@@ -60,13 +60,13 @@ def _try_again(app: App, job: Job, tries: int, error: Transient) -> None:
         log.error("notice given up: %s", error, extra=fields)
         return
     before = Wait(until=now, tries=tries, message="")
-    pause = next_wait(before, "", now, app.settings.backoff, job.job_id, error.retry_after).until - now
+    pause = next_backoff(before, "", now, app.settings.backoff, job.job_id, error.retry_after).until - now
     log.warning("notice not accepted: %s", error, extra=fields)
     app.queues.send(Message(Step.NOTIFY, job.job_id, attempt=tries + 1), pause)
 
 
 def _quiet_until(app: App) -> datetime:
-    noted = app.store.place(PLACE)
+    noted = app.store.bookmark(PLACE)
     return datetime.fromisoformat(noted) if noted else app.now()
 
 

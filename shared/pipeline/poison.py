@@ -8,11 +8,11 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from shared.errors import Conflict
-from shared.lifecycle import is_out_of_patience, next_wait
-from shared.model import Batch, BatchState, Job, JobCode, RowCode, Wait
+from shared.domain.errors import Conflict
+from shared.domain.lifecycle import is_out_of_patience, next_backoff
+from shared.domain.model import Batch, BatchState, Job, JobCode, RowCode, Wait
+from shared.domain.ports import App, Message, Step
 from shared.pipeline.reporting import publish
-from shared.ports import App, Message, Step
 
 log = logging.getLogger("structuredbatch.poison")
 
@@ -73,4 +73,4 @@ def _wait(app: App, before: Wait | None, key: str) -> Wait:
     """The wait of a poisoned step. One for a known reason in between does not count: what may pass poisons nothing."""
     if before is not None and before.message != EXPLANATION:
         before = None
-    return next_wait(before, EXPLANATION, app.now(), app.settings.backoff, key)
+    return next_backoff(before, EXPLANATION, app.now(), app.settings.backoff, key)

@@ -2,11 +2,11 @@
 
 import logging
 
-from shared import names
-from shared.errors import Conflict
-from shared.model import BlobInfo, Job, JobState, OpenJob, job_id_of
+from shared.domain import blob_names
+from shared.domain.errors import Conflict
+from shared.domain.model import BlobInfo, Job, JobState, OpenJob, job_id_of
+from shared.domain.ports import App, Container
 from shared.pipeline.reporting import publish
-from shared.ports import App, Container
 from shared.prompt_file import is_prompt_file
 
 log = logging.getLogger("structuredbatch.receiving")
@@ -32,7 +32,7 @@ def entry_of(app: App, info: BlobInfo) -> OpenJob:
 def reserve(app: App, entry: OpenJob) -> Job | None:
     """Write the open index's entry, then the job; a repetition returns the job there is, and None once it has ended."""
     job = app.store.job(entry.job_id)
-    if job is None and app.files.info(Container.RESULTS, names.status_file(entry.prompt_file, entry.job_id)):
+    if job is None and app.files.info(Container.RESULTS, blob_names.status_file(entry.prompt_file, entry.job_id)):
         return None  # It ended so long ago that only its results are left.
     if job is not None and job.state.ended:
         return None

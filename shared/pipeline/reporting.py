@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared import names, telemetry
-from shared.errors import Conflict, Transient
-from shared.lifecycle import state_of
-from shared.model import Job, JobState
-from shared.ports import App, Container, Message, Step
-from shared.status_report import is_news, report, summary
+from shared import telemetry
+from shared.domain import blob_names
+from shared.domain.errors import Conflict, Transient
+from shared.domain.lifecycle import state_of
+from shared.domain.model import Job, JobState
+from shared.domain.ports import App, Container, Message, Step
+from shared.domain.status_report import is_news, report, summary
 
 TRIES = 5
 
@@ -34,7 +35,7 @@ def _publish(app: App, job_id: str) -> Job | None:
     known = app.store.job(job_id) if listed is None else listed.entry
     if known is None:
         return None
-    name = names.status_file(known.prompt_file, job_id)
+    name = blob_names.status_file(known.prompt_file, job_id)
     etag, before = _read(app, name)
     job, batches = app.store.job_with_batches(job_id)
     if job is None:
@@ -62,17 +63,17 @@ def _publish(app: App, job_id: str) -> Job | None:
 def _publish_latest(app: App, job: Job, status: dict[str, Any]) -> None:
     """Write the ended job's status to latest.json, unless a newer job's is there."""
     for _ in range(TRIES):
-        etag, there = _read(app, names.latest_file(job))
+        etag, there = _read(app, blob_names.latest_file(job))
         if there is not None and _age(there) > _age(status):
             return
         try:
             app.files.write(
-                Container.RESULTS, names.latest_file(job), to_bytes(status), create_only=not etag, etag=etag
+                Container.RESULTS, blob_names.latest_file(job), to_bytes(status), create_only=not etag, etag=etag
             )
             return
         except Conflict:
             continue
-    raise Transient(f"{names.latest_file(job)} is being written by others")
+    raise Transient(f"{blob_names.latest_file(job)} is being written by others")
 
 
 def to_bytes(status: dict[str, Any]) -> bytes:

@@ -4,13 +4,17 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from shared.errors import Conflict
-from shared.lifecycle import Do, Due, decide
-from shared.model import Batch
-from shared.pipeline import assembly, building, collection, notice, steering, submission
-from shared.pipeline.refusals import gates_before
+from shared.domain.errors import Conflict
+from shared.domain.lifecycle import Do, Due, decide
+from shared.domain.model import Batch
+from shared.domain.ports import App, Message, Step
+from shared.pipeline import job_control, notice
+from shared.pipeline.assemble import assembly
+from shared.pipeline.build import building
+from shared.pipeline.collect import collection
 from shared.pipeline.reporting import publish
-from shared.ports import App, Message, Step
+from shared.pipeline.submit import submission
+from shared.pipeline.submit.refusals import backoffs_before
 
 log = logging.getLogger("structuredbatch.steps")
 
@@ -88,7 +92,7 @@ def _perform(app: App, job_id: str, step: Due) -> None:
     elif step.do is Do.ASSEMBLE:
         assembly.assemble(app, job_id)
     elif step.do is Do.GIVE_UP:
-        steering.give_up(app, job_id)
+        job_control.give_up(app, job_id)
     elif batch is not None:
         _perform_on_batch(app, step.do, batch)
 
@@ -97,9 +101,9 @@ def _perform_on_batch(app: App, do: Do, batch: Batch) -> None:
     if do is Do.SUBMIT:
         submission.submit(app, batch.job_id, batch.index, batch.attempt)
     elif do is Do.CANCEL:
-        steering.cancel_batch(app, batch)
+        job_control.cancel_batch(app, batch)
     elif do is Do.ABANDON:
-        steering.abandon_batch(app, batch)
+        job_control.abandon_batch(app, batch)
     else:
         collection.collect(app, batch.job_id, batch.index, batch.attempt)
 
@@ -108,7 +112,7 @@ def _due(app: App, job_id: str) -> list[Due]:
     job, batches = app.store.job_with_batches(job_id)
     if job is None:
         return []
-    return decide(job, batches, gates_before(app, batches), app.now(), app.settings.max_wait)
+    return decide(job, batches, backoffs_before(app, batches), app.now(), app.settings.max_wait)
 
 
 def _name(step: Due) -> tuple[Do, str]:

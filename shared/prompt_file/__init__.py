@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from shared.errors import JobFault
-from shared.model import JobCode, Record, Stretch
-from shared.prompt_file.csv_table import CsvTable
+from shared.domain.errors import JobFault
+from shared.domain.model import JobCode, Record, RowBlock
+from shared.prompt_file.csv_reader import CsvTable
 from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, stem_of
 from shared.prompt_file.gzip_stream import decompress
 from shared.prompt_file.json_array import read_json_array
@@ -26,19 +26,19 @@ __all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "
 class PromptFile:
     """A prompt file that is being read.
 
-    `headers` are a table's columns, None in JSON forms. `stretches` are its rows in order, those that are alike some
+    `headers` are a table's columns, None in JSON forms. `row_blocks` are its rows in order, those that are alike some
     hundred at a time, every other one as its record; they come once only, as themselves or as `records`. `notes` are
     warnings for the operator, complete when the rows are consumed.
     """
 
     headers: tuple[str, ...] | None
-    stretches: Iterator[Stretch | Record]
+    row_blocks: Iterator[RowBlock | Record]
     notes: Sequence[str]
 
     @property
     def records(self) -> Iterator[Record]:
         """The rows one by one."""
-        for found in self.stretches:
+        for found in self.row_blocks:
             if isinstance(found, Record):
                 yield found
             else:
@@ -54,27 +54,27 @@ def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
     notes: list[str] = []
     body = decompress(chunks) if form.gzipped else chunks
     headers: tuple[str, ...] | None = None
-    rows: Iterator[Stretch | Record]
+    rows: Iterator[RowBlock | Record]
     if form.kind is Kind.JSON_LINES:
         rows = read_json_lines(body)
     elif form.kind is Kind.JSON_ARRAY:
         rows = read_json_array(body)
     elif form.kind is Kind.WORKBOOK:
         # Loaded when first needed: few files are workbooks, and a function should start fast.
-        from shared.prompt_file.workbook import Workbook
+        from shared.prompt_file.xlsx_reader import Workbook
 
         workbook = Workbook(body, notes)
         headers, rows = workbook.headers, workbook.records()
     else:
         table = CsvTable(body, _SEPARATORS[form.kind], notes)
-        headers, rows = table.headers, table.stretches()
+        headers, rows = table.headers, table.row_blocks()
     return PromptFile(headers, _at_least_one(rows, notes), notes)
 
 
 _SEPARATORS = {Kind.CSV: ",;\t", Kind.TSV: "\t,;"}
 
 
-def _at_least_one(rows: Iterator[Stretch | Record], notes: Sequence[str]) -> Iterator[Stretch | Record]:
+def _at_least_one(rows: Iterator[RowBlock | Record], notes: Sequence[str]) -> Iterator[RowBlock | Record]:
     """The rows; the first is read at once, so that a file without one is empty whatever its header lacks."""
     first = next(rows, None)
     if first is None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from shared.errors import JobFault
-from shared.model import JobCode
+from shared.domain.errors import JobFault
+from shared.domain.model import JobCode
 
 REMEDY: Final = "Save the file again as UTF-8 (in Excel: Save As, CSV UTF-8)"
 

@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from shared.errors import JobFault
-from shared.model import JobCode
+from shared.domain.errors import JobFault
+from shared.domain.model import JobCode
 
 STEP: Final = 1024 * 1024
 """Bytes decompressed at a time: a small file that grows without end is met by the readers' limits, not by memory."""

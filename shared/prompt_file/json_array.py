@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from shared.errors import JobFault
-from shared.model import JobCode, Record
+from shared.domain.errors import JobFault
+from shared.domain.model import JobCode, Record
 from shared.prompt_file.encoding import decode, sniff_utf8
 from shared.prompt_file.json_record import parse_record
 from shared.prompt_file.lines import check_row_size

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from itertools import batched
 
-from shared.model import Record, Stretch
+from shared.domain.model import Record, RowBlock
 from shared.prompt_file.encoding import sniff_utf8
 from shared.prompt_file.json_record import parse_alike, parse_record
 from shared.prompt_file.lines import BLOCK, check_row_size, in_pieces, whole_lines
 
 
-def read_json_lines(chunks: Iterable[bytes]) -> Iterator[Stretch | Record]:
+def read_json_lines(chunks: Iterable[bytes]) -> Iterator[RowBlock | Record]:
     """Read one record a line; blank lines are skipped and not counted.
 
     Raises JobFault: `not_utf8`, `invalid_file` for an endless line or endless blank lines.
@@ -28,7 +28,7 @@ class _Lines:
         self._rows = 0
         self._blank = 0
 
-    def read(self, block: Sequence[bytes]) -> Iterator[Stretch | Record]:
+    def read(self, block: Sequence[bytes]) -> Iterator[RowBlock | Record]:
         """Read a block of lines: at once where all are alike, else line by line."""
         alike = parse_alike(self._rows + 1, block)
         if alike is None:

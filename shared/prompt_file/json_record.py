@@ -12,9 +12,9 @@ from typing import Final
 
 import orjson
 
-from shared import exact_json
-from shared.errors import JobFault
-from shared.model import Fault, JobCode, Record, RowCode, Stretch
+from shared import json_codec
+from shared.domain.errors import JobFault
+from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode
 from shared.prompt_file.encoding import REMEDY
 
 MAX_DEPTH: Final = 200
@@ -33,7 +33,7 @@ _PLAIN: Final = frozenset({str, bool, int, float, type(None)})
 """What a value may be with which a row is neither nested, nor a batch request, nor an error line."""
 
 
-def parse_alike(row: int, lines: Sequence[bytes]) -> Stretch | None:
+def parse_alike(row: int, lines: Sequence[bytes]) -> RowBlock | None:
     """Read lines at once, the first as row `row`; None where they are no records with the same keys and plain values.
 
     What it gives is what `parse_record` would give for each of them.
@@ -48,7 +48,7 @@ def parse_alike(row: int, lines: Sequence[bytes]) -> Stretch | None:
     # A whole number that was rounded has become a float.
     if len(kinds) != 1 or not types <= _PLAIN or (float in types and _LONG_NUMBER in b"".join(lines).translate(_ZEROS)):
         return None
-    return Stretch(row, kinds.pop(), rows)
+    return RowBlock(row, kinds.pop(), rows)
 
 
 def parse_record(row: int, raw: bytes) -> Record:
@@ -106,7 +106,7 @@ def _without_answer(raw: bytes) -> bytes | None:
     if b'"answer"' not in raw:
         return None
     try:
-        value = exact_json.loads(raw)
+        value = json_codec.loads(raw)
         if not isinstance(value, dict) or "answer" not in value or not _is_error_line(value):
             return None
         del value["answer"]

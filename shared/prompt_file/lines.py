@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from shared.errors import JobFault
-from shared.model import JobCode
+from shared.domain.errors import JobFault
+from shared.domain.model import JobCode
 
 MAX_ROW: Final = 64 * 1024 * 1024
 """A row may be so long, in bytes or characters: what is longer is a damaged or a hostile file."""

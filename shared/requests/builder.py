@@ -5,19 +5,19 @@ from typing import Final
 
 from orjson import dumps
 
+from shared.answer_schema.schema_list import SchemaList
+from shared.domain.model import CHAT_URLS, Fault, Record, Request, RequestBlock, RowBlock, RowCode
 from shared.job_settings import JobSettings, default_schema_name
-from shared.model import CHAT_URLS, Fault, Record, Request, RequestBlock, RowCode, Stretch
-from shared.requests.conversation import Conversation
+from shared.job_settings.templates import MissingValue, Template
+from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.faults import UnsendableError
-from shared.requests.formats import Formats
-from shared.requests.frame import Frame
-from shared.requests.frames import Frames
 from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
-from shared.requests.plain import START, PlainRows, build_plain, plain_rows
-from shared.requests.size import BYTES_PER_TOKEN, TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
-from shared.requests.whole import WholeRequests
-from shared.schema_list import SchemaList
-from shared.templates import MissingValue, Template
+from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
+from shared.requests.messages import Conversation
+from shared.requests.ready_made import WholeRequests
+from shared.requests.response_format import Formats
+from shared.requests.skeleton import RequestSkeleton
+from shared.requests.skeletons import RequestSkeletons
 
 _LAYOUTS: Final = 64
 
@@ -45,7 +45,7 @@ class RequestBuilder:
         model = settings.model or default_model or ""
         self._conversation = Conversation(settings)
         self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
-        self._frames = Frames(settings, model, self._conversation, self._formats)
+        self._frames = RequestSkeletons(settings, model, self._conversation, self._formats)
         self._whole = WholeRequests(self._formats, model, max_bytes)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation)
@@ -112,9 +112,9 @@ class RequestBuilder:
                 raise
             return Fault(RowCode.INVALID_REQUEST, "The row holds a text or a number that cannot be written as JSON.")
 
-    def plain(self, stretch: Stretch) -> PlainRows | None:
-        """The rows of a stretch, identified, for `build_plain`; None where they are to be built one by one."""
-        return plain_rows(stretch, self._table or self._layout(stretch.keys))
+    def plain(self, row_block: RowBlock) -> PlainRows | None:
+        """The rows of a row_block, identified, for `build_plain`; None where they are to be built one by one."""
+        return plain_rows(row_block, self._table or self._layout(row_block.keys))
 
     def build_plain(self, rows: PlainRows) -> RequestBlock | None:
         """The same as `build` gives for each of the rows; None where they are to be built one by one."""
@@ -155,7 +155,7 @@ class RequestBuilder:
             self._own.update(dict.fromkeys(layout.own))
         return layout
 
-    def _from_template(self, custom_id: str, frame: Frame, values: Mapping[str, object]) -> bytes:
+    def _from_template(self, custom_id: str, frame: RequestSkeleton, values: Mapping[str, object]) -> bytes:
         texts = [template.render(values) for template in frame.texts if isinstance(template, Template)]
         if texts and not any(text.strip() for text in texts):
             raise UnsendableError(RowCode.MISSING_PROMPT, "With this row's values, the job's template gives no text.")

@@ -1,6 +1,6 @@
 """What keeps one row from being sent, raised where it is found."""
 
-from shared.model import Fault, RowCode
+from shared.domain.model import Fault, RowCode
 
 
 class UnsendableError(Exception):

@@ -6,12 +6,12 @@ from typing import Final
 
 import orjson
 
-from shared.columns import Columns, Meaning, column_key, columns_of
-from shared.errors import JobFault
+from shared.domain.errors import JobFault
+from shared.domain.model import Fault, JobCode, Record, RowCode
 from shared.job_settings import JobSettings
-from shared.model import Fault, JobCode, Record, RowCode
-from shared.requests.conversation import Conversation
+from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
 from shared.requests.faults import UnsendableError
+from shared.requests.messages import Conversation
 
 ID_LENGTH: Final = 512
 """Characters of a custom id; the service names no limit."""

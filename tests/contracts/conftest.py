@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.ports import BatchService, Files, JobStore
-from tests.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
-from tests.world import World
+from shared.domain.ports import BatchService, Files, JobStore
+from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
+from testing.world import World
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -58,7 +58,7 @@ def rig(kind: str, request: pytest.FixtureRequest) -> Rig:
 
 
 def _in_memory() -> Rig:
-    from tests.fakes import Plan
+    from testing.fakes import Plan
 
     clock = FakeClock()
     service = MemoryBatchService(clock)

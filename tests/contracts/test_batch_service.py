@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import AnswerLost, Conflict, NotFound, QuotaExceeded, Refused, Throttled, Unavailable
-from shared.model import TERMINAL_STATUSES, Batch, BatchState, RemoteBatch
+from shared.domain.errors import AnswerLost, Conflict, NotFound, QuotaExceeded, Refused, Throttled, Unavailable
+from shared.domain.model import TERMINAL_STATUSES, Batch, BatchState, RemoteBatch
 from tests.contracts.conftest import Rig
 
 METADATA = {"job": "J", "index": "0", "attempt": "1"}

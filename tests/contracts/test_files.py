@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from shared.block_writer import BLOCK_SIZE as BLOCK
-from shared.errors import Conflict, NotFound
-from shared.ports import Container, Files
-from tests.world import World
+from shared.adapters.block_writer import BLOCK_SIZE as BLOCK
+from shared.domain.errors import Conflict, NotFound
+from shared.domain.ports import Container, Files
+from testing.world import World
 
 WORK = Container.WORK
 

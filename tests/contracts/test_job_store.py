@@ -8,9 +8,21 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Conflict
-from shared.model import Batch, BatchState, Job, JobCode, JobState, Lease, OpenJob, RowCode, Usage, Wait, newest_first
-from shared.ports import Gate, JobStore
+from shared.domain.errors import Conflict
+from shared.domain.model import (
+    Batch,
+    BatchState,
+    Job,
+    JobCode,
+    JobState,
+    Lease,
+    OpenJob,
+    RowCode,
+    Usage,
+    Wait,
+    newest_first,
+)
+from shared.domain.ports import DeploymentBackoff, JobStore
 
 NOW = datetime(2026, 11, 22, 10, 15, 0, 123456, tzinfo=UTC)
 
@@ -206,17 +218,17 @@ def test_history_comes_newest_first_page_by_page_by_state_and_prefix(store: JobS
 
 
 def test_gates_and_places_are_remembered(store: JobStore) -> None:
-    assert store.gate("m/x ü") is None
-    assert store.place("sweep") == ""
+    assert store.deployment_backoff("m/x ü") is None
+    assert store.bookmark("sweep") == ""
 
-    store.save_gate(Gate("m/x ü", NOW, 1))
-    store.save_gate(Gate("m/x ü", NOW, 2))
-    store.save_place("sweep", "ü/x")
+    store.save_deployment_backoff(DeploymentBackoff("m/x ü", NOW, 1))
+    store.save_deployment_backoff(DeploymentBackoff("m/x ü", NOW, 2))
+    store.save_bookmark("sweep", "ü/x")
 
-    gate = store.gate("m/x ü")
+    gate = store.deployment_backoff("m/x ü")
     assert gate is not None
     assert (gate.model, gate.until, gate.tries) == ("m/x ü", NOW, 2)
-    assert store.place("sweep") == "ü/x"
+    assert store.bookmark("sweep") == "ü/x"
 
 
 def test_the_time_of_the_first_use_stays(store: JobStore) -> None:

@@ -10,12 +10,13 @@ import pytest
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
-from shared import queues, wiring
-from shared.model import BlobEvent
-from shared.ports import Message, Queues, Step
+from shared import wiring
+from shared.adapters import storage_queues
+from shared.domain.model import BlobEvent
+from shared.domain.ports import Message, Queues, Step
 from shared.settings import read_settings
-from tests.fakes import FakeClock, MemoryQueues
-from tests.world import World
+from testing.fakes import FakeClock, MemoryQueues
+from testing.world import World
 
 MESSAGES = [
     Message(Step.PREPARE, "20261122T101500Z-3f2a9c1b"),
@@ -41,10 +42,10 @@ def test_a_message_reaches_its_queue_as_base64_and_is_read_back(world: World, me
     real.send(message)
 
     raw = _client(world, mine).peek_messages()[0].content
-    assert queues.from_text(base64.b64decode(raw, validate=True).decode()) == message
+    assert storage_queues.from_text(base64.b64decode(raw, validate=True).decode()) == message
     decoded = _client(world, mine, message_decode_policy=TextBase64DecodePolicy()).receive_message()
     assert decoded is not None
-    assert queues.from_text(decoded.content) == message
+    assert storage_queues.from_text(decoded.content) == message
     assert not _exists(world, other)
 
 
@@ -68,7 +69,7 @@ def test_queues_in_memory_keep_the_same_promises() -> None:
 
 
 def test_events_that_the_host_put_aside_are_seen_and_left_to_whoever_they_belong_to(world: World) -> None:
-    with _client(world, queues.BLOB_POISON, message_encode_policy=TextBase64EncodePolicy()) as theirs:
+    with _client(world, storage_queues.BLOB_POISON, message_encode_policy=TextBase64EncodePolicy()) as theirs:
         with contextlib.suppress(ResourceExistsError):
             theirs.create_queue()
         event = {
@@ -81,7 +82,9 @@ def test_events_that_the_host_put_aside_are_seen_and_left_to_whoever_they_belong
         sent = [theirs.send_message(text) for text in (json.dumps(event), "no event", "[]")]
         real: Queues = wiring.build(world.environment).queues
         for _ in range(3):
-            seen = [event for event in real.put_aside() if event.container == world.app.settings.prompts_container]
+            seen = [
+                event for event in real.peek_failed_events() if event.container == world.app.settings.prompts_container
+            ]
             assert seen == [BlobEvent(world.app.settings.prompts_container, "ordner/größe.csv", "0x8DD0C5A4E5F9B10")]
 
         received = {message.id: message for message in theirs.receive_messages(max_messages=32)}
@@ -91,12 +94,12 @@ def test_events_that_the_host_put_aside_are_seen_and_left_to_whoever_they_belong
 
 
 def test_where_no_event_was_ever_put_aside_there_is_no_queue_and_none_is_made(world: World) -> None:
-    client = _client(world, queues.BLOB_POISON)
+    client = _client(world, storage_queues.BLOB_POISON)
     with contextlib.suppress(ResourceNotFoundError):
         client.delete_queue()
 
-    assert wiring.build(world.environment).queues.put_aside() == []
-    assert not _exists(world, queues.BLOB_POISON)
+    assert wiring.build(world.environment).queues.peek_failed_events() == []
+    assert not _exists(world, storage_queues.BLOB_POISON)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_where_no_event_was_ever_put_aside_there_is_no_queue_and_none_is_made(wo
 )
 def test_a_message_that_is_none_of_ours_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"this app|Expecting|valid Step"):
-        queues.from_text(text)
+        storage_queues.from_text(text)
 
 
 def _exists(world: World, name: str) -> bool:

@@ -13,11 +13,11 @@ from azure.core.pipeline.transport import HttpTransport
 from requests.structures import CaseInsensitiveDict
 
 from shared import wiring
-from shared.block_writer import BLOCK_SIZE
-from shared.errors import AppError, Conflict, Misconfigured, NotFound, NotPermitted, Throttled, Unavailable
-from shared.ports import App, Container, Gate, Message, Step
-from shared.storage_errors import translate
-from tests.world import settings_for
+from shared.adapters.block_writer import BLOCK_SIZE
+from shared.adapters.storage_errors import translate
+from shared.domain.errors import AppError, Conflict, Misconfigured, NotFound, NotPermitted, Throttled, Unavailable
+from shared.domain.ports import App, Container, DeploymentBackoff, Message, Step
+from testing.world import settings_for
 
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -121,7 +121,7 @@ CALLS: dict[str, Callable[[App], Any]] = {
     "blobs": lambda app: list(app.files.blobs(Container.WORK)),
     "job": lambda app: app.store.job("J"),
     "open_jobs": lambda app: list(app.store.open_jobs()),
-    "save_gate": lambda app: app.store.save_gate(Gate("m", NOW, 1)),
+    "save_deployment_backoff": lambda app: app.store.save_deployment_backoff(DeploymentBackoff("m", NOW, 1)),
     "installed_at": lambda app: app.store.installed_at(NOW),
     "send": lambda app: app.queues.send(Message(Step.PREPARE, "J")),
 }

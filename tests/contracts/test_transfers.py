@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,14 @@ from azure.core.exceptions import ServiceRequestError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobServiceClient
 
-from shared import background, wiring
-from shared.block_writer import BLOCK_SIZE
-from shared.errors import Unavailable
-from shared.files import PIECE, READ_SIZE, BlobFiles
-from shared.ports import Container
+from shared import wiring
+from shared.adapters import transfers
+from shared.adapters.blob_files import PIECE, READ_SIZE, BlobFiles
+from shared.adapters.block_writer import BLOCK_SIZE
+from shared.domain.errors import Unavailable
+from shared.domain.ports import Container
+from testing.paths import PROJECT
 
-ROOT = Path(__file__).parent.parent.parent
 WORK = Container.WORK
 LONG = 20
 """Seconds after which a test gives up; nothing waits so long where all is well."""
@@ -45,7 +45,7 @@ class Gate(RequestsTransport):  # type: ignore[misc]  # It has no types of its o
 
 
 @pytest.fixture
-def gate() -> Gate:
+def deployment_backoff() -> Gate:
     """The transport of `gated`."""
     return Gate()
 
@@ -166,7 +166,7 @@ def test_no_more_transfers_than_the_limit_run_at_once() -> None:
         return number
 
     def all_of_them() -> None:
-        futures.extend(background.begin(partial(call, number)) for number in range(12))
+        futures.extend(transfers.begin(partial(call, number)) for number in range(12))
 
     futures: list[Any] = []
     starter = threading.Thread(target=all_of_them)
@@ -176,12 +176,14 @@ def test_no_more_transfers_than_the_limit_run_at_once() -> None:
     go.set()
     starter.join(LONG)
     assert sorted(future.result(LONG) for future in futures) == list(range(12))
-    assert max(most) == background.LIMIT
+    assert max(most) == transfers.LIMIT
 
 
 def test_a_process_ends_although_a_transfer_hangs() -> None:
-    hanging = "import threading; from shared.background import begin; begin(threading.Event().wait); print('end')"
+    hanging = (
+        "import threading; from shared.adapters.transfers import begin; begin(threading.Event().wait); print('end')"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", hanging], cwd=ROOT, timeout=LONG, capture_output=True, text=True, check=True
+        [sys.executable, "-c", hanging], cwd=PROJECT, timeout=LONG, capture_output=True, text=True, check=True
     )
     assert done.stdout == "end\n"

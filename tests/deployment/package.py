@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pathspec
 
-PROJECT = Path(__file__).resolve().parents[2]
+from testing.paths import PROJECT
+
 CACHE = PROJECT / ".local" / "package-venv"
 _INSTALL_SECONDS = 600
 

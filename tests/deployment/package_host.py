@@ -1,7 +1,7 @@
 """Runs a packaged app once, from drop to results: PYTHON package_host.py PACKAGE, settings and event as JSON on stdin.
 
-Its Python holds the package's requirements alone; beside them only local.host, by PYTHONPATH, which takes the place of
-the real host. It prints one JSON object.
+Its Python holds the package's requirements alone; beside them only local.functions_host, by PYTHONPATH, which takes the
+place of the real host. It prints one JSON object.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from local.host import FunctionsHost
+from local.functions_host import FunctionsHost
 
 SECONDS = 40
 

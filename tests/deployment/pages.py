@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from tests.deployment.package import PROJECT
+from testing.paths import PROJECT
 
 DOCS = PROJECT / "docs"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from testing.paths import PROJECT
 from tests.deployment.bicep import INFRA, files, only, parsed, resources, texts
-from tests.deployment.package import PROJECT
 
 BUILT_IN_ROLES = {
     # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles

@@ -10,12 +10,12 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from shared import errors
-from shared.errors import Transient
-from shared.model import JobCode, RowCode
+from shared.domain import errors
+from shared.domain.errors import Transient
+from shared.domain.model import JobCode, RowCode
 from shared.settings import SETTINGS
+from testing.paths import PROJECT
 from tests.deployment.bicep import only, parsed
-from tests.deployment.package import PROJECT
 from tests.deployment.pages import DOCS, page, sample_event, section
 
 PAGES = (

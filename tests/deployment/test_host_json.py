@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from shared.pipeline.steps import BUDGET
-from tests.deployment.package import PROJECT
+from testing.paths import PROJECT
 
 SCHEMA = json.loads(Path(__file__).with_name("data").joinpath("host.schema.json").read_text("utf-8"))
 

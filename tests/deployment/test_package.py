@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.service.server import running_service
-from tests.deployment.package import PROJECT, build_package, environment_python, packaged_files
+from local.batch_service.server import running_service
+from testing.paths import PROJECT
+from tests.deployment.package import build_package, environment_python, packaged_files
 from tests.deployment.pages import sample_event
 
 HOST = Path(__file__).with_name("package_host.py")
@@ -43,7 +44,7 @@ def test_what_lies_about_on_a_developers_machine_is_left_out(tmp_path: Path) -> 
     left = _left_of(
         tmp_path,
         "function_app.py",
-        "shared/model.py",
+        "shared/domain/model.py",
         "shared/__pycache__/model.cpython-313.pyc",
         "local.settings.json",
         ".azure/prod/.env",
@@ -59,7 +60,7 @@ def test_what_lies_about_on_a_developers_machine_is_left_out(tmp_path: Path) -> 
         ".local/up/service.log",
         "tests/test_x.py",
     )
-    assert left == ["function_app.py", "shared/model.py"]
+    assert left == ["function_app.py", "shared/domain/model.py"]
 
 
 def test_packages_that_were_installed_beforehand_go_along_whole(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_the_packaged_app_installed_alone_does_the_main_job(package: Path, azuri
 def test_the_package_is_indexed_with_an_empty_environment(package: Path, tmp_path: Path) -> None:
     python = environment_python(PROJECT / "requirements.txt")
     code = (
-        "import sys; from pathlib import Path; from local.host.worker import Worker; worker = Worker(); "
+        "import sys; from pathlib import Path; from local.functions_host.worker import Worker; worker = Worker(); "
         "print(len(worker.index(Path(sys.argv[1])))); worker.close()"
     )
     environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP") if name in os.environ}
@@ -149,8 +150,9 @@ def _event(container: str) -> dict[str, Any]:
 
 
 def _only_the_host(folder: Path) -> Path:
-    """A folder with local.host and nothing else of the project, so that only the package can give the rest."""
-    shutil.copytree(PROJECT / "local" / "host", folder / "local" / "host", ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy local.functions_host and nothing else of the project, so that only the package can give the rest."""
+    host = Path("local", "functions_host")
+    shutil.copytree(PROJECT / host, folder / host, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(PROJECT / "local" / "__init__.py", folder / "local" / "__init__.py")
     return folder
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.paths import PROJECT
 from tests.deployment.bicep import parsed
-from tests.deployment.package import PROJECT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs a shell script")
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from local.host.ncrontab import parse_schedule
-from local.up import SERVICE_PORT
+from local.commands.up import SERVICE_PORT
+from local.functions_host.ncrontab import parse_schedule
 from shared import wiring
-from shared.ports import Container
+from shared.domain.ports import Container
 from shared.settings import SETTINGS, read_settings
+from testing.paths import PROJECT
 from tests.deployment.bicep import only, parsed
-from tests.deployment.package import PROJECT
 
 KNOWN = {setting.name: setting for setting in SETTINGS}
 

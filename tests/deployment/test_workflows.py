@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deployment.package import PROJECT
+from testing.paths import PROJECT
 
 WORKFLOWS = PROJECT / ".github" / "workflows"
 ALL = ("test.yml", "release.yml", "deploy.yml")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from local.azurite import VERSION, install_azurite, running_azurite
-from local.processes import ServerError
+from local.servers.azurite import VERSION, install_azurite, running_azurite
+from local.servers.processes import ServerError
 
 
 def test_data_in_a_folder_outlives_the_server(tmp_path: Path) -> None:

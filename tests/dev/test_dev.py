@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import dev
+from testing.paths import PROJECT
 
-PROJECT = Path(dev.__file__).parent
 posix_only = pytest.mark.skipif(os.name != "posix", reason="its stand-ins for Python are shell scripts")
 
 

@@ -12,12 +12,12 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
-from local.azurite import running_azurite
-from local.drop import Drop, DropError, Dropped, main, plan_drops, upload
-from local.follow import describe, describe_state, follow, rows_done
-from local.processes import Interrupted, ServerError
-from local.results import fetch, results_table, show_results
-from local.running import Running
+from local.commands.drop import Drop, DropError, Dropped, main, plan_drops, upload
+from local.commands.follow import describe, describe_state, follow, rows_done
+from local.commands.results import fetch, results_table, show_results
+from local.servers.azurite import running_azurite
+from local.servers.processes import Interrupted, ServerError
+from local.servers.running import Running
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +87,13 @@ def test_a_name_with_brackets_is_shown_as_it_is(
 ) -> None:
     """Brackets are markup to rich, which would swallow them, or fail over the lone closing one."""
     (tmp_path / "a[bold]b[:no].csv").touch()
-    monkeypatch.setattr("local.drop.interrupt_on_signals", lambda: None)
-    monkeypatch.setattr("local.drop.read_running", lambda: Running("UseDevelopmentStorage=true", "", None))
-    monkeypatch.setattr("local.drop.upload", lambda _storage, drops: [Dropped(drop.blob, "job-1") for drop in drops])
-    monkeypatch.setattr("local.drop.follow", lambda *_: [])
-    monkeypatch.setattr("local.drop.show_results", lambda *_: 0)
+    monkeypatch.setattr("local.commands.drop.interrupt_on_signals", lambda: None)
+    monkeypatch.setattr("local.commands.drop.read_running", lambda: Running("UseDevelopmentStorage=true", "", None))
+    monkeypatch.setattr(
+        "local.commands.drop.upload", lambda _storage, drops: [Dropped(drop.blob, "job-1") for drop in drops]
+    )
+    monkeypatch.setattr("local.commands.drop.follow", lambda *_: [])
+    monkeypatch.setattr("local.commands.drop.show_results", lambda *_: 0)
 
     assert main([str(tmp_path / "a[bold]b[:no].csv")]) == 0
     assert capsys.readouterr().out == "Dropped prompts/a[bold]b[:no].csv (job job-1)\n"
@@ -165,7 +167,7 @@ def test_following_ends_when_the_servers_have_ended(blobs: BlobServiceClient) ->
 def test_a_file_that_was_written_again_before_its_job_began_is_told_from_functions_that_do_not_run(
     blobs: BlobServiceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.follow._FIRST_SIGN_SECONDS", 0)
+    monkeypatch.setattr("local.commands.follow._FIRST_SIGN_SECONDS", 0)
     (tmp_path / "twice.csv").touch()
     (tmp_path / "once.csv").touch()
     drops = plan_drops([tmp_path / "twice.csv", tmp_path / "once.csv"])
@@ -208,7 +210,7 @@ def test_an_interrupted_drop_says_what_goes_on(
         "upload": (lambda *_: [Dropped("a.csv", "job-1")]) if uploaded else interrupt,
         "follow": interrupt,
     }.items():
-        monkeypatch.setattr(f"local.drop.{name}", stand_in)
+        monkeypatch.setattr(f"local.commands.drop.{name}", stand_in)
 
     assert main([str(tmp_path / "a.csv")]) == status
     assert words in capsys.readouterr().err
@@ -259,7 +261,7 @@ def test_what_a_table_leaves_out_is_told(tmp_path: Path) -> None:
 def test_a_job_without_rows_shows_its_message_and_no_empty_table(
     blobs: BlobServiceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.results.LOCAL", tmp_path)
+    monkeypatch.setattr("local.commands.results.LOCAL", tmp_path)
     put(blobs, "results", "empty.csv/job-5/results.csv", "\ufeffcustom_id,status,error_code,error_message\r\n")
     rows = {"total": 0, "succeeded": 0, "failed": 0, "pending": 0}
     ended = {**status("failed"), "rows": rows, "code": "empty_file", "message": "The file holds no row."}
@@ -273,7 +275,7 @@ def shown(
     blobs: BlobServiceClient, folder: Path, monkeypatch: pytest.MonkeyPatch, blob: str, last: dict[str, Any]
 ) -> str:
     """What is printed of a job's results."""
-    monkeypatch.setattr("local.results.LOCAL", folder)
+    monkeypatch.setattr("local.commands.results.LOCAL", folder)
     put(blobs, "results", f"{blob}/job-6/errors.jsonl", "{}\n")
     output = io.StringIO()
     show_results(blobs, [Dropped(blob, "job-6")], [last], Console(file=output, width=200), "demo")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import Server, ServerError, run_to_end
+from local.servers.processes import Server, ServerError, run_to_end
+from testing.paths import PROJECT
 from tests.dev.test_dev import is_gone
 
-PROJECT = Path(__file__).parents[2]
 # A server that says its process id and then sleeps, tied to its parent by the lifeline.
 SLEEPER = "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(300)\n"
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
@@ -24,7 +24,7 @@ def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command of a server that does nothing."""
     (tmp_path / "sleeper.py").write_text(SLEEPER)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT), str(tmp_path)]))
-    return [sys.executable, "-m", "local.lifeline", "sleeper"]
+    return [sys.executable, "-m", "local.servers.lifeline", "sleeper"]
 
 
 def test_a_stopped_server_is_gone(sleeper: list[str], tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_killed_parent_takes_its_servers_along(sleeper: list[str], tmp_path: P
     parent = textwrap.dedent(f"""
         import pathlib, signal, time
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        from local.processes import Server
+        from local.servers.processes import Server
         server = Server("Sleeper", {sleeper!r}, pathlib.Path({str(tmp_path / "log")!r}))
         print(server.wait_for_line(r"^pid (\\d+)$")[1], flush=True)
         time.sleep(300)
@@ -101,7 +101,7 @@ def test_an_interrupted_command_is_ended_with_its_children() -> None:
     command = ["sh", "-c", "sleep 300 & echo $! >&2; wait"]
     parent = f"""if True:
         import signal, subprocess
-        from local.processes import interrupt_on_signals, run_to_end
+        from local.servers.processes import interrupt_on_signals, run_to_end
         interrupt_on_signals()
         popen = subprocess.Popen
         subprocess.Popen = lambda *a, **k: popen(*a, **dict(k, stderr=None))

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable, Iterable
 
-from shared.errors import AppError
-from shared.ports import App
+from shared.domain.errors import AppError
+from shared.domain.ports import App
 from tests.reliability.watching import watched
 
 type Work = Callable[[App], object]

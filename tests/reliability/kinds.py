@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import AppError
-from shared.lifecycle import is_held
-from shared.model import BatchState
-from shared.pipeline import steering, steps
-from shared.ports import App
-from tests.fakes import Plan
+from shared.domain.errors import AppError
+from shared.domain.lifecycle import is_held
+from shared.domain.model import BatchState
+from shared.domain.ports import App
+from shared.pipeline import job_control, steps
+from testing.fakes import Plan
 from tests.reliability.simulation import Killed, Simulation, table
 
 QUICK = Plan(validating=10, running=20, finalizing=10, cancelling=10)
@@ -86,7 +86,7 @@ def _do(acts: list[Act], simulation: Simulation, app: App) -> bool:
     """Do what a person wants; False where it has to be tried again."""
     try:
         acts[0].do(simulation, app)
-    except steering.NotNow:
+    except job_control.NotNow:
         pass  # What was wanted had been done, by the one who died.
     except AppError:
         return False
@@ -95,18 +95,18 @@ def _do(acts: list[Act], simulation: Simulation, app: App) -> bool:
 
 
 def _cancel(simulation: Simulation, app: App) -> None:
-    job = steering.cancel(app, simulation.jobs()[-1].job_id)
+    job = job_control.cancel(app, simulation.jobs()[-1].job_id)
     steps.queue_due(app, job.job_id)
 
 
 def _release(simulation: Simulation, app: App) -> None:
-    job = steering.release(app, simulation.jobs()[-1].job_id)
+    job = job_control.release(app, simulation.jobs()[-1].job_id)
     steps.queue_due(app, job.job_id)
 
 
 def _retry(simulation: Simulation, app: App) -> None:
     simulation.service.rows = {}
-    job = steering.retry(app, simulation.jobs()[0].job_id)
+    job = job_control.retry(app, simulation.jobs()[0].job_id)
     steps.queue_due(app, job.job_id)
 
 

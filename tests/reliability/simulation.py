@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from shared import names
-from shared.errors import AppError
-from shared.model import Job
-from shared.pipeline import poison, polling, receiving, steps
-from shared.ports import App, Container, Message
+from shared.domain import blob_names
+from shared.domain.errors import AppError
+from shared.domain.model import Job
+from shared.domain.ports import App, Container, Message
+from shared.pipeline import poison, receiving, steps
+from shared.pipeline.poll import polling
 from shared.settings import read_settings
-from tests.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
+from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
 
 ENVIRONMENT = {
     "BatchStorage": "UseDevelopmentStorage=true",
@@ -166,7 +167,7 @@ class Simulation:
 
     def result(self, job: Job, file: str) -> bytes:
         """One of a job's result files."""
-        return b"".join(self.files.read(Container.RESULTS, names.results_folder(job) + file))
+        return b"".join(self.files.read(Container.RESULTS, blob_names.results_folder(job) + file))
 
     def result_names(self) -> list[str]:
         """The names of all blobs in the results container."""

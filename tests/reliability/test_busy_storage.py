@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.errors import Throttled
-from shared.ports import App
+from shared.domain.errors import Throttled
+from shared.domain.ports import App
 from tests.reliability.simulation import Simulation, check_balance, check_payment, end_of, table
 from tests.reliability.watching import watched
 

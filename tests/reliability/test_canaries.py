@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from azure.data.tables import TableServiceClient
 
-from shared.ports import Container
-from shared.queues import to_text
-from tests.world import World
+from shared.adapters.storage_queues import to_text
+from shared.domain.ports import Container
+from testing.world import World
 
 CANARY = "CANARY"
 KEY = "CANARY-KEY-0123456789"

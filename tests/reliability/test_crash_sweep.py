@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.errors import AnswerLost, Transient, Unavailable
-from shared.ports import App
+from shared.domain.errors import AnswerLost, Transient, Unavailable
+from shared.domain.ports import App
 from tests.reliability import counts
 from tests.reliability.kinds import KINDS, Kind, play
 from tests.reliability.simulation import Killed, check_balance, check_payment, end_of
@@ -34,13 +34,13 @@ READS = frozenset(
         "store.batches",
         "store.batch",
         "store.history",
-        "store.gate",
-        "store.place",
+        "store.deployment_backoff",
+        "store.bookmark",
         "service.file",
         "service.read_file",
         "service.batch",
         "service.page",
-        "queues.put_aside",
+        "queues.peek_failed_events",
     }
 )
 

@@ -1,13 +1,12 @@
 """docs/reliability.md names tests that exist, and one for every code."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from shared.model import JobCode, RowCode
+from shared.domain.model import JobCode, RowCode
+from testing.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "reliability.md").read_text("utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/\w+(?:/\w+)*\.py)::(\w+)`", PAGE)))
 
@@ -19,7 +18,7 @@ def test_a_test_that_is_named_exists(file: str, test: str) -> None:
 
 @pytest.mark.parametrize("code", sorted({*JobCode, *RowCode}), ids=str)
 def test_every_code_has_a_test_that_names_it(code: str) -> None:
-    found = re.search(rf"^\|[^|]*`{code}`[^|]*\| `(tests/app/\w+\.py)::(\w+)` \|$", PAGE, re.MULTILINE)
+    found = re.search(rf"^\|[^|]*`{code}`[^|]*\| `(tests/acceptance/\w+\.py)::(\w+)` \|$", PAGE, re.MULTILINE)
     assert found is not None, f"no test is named for {code}"
     body = re.search(rf"(?ms)(?:^@[^\n]*\n(?:^[ )\]][^\n]*\n)*)?^def {found[2]}\(.*?(?=^def |^@|\Z)", _source(found[1]))
     assert body is not None

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from shared import names
-from shared.model import JobState
-from shared.ports import Container
-from tests.fakes import LONGEST_NAME
+from shared.domain import blob_names
+from shared.domain.model import JobState
+from shared.domain.ports import Container
+from testing.fakes import LONGEST_NAME
+from testing.world import World
 from tests.reliability.simulation import Simulation, table
-from tests.world import World
 
 TABLE = table("ab")
 LONG = ["x" * 1020 + ".csv", "x/" * 300 + "a.csv", "\U0001f600" * 500 + ".csv"]
@@ -43,15 +43,15 @@ def test_files_with_hostile_names_have_results_each_in_its_own_place(world: Worl
     folders = set()
     for listed in world.app.store.history(after="", limit=100, state="", prefix=""):
         job = listed[0]
-        folders.add(names.results_folder(job))
-        results = b"".join(world.app.files.read(Container.RESULTS, f"{names.results_folder(job)}results.jsonl"))
+        folders.add(blob_names.results_folder(job))
+        results = b"".join(world.app.files.read(Container.RESULTS, f"{blob_names.results_folder(job)}results.jsonl"))
         assert (job.state, results.count(b"\n")) == (JobState.COMPLETED, 2), job.prompt_file
         status = json.loads(
-            b"".join(world.app.files.read(Container.RESULTS, names.status_file(job.prompt_file, job.job_id)))
+            b"".join(world.app.files.read(Container.RESULTS, blob_names.status_file(job.prompt_file, job.job_id)))
         )
         assert status["prompt_file"] == job.prompt_file
         assert bool(status["warnings"]) == (job.prompt_file in LONG)
-        assert world.app.files.info(Container.RESULTS, names.latest_file(job)) is not None
+        assert world.app.files.info(Container.RESULTS, blob_names.latest_file(job)) is not None
     assert len(folders) == len(HOSTILE)
 
 
@@ -90,7 +90,7 @@ def test_every_name_that_a_blob_can_have_has_names_for_its_results(length: int) 
 
 
 def test_two_long_names_that_begin_alike_do_not_share_a_place() -> None:
-    assert names.results_name("x" * 1000 + "1.csv") != names.results_name("x" * 1000 + "2.csv")
+    assert blob_names.results_name("x" * 1000 + "1.csv") != blob_names.results_name("x" * 1000 + "2.csv")
 
 
 def test_a_file_that_storage_refuses_does_not_hide_the_others_from_the_sweep(
@@ -101,8 +101,8 @@ def test_a_file_that_storage_refuses_does_not_hide_the_others_from_the_sweep(
     simulation.tick(app)
     simulation.drop("a.csv", TABLE)
     simulation.drop("b.csv", TABLE)
-    shorter: Callable[[str], str] = names.results_name
-    monkeypatch.setattr(names, "results_name", lambda name: "x" * 1025 if name == "a.csv" else shorter(name))
+    shorter: Callable[[str], str] = blob_names.results_name
+    monkeypatch.setattr(blob_names, "results_name", lambda name: "x" * 1025 if name == "a.csv" else shorter(name))
     simulation.clock.advance(150)
 
     simulation.tick(app)

@@ -11,9 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.model import BatchState, JobState
-from shared.pipeline import assembly, building, collection, polling, receiving, steering, steps, submission
-from shared.ports import App, Container
+from shared.domain.model import BatchState, JobState
+from shared.domain.ports import App, Container
+from shared.pipeline import job_control, receiving, steps
+from shared.pipeline.assemble import assembly
+from shared.pipeline.build import building
+from shared.pipeline.collect import collection
+from shared.pipeline.poll import polling
+from shared.pipeline.submit import submission
 from tests.reliability import counts
 from tests.reliability.interleaving import Actor, Work, interleave
 from tests.reliability.kinds import QUICK
@@ -139,7 +144,7 @@ def _cancel(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
 
     def work(app: App) -> None:
-        steering.cancel(app, job_id)
+        job_control.cancel(app, job_id)
         steps.queue_due(app, job_id)
 
     return work
@@ -149,7 +154,7 @@ def _retry(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
 
     def work(app: App) -> None:
-        steps.queue_due(app, steering.retry(app, job_id).job_id)
+        steps.queue_due(app, job_control.retry(app, job_id).job_id)
 
     return work
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from shared.model import BatchState, JobState
-from shared.pipeline import collection, polling, steering, steps
+from shared.domain.model import BatchState, JobState
+from shared.pipeline import job_control, steps
+from shared.pipeline.collect import collection
+from shared.pipeline.poll import polling
 from tests.reliability.kinds import QUICK
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
 
@@ -36,7 +38,7 @@ def test_a_job_cancelled_after_all_was_answered_ends_cancelled_with_every_answer
     reach(simulation)
     app = simulation.host()
 
-    job = steering.cancel(app, simulation.jobs()[0].job_id)
+    job = job_control.cancel(app, simulation.jobs()[0].job_id)
     steps.queue_due(app, job.job_id)
     simulation.go_on(app)
 
@@ -50,7 +52,7 @@ def test_a_job_cancelled_after_all_was_answered_ends_cancelled_with_every_answer
 def test_a_job_cancelled_before_its_follow_up_asks_no_row_again_and_names_what_failed() -> None:
     simulation = _answered(b=["500", "ok"])
     app = simulation.host()
-    steps.queue_due(app, steering.cancel(app, simulation.jobs()[0].job_id).job_id)
+    steps.queue_due(app, job_control.cancel(app, simulation.jobs()[0].job_id).job_id)
     simulation.go_on(app)
 
     (job,) = simulation.jobs()

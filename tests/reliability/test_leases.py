@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import Conflict
-from shared.model import Job
+from shared.domain.errors import Conflict
+from shared.domain.model import Job
+from shared.domain.ports import App
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.receiving import receive
-from shared.ports import App
 from tests.reliability.simulation import Simulation, table
 
 LEASE = 90

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from testing.world import World
 from tests.reliability.simulation import table
-from tests.world import World
 
 NOWHERE = "nowhere.openai.example"
 

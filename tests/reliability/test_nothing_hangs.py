@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared.model import JobState
-from shared.pipeline import steering
-from shared.ports import Container
-from tests.fakes import Plan
+from shared.domain.model import JobState
+from shared.domain.ports import Container
+from shared.pipeline import job_control
+from testing.fakes import Plan
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
 
 HOUR = 3600.0
@@ -45,7 +45,7 @@ def test_a_cancelled_job_whose_batch_the_service_has_lost_ends_too() -> None:
     simulation = _submitted()
     (batch_id,) = simulation.service.statuses()
     simulation.service.forget(batch_id)
-    steering.cancel(simulation.host(), simulation.jobs()[0].job_id)
+    job_control.cancel(simulation.host(), simulation.jobs()[0].job_id)
 
     _hours(simulation, 75)
 

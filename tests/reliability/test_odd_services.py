@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from shared import names
-from shared.errors import NotFound, Refused, Unavailable
-from shared.model import Batch, BatchState, Job, JobState, RemoteBatch, RemoteFile, RowCode
+from shared.domain import blob_names
+from shared.domain.errors import NotFound, Refused, Unavailable
+from shared.domain.model import Batch, BatchState, Job, JobState, RemoteBatch, RemoteFile, RowCode
+from shared.domain.ports import App, Container, Message, Step
 from shared.pipeline import poison
-from shared.ports import App, Container, Message, Step
-from tests.fakes import PAGE, MemoryBatchService, MemoryQueues, Plan
+from testing.fakes import PAGE, MemoryBatchService, MemoryQueues, Plan
 from tests.reliability.simulation import Killed, Simulation, check_balance, check_payment, table
 
 
@@ -137,7 +137,7 @@ def test_where_another_worker_has_copied_the_answers_meanwhile_its_copy_counts(k
         (batch,) = simulation.store.batches(job.job_id)
         theirs = data.replace(b"gpt-4o", b"theirs")
         assert (theirs != data) is (kind == "output")
-        simulation.files.write(Container.WORK, names.batch_answers(batch, kind), theirs, create_only=True)
+        simulation.files.write(Container.WORK, blob_names.batch_answers(batch, kind), theirs, create_only=True)
 
     simulation.service.while_reading = copy
 
@@ -397,5 +397,7 @@ def test_a_step_that_was_overtaken_before_it_wrote_its_files_writes_none() -> No
 
 def _versions(simulation: Simulation, job: Job) -> list[str]:
     batch = simulation.store.batches(job.job_id)[0]
-    found = [simulation.files.info(Container.WORK, name(batch)) for name in (names.batch_input, names.batch_rows)]
+    found = [
+        simulation.files.info(Container.WORK, name(batch)) for name in (blob_names.batch_input, blob_names.batch_rows)
+    ]
     return [info.etag for info in found if info is not None]

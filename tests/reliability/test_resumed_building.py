@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.model import Job
-from shared.ports import Container
-from tests.fakes import FakeClock, MemoryBatchService, MemoryFiles
+from shared.domain.model import Job
+from shared.domain.ports import Container
+from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles
 from tests.reliability.simulation import Killed, Simulation, check_balance, check_payment, table
 
 

@@ -2,9 +2,9 @@
 
 import json
 
-from shared.model import JobState
-from shared.pipeline import receiving, steering, steps
-from shared.ports import Container
+from shared.domain.model import JobState
+from shared.domain.ports import Container
+from shared.pipeline import job_control, receiving, steps
 from tests.reliability.simulation import Simulation, check_balance, table
 
 
@@ -20,7 +20,7 @@ def _failed_once() -> Simulation:
 
 def _retry(simulation: Simulation) -> None:
     app = simulation.host()
-    steps.queue_due(app, steering.retry(app, simulation.jobs()[0].job_id).job_id)
+    steps.queue_due(app, job_control.retry(app, simulation.jobs()[0].job_id).job_id)
 
 
 def test_a_retry_that_failed_for_its_settings_keeps_what_was_answered() -> None:
@@ -44,8 +44,8 @@ def test_a_retry_that_failed_for_its_settings_keeps_what_was_answered() -> None:
 def test_a_retry_that_was_cancelled_before_it_began_keeps_what_was_answered() -> None:
     simulation = _failed_once()
     app = simulation.host()
-    retry = steering.retry(app, simulation.jobs()[0].job_id)
-    steering.cancel(app, retry.job_id)
+    retry = job_control.retry(app, simulation.jobs()[0].job_id)
+    job_control.cancel(app, retry.job_id)
     simulation.go_on(app)
 
     _retry(simulation)
@@ -62,7 +62,7 @@ def test_a_job_cancelled_before_its_file_was_copied_names_its_rows_not_sent() ->
     simulation.service.fail("upload", "503", times=10)
     simulation.drop("table.csv", table("abc"))
     receiving.receive(app, "table.csv")
-    steering.cancel(app, simulation.jobs()[0].job_id)
+    job_control.cancel(app, simulation.jobs()[0].job_id)
     simulation.go_on(app)
 
     (job,) = simulation.jobs()

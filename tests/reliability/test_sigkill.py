@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from local.azurite import running_azurite
-from local.processes import kill_group
-from local.service.server import RunningService
+from local.batch_service.server import RunningService
+from local.servers.azurite import running_azurite
+from local.servers.processes import kill_group
+from testing.world import World, make_world, settings_for
 from tests.reliability import counts, victim
 from tests.reliability.simulation import table, timeless
-from tests.world import World, make_world, settings_for
 
 SAMPLE = 10
 EVERY = os.environ.get("CRASH_SWEEP") == "all"

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from shared.errors import AppError
-from shared.pipeline import steering, steps
-from shared.ports import App
-from tests.fakes import Plan
+from shared.domain.errors import AppError
+from shared.domain.ports import App
+from shared.pipeline import job_control, steps
+from testing.fakes import Plan
 from tests.reliability.simulation import Killed, Simulation, check_balance, check_payment, table
 from tests.reliability.watching import watched
 
@@ -92,7 +92,7 @@ class Reliability(RuleBasedStateMachine):
         if not jobs:
             return
         job_id = jobs[number % len(jobs)].job_id
-        use_case = steering.retry if retry else steering.cancel
+        use_case = job_control.retry if retry else job_control.cancel
 
         def steer(app: App) -> None:
             try:

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from shared.domain.ports import BatchService
 from shared.pipeline import receiving, steps
-from shared.ports import BatchService
+from testing.world import World
 from tests.reliability.simulation import table
-from tests.world import World
 
 type Lines = list[dict[str, Any]]
 

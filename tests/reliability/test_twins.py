@@ -2,10 +2,11 @@
 
 import pytest
 
-from shared.lifecycle import put_back
-from shared.model import JobState, Wait
-from shared.pipeline import steering, submission
-from tests.fakes import Plan
+from shared.domain.lifecycle import put_back
+from shared.domain.model import JobState, Wait
+from shared.pipeline import job_control
+from shared.pipeline.submit import submission
+from testing.fakes import Plan
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
 
 SLOW = Plan(validating=4000, listed_after=900)
@@ -45,7 +46,7 @@ def test_a_twin_that_shows_up_after_its_job_has_ended_is_cancelled_unpaid(transf
 
 def test_a_batch_that_shows_up_after_its_job_was_cancelled_unsent_is_cancelled_unpaid() -> None:
     simulation = _lost()
-    steering.cancel(simulation.host(), simulation.jobs()[0].job_id)
+    job_control.cancel(simulation.host(), simulation.jobs()[0].job_id)
 
     _minutes(simulation, 90)
 

@@ -6,9 +6,9 @@ from itertools import count
 
 import pytest
 
-from shared.errors import Unavailable
-from shared.model import BatchState, JobState, RemoteBatch
-from tests import fakes
+from shared.domain.errors import Unavailable
+from shared.domain.model import BatchState, JobState, RemoteBatch
+from testing import fakes
 from tests.reliability.simulation import Simulation, table
 
 

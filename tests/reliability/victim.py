@@ -19,11 +19,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared import wiring
-from shared.errors import AppError
-from shared.model import BlobEvent
-from shared.pipeline import polling, receiving, steps
-from shared.ports import App, Message
-from shared.queues import from_text, to_text
+from shared.adapters.storage_queues import from_text, to_text
+from shared.domain.errors import AppError
+from shared.domain.model import BlobEvent
+from shared.domain.ports import App, Message
+from shared.pipeline import receiving, steps
+from shared.pipeline.poll import polling
 from tests.reliability.watching import watched
 
 TICKS = 60
@@ -64,7 +65,7 @@ class FileQueues:
         with open(f"{self._folder}/{number:06d}-{os.getpid()}", "w") as file:
             file.write(to_text(message))
 
-    def put_aside(self) -> list[BlobEvent]:
+    def peek_failed_events(self) -> list[BlobEvent]:
         """No event is put aside here."""
         return []
 
@@ -130,7 +131,7 @@ def main() -> None:
     """Fork a child for each order."""
     import openai  # noqa: F401  # Warm, for all children.
 
-    import shared.batch_service  # noqa: F401
+    import shared.adapters.openai_batches  # noqa: F401
 
     for line in sys.stdin:
         child = os.fork()

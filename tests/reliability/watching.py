@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
-from shared.ports import App
+from shared.domain.ports import App
 
 _gives_a_stream = lru_cache(256)(inspect.isgeneratorfunction)
 

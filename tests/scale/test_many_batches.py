@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.batch_file import OPEN_SHARDS
-from shared.checks import Checks
-from shared.matching import Matching
-from shared.model import Fault, RowCode, SentRow
-from shared.outcomes import read_line
+from shared.answers.matching import Matching
+from shared.answers.outcomes import read_line
+from shared.answers.validation import Checks
+from shared.domain.model import Fault, RowCode, SentRow
+from shared.requests.batch_file import OPEN_SHARDS
 from tests.reliability.simulation import Simulation
 
 MODELS = OPEN_SHARDS + 5

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import polling
-from shared.errors import Refused, Unavailable
-from shared.model import RemoteBatch
-from shared.pipeline.polling import poll
-from shared.ports import App
-from tests.fakes import FakeClock
+from shared.domain.errors import Refused, Unavailable
+from shared.domain.model import RemoteBatch
+from shared.domain.ports import App
+from shared.pipeline.poll.polling import poll
+from testing.fakes import FakeClock
 
 
 @pytest.mark.parametrize("closed_jobs", [0, 2_000])

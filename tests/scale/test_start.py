@@ -2,17 +2,15 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 from benchmarks.cold_start import LATER
-
-ROOT = Path(__file__).parent.parent.parent
+from testing.paths import PROJECT
 
 
 def test_indexing_loads_nothing_that_is_needed_later_only() -> None:
     late = (*LATER, "azure.storage.queue")
     code = f"import sys, function_app; print([name for name in {late!r} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"

@@ -1,0 +1,70 @@
+"""The command `python -m local.batch_service`: runs the emulated batch service until it is told to end."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
+
+from local.batch_service.batches import Timings
+from local.batch_service.control import faults_of
+from local.batch_service.errors import ServiceError
+from local.batch_service.scenario import Scenario
+from local.batch_service.scripts import with_answers
+from local.batch_service.server import Server, blob_store, data_folder, listen, url_of
+from local.batch_service.service import Service
+
+
+def main() -> int:
+    """Run the service; return the exit code: 0 after a signal, 2 where it can't start."""
+    options = _options()
+    try:
+        scenario = with_answers(_scenario(options.scenario), options.answers)
+        with data_folder(options.data) as folder, listen(options.port) as listener:
+            service = Service(folder, scenario=scenario, timings=_timings(options), blobs=blob_store(options.storage))
+            url = url_of(listener)
+            Server(service, lambda: print(f"listening on {url}", flush=True)).run(sockets=[listener])
+            service.close()
+    except (OSError, ServiceError, ValueError) as error:
+        print(f"The batch service can't start: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.batch_service", description="A local Azure OpenAI batch service."
+    )
+    usual = Timings()
+    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0 takes a free one (default)")
+    parser.add_argument("--data", type=Path, help="the folder of its state; by default a temporary one")
+    parser.add_argument("--scenario", type=Path, help="a JSON file that says what goes wrong (docs/batch-service.md)")
+    parser.add_argument("--answers", metavar="URL", help="an OpenAI-compatible endpoint that answers the rows")
+    parser.add_argument("--storage", metavar="CONNECTION_STRING", help="the account of input_blob and output_folder")
+    for name in ("processing", "validating", "running", "finalizing", "cancelling"):
+        value = getattr(usual, name)
+        parser.add_argument(f"--{name}", type=float, default=value, metavar="SECONDS", help=f"default {value:g}")
+    return parser.parse_args()
+
+
+def _timings(options: argparse.Namespace) -> Timings:
+    return Timings(options.processing, options.validating, options.running, options.finalizing, options.cancelling)
+
+
+def _scenario(path: Path | None) -> Scenario:
+    if path is None:
+        return Scenario()
+    try:
+        scenario = Scenario.model_validate(orjson.loads(path.read_bytes()))
+    except ValidationError as error:
+        raise ValueError(f"{path}: {faults_of(error)}") from None
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if scenario.recorded and not Path(scenario.recorded).is_absolute():
+        return scenario.model_copy(update={"recorded": str(path.parent / scenario.recorded)})
+    return scenario
+
+
+if __name__ == "__main__":
+    sys.exit(main())

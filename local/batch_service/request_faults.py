@@ -1,0 +1,41 @@
+"""What the model service refuses in a single request: the row fails with 400, and the batch goes on."""
+
+from typing import Any
+
+from local.batch_service import request_rows, schema_rules
+from local.batch_service.request_rows import Ask
+
+SCHEMAS_SINCE = "2024-08-01-preview"
+Body = dict[str, Any]
+
+
+def first(ask: Ask, body: Body, responses: bool, api_version: str | None, dialect: str) -> Body | None:
+    """Return the error of the first fault, or None. No `api_version` is the v1 route; `dialect` as in schema_rules."""
+    form = body.get("response_format")
+    if not responses and isinstance(form, dict) and "type" not in form:
+        return _missing("response_format.type")
+    if not ask.prompt and not request_rows.has_messages(body, responses):
+        return _missing("input" if responses else "messages")
+    return _schema_fault(ask, responses, api_version, dialect) if ask.format == "json_schema" else None
+
+
+def _schema_fault(ask: Ask, responses: bool, api_version: str | None, dialect: str) -> Body | None:
+    where = "text.format.schema" if responses else "response_format"
+    if api_version is not None and api_version < SCHEMAS_SINCE:
+        text = f"response_format value as json_schema is enabled only for api versions {SCHEMAS_SINCE} and later"
+        return _fault(text, where, "BadRequest")
+    if ask.schema is None:
+        return _missing(where)
+    text_or_none = schema_rules.fault(ask.schema_name, ask.schema_json, dialect) if ask.strict else None
+    return None if text_or_none is None else _fault(text_or_none, where, "invalid_json_schema" if responses else None)
+
+
+def _missing(name: str) -> Body:
+    return _fault(f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
+
+
+def _fault(message: str, param: str, code: str | None) -> Body:
+    return {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+
+
+NOT_UNDERSTOOD = _fault("The request could not be understood.", "body", "invalid_request_error")

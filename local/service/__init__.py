@@ -1,1 +1,0 @@
-"""A local stand-in for the Files and Batch API of Azure OpenAI: `python -m local.service`."""

@@ -1,0 +1,57 @@
+"""A chat completion that went as it should, as nearly all do, read from its line in the fewest steps.
+
+Only what is needed is taken out of a line; most of it, the content filter's findings, is passed over unread. Any other
+line is refused here and read by `answers`. Source: the chat completion object of OpenAI's API specification.
+"""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from shared import json_codec
+from shared.answers.bodies import TOKENS_LIMIT
+
+UNUSUAL: Final = json_codec.UNREADABLE
+"""What reading raises for lines that hold anything else, or no JSON."""
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: str
+    refusal: None = None
+    tool_calls: None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    finish_reason: Literal["stop"]
+    message: _Message
+
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, lt=TOKENS_LIMIT)]
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: _Tokens
+    completion_tokens: _Tokens
+
+
+class _Body(msgspec.Struct, gc=False):
+    model: str
+    choices: tuple[_Choice]
+    usage: _Usage
+    error: None = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    status_code: Literal[200]
+    body: _Body
+
+
+class OrdinaryAnswer(msgspec.Struct, gc=False):
+    """A line of the output file with one choice that the model ended by itself."""
+
+    custom_id: str
+    response: _Response
+
+
+read: Final = msgspec.json.Decoder(OrdinaryAnswer).decode
+"""Read a line; raises one of UNUSUAL."""

@@ -1,0 +1,96 @@
+"""Why a row has no answer: a request that the service refused or never ran, or an answer that ended early.
+
+Sources: the Batch, Structured Outputs and content filter pages of Azure OpenAI.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from shared.answers.bodies import Said
+from shared.domain.model import RowCode
+from shared.json_parts import mapping, word
+
+MESSAGE_LIMIT: Final = 500
+"""Characters of the service's own words that a message may quote."""
+
+_CODES: Final = {
+    "batch_expired": RowCode.EXPIRED,
+    "batch_cancelled": RowCode.CANCELLED,
+    "batch_canceled": RowCode.CANCELLED,
+    "content_filter": RowCode.CONTENT_FILTER,
+    "rate_limit_exceeded": RowCode.RATE_LIMITED,
+    "too_many_requests": RowCode.RATE_LIMITED,
+}
+
+_SERVER_CODES: Final = frozenset({"server_error", "internal_error", "internal_server_error", "service_unavailable"})
+
+_STOPS: Final = {
+    "length": RowCode.TRUNCATED,
+    "max_output_tokens": RowCode.TRUNCATED,
+    "content_filter": RowCode.CONTENT_FILTER,
+}
+
+
+class Failure(NamedTuple):
+    """A request without an answer: its code, the service's words, and the HTTP status, 0 where there was none."""
+
+    code: RowCode
+    message: str
+    status: int
+
+
+def ended_early(said: Said) -> tuple[RowCode | None, str]:
+    """Name what kept the model from a whole answer, if anything did."""
+    if said.refusal is not None:
+        return RowCode.REFUSAL, "The model refused to answer."
+    stopped = _STOPS.get(said.reason)
+    if stopped is RowCode.CONTENT_FILTER:
+        return stopped, f"The answer was stopped by the content filter{_categories(said.filters)}."
+    if stopped is RowCode.TRUNCATED:
+        return stopped, f"The answer was cut at the token limit (it ended with {said.reason})."
+    if said.text is None:
+        ended = f" (it ended with {_quoted(said.reason)})" if said.reason else ""
+        return RowCode.INVALID_OUTPUT, f"The answer holds no text{ended}."
+    return None, ""
+
+
+def failure_of(status: int, error: object) -> Failure:
+    """Name a request that got no answer: refused by the model service, or never run."""
+    details = mapping(error)
+    name = word(details.get("code")) or word(details.get("type"))
+    status = status if status >= 300 else status_of(details.get("code") or details.get("status"))
+    inner = mapping(details.get("innererror"))
+    code = _failure_code(status, name, inner)
+    filters = inner.get("content_filter_result") if code is RowCode.CONTENT_FILTER else None
+    said = _quoted(details.get("message") if details else error)
+    words = ": ".join(filter(None, (f"HTTP {status}" if status else "", _quoted(name), said)))
+    return Failure(
+        code,
+        words + _categories(filters) if words else "The service gave neither an answer nor an error.",
+        status or (500 if name in _SERVER_CODES else 0),
+    )
+
+
+def _failure_code(status: int, name: str, inner: Mapping[str, Any]) -> RowCode:
+    if inner.get("code") == "ResponsibleAIPolicyViolation":
+        return RowCode.CONTENT_FILTER
+    return RowCode.RATE_LIMITED if status == 429 else _CODES.get(name, RowCode.REQUEST_FAILED)
+
+
+def _categories(filters: object) -> str:
+    """Name what the content filter objected to: ` (hate, violence)`; the names are the service's own."""
+    found = [_quoted(name) for name, result in mapping(filters).items() if mapping(result).get("filtered") is True]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _quoted(words: object) -> str:
+    """Cut the service's words to one line of bounded length."""
+    return " ".join(words[: 2 * MESSAGE_LIMIT].split())[:MESSAGE_LIMIT] if isinstance(words, str) else ""
+
+
+def status_of(value: object) -> int:
+    """Read an HTTP status, 0 where there is none."""
+    if isinstance(value, str) and re.fullmatch("[1-5][0-9][0-9]", value):
+        return int(value)
+    return value if isinstance(value, int) and 100 <= value < 600 else 0

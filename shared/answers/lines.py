@@ -1,0 +1,117 @@
+"""Lines of a batch's output and error files → what the service answered → one Outcome for the row each.
+
+Both routes are read, chat completions and Responses, and both kinds of failure: a request that the model service
+answered with an HTTP error, and one that was never run. Lines come from outside, so no shape of them raises.
+Sources: the Batch, Structured Outputs and content filter pages of Azure OpenAI, and OpenAI's API specification.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from shared import json_codec
+from shared.answers.bodies import said_in, tokens_in
+from shared.answers.failures import ended_early, failure_of, status_of
+from shared.domain.model import Outcome, RowCode, SentRow, Usage
+from shared.json_parts import word
+
+Check = Callable[[object], str | None]
+"""Says what of a parsed answer does not fit the row's schema, or None where it fits."""
+
+
+class Answer(NamedTuple):
+    """What the service answered: an error already (`code`), or a text that may still not be what was asked for."""
+
+    code: RowCode | None
+    message: str
+    text: str | None
+    finish_reason: str
+    model: str
+    tokens: tuple[int, int] | None
+    status: int
+
+
+def answer_in(line: Mapping[str, object]) -> Answer:
+    """Read what the service answered from a parsed line, of whatever shape it may be."""
+    response = line.get("response")
+    if not isinstance(response, dict):
+        return _failed(0, line.get("error"), {})
+    status = status_of(response.get("status_code"))
+    body = _parsed_body(response.get("body"))
+    fields = body if isinstance(body, dict) else {}
+    if not 200 <= status < 300 or fields.get("error"):
+        return _failed(status, fields.get("error") or line.get("error") or body, fields)
+    said = said_in(body)
+    code, message = ended_early(said)
+    return Answer(
+        code=code,
+        message=message,
+        text=said.text if said.refusal is None else said.refusal,
+        finish_reason=said.reason,
+        model=word(fields.get("model")),
+        tokens=tokens_in(fields.get("usage")),
+        status=status,
+    )
+
+
+def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
+    """Decide between a result and a named error.
+
+    `check` is the row's schema, None for a row without one, whose answer becomes `{"text": …}`.
+    """
+    code, message, text = answer.code, answer.message, answer.text
+    output = None
+    if code is None and text is not None:
+        message, output = checked(text, check)
+        if message:
+            code = RowCode.INVALID_OUTPUT
+        else:
+            text = None
+    return Outcome(
+        sent.row,
+        sent.custom_id,
+        code,
+        message,
+        output,
+        text,
+        answer.finish_reason,
+        answer.model,
+        None if answer.tokens is None else Usage(*answer.tokens),
+        attempts,
+        sent.schema,
+        answer.status,
+    )
+
+
+def checked(text: str, check: Check | None) -> tuple[str, object]:
+    """Parse an answer's text and check it: a complaint, or an empty one and the output."""
+    if check is None:
+        return "", {"text": text}
+    try:
+        output = json_codec.loads(text)
+    except ValueError:
+        return "The answer is no JSON.", None
+    fault = check(output)
+    return ("", output) if fault is None else (f"The answer does not fit its schema: {fault}", None)
+
+
+def _failed(status: int, error: object, body: Mapping[str, Any]) -> Answer:
+    failure = failure_of(status, error)
+    return Answer(
+        code=failure.code,
+        message=failure.message,
+        text=None,
+        finish_reason="",
+        model=word(body.get("model")),
+        tokens=tokens_in(body.get("usage")),
+        status=failure.status,
+    )
+
+
+def _parsed_body(body: object) -> object:
+    """Some services give the body as JSON text instead of an object."""
+    if not isinstance(body, str):
+        return body
+    try:
+        return json_codec.loads(body)
+    except ValueError:
+        return body

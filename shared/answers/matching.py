@@ -1,0 +1,195 @@
+"""The lines of a batch's output and error files, matched to its rows, in the rows' order and in flat memory.
+
+The service keeps no order, may repeat, drop or break lines, and the files may be larger than memory and disk. One pass
+over them judges each answer and puts its outcome on a shelf, at its row's place; then the shelf is emptied in the rows'
+order. Where the outcomes don't fit onto the shelf, that is done for one window of rows after another, with one more
+pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
+"""
+
+import io
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from shared import json_codec
+from shared.answers import common_case
+from shared.answers.common_case import OrdinaryAnswer
+from shared.answers.lines import Answer, answer_in, checked, judged
+from shared.answers.outcomes import best_line, result_line, to_line
+from shared.answers.spilled_lines import MEMORY_LIMIT, SpilledLines
+from shared.answers.validation import Checks
+from shared.domain.model import Fault, Outcome, RowCode, SentRow
+
+SCRATCH_LIMIT: Final = 192 * 1024 * 1024
+"""Bytes of the temporary file: the disk of the smallest instances is below 1 GB, and shared."""
+
+RUN: Final = 512
+"""How many rows are given at a time."""
+
+_UNRUN: Final = frozenset({RowCode.CANCELLED, RowCode.EXPIRED})
+"""What the service's own lines may say of rows that it never ran, in place of being absent."""
+
+_LINE_FEED: Final = ord("\n")
+
+type Open[T] = Callable[[], Iterator[T]]
+"""Opens something to be read from its beginning, as often as needed."""
+
+
+class Matching:
+    """One matching: take `lines()` to its end, then read the counts."""
+
+    def __init__(
+        self,
+        rows: Iterable[SentRow],
+        files: Sequence[Open[bytes]],
+        *,
+        absent: Fault,
+        attempts: int,
+        checks: Checks,
+        scratch: int = SCRATCH_LIMIT,
+        memory: int = MEMORY_LIMIT,
+    ) -> None:
+        """`files` give chunks of any size; `absent` is what a row without a readable line gets.
+
+        Where that is `gave_up`, a row whose line says that it was never run gets it, too.
+        Outcomes take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
+        """
+        sent = list(rows)
+        # Columns, as rows are looked up in the answers' order: records would lie all over memory.
+        self._numbers = array("Q", [row for row, _custom_id, _schema in sent])
+        self._ids = [custom_id for _row, custom_id, _schema in sent]
+        self._schemas = array("q", [schema for _row, _custom_id, schema in sent])
+        self._places = {custom_id: place for place, custom_id in enumerate(self._ids)}
+        self._files = files
+        self._absent = absent
+        self._attempts = attempts
+        self._checks = checks
+        self._scratch = scratch
+        self._memory = memory
+        self.missing = 0
+        """Rows without a readable line."""
+        self.unknown = 0
+        """Lines whose custom_id no row has."""
+        self.repeated = 0
+        """Lines beyond the first of a row."""
+        self.broken_lines = 0
+        """Lines that are no JSON object with a custom_id."""
+        self.cut = False
+        """Whether a file ends within a line: it should be fetched again."""
+
+    def lines(self) -> Iterator[list[bytes]]:
+        """Give exactly one outcome for each row, in the rows' order, as lines without line ends, some at a time."""
+        with tempfile.TemporaryFile(buffering=0) as scratch:
+            shelf = SpilledLines(len(self._ids), scratch, self._memory, self._scratch)
+            self._fill(shelf)
+            if not shelf.overflown:
+                yield from self._taken(shelf, range(len(self._ids)))
+                return
+            windows = shelf.windows()
+        for window in windows:
+            with tempfile.TemporaryFile(buffering=0) as scratch:
+                shelf = SpilledLines(len(self._ids), scratch, self._memory)
+                self._fill(shelf, window)
+                yield from self._taken(shelf, window)
+
+    def _taken(self, shelf: SpilledLines, places: range) -> Iterator[list[bytes]]:
+        """Take the outcomes of these places."""
+        for start in range(places.start, places.stop, RUN):
+            end = min(start + RUN, places.stop)
+            yield shelf.single(start, end) or [
+                self._chosen(place, lines) for place, lines in enumerate(shelf.take(start, end), start)
+            ]
+
+    def _chosen(self, place: int, lines: Sequence[bytes]) -> bytes:
+        if not lines:
+            self.missing += 1
+            return self._absence(place)
+        self.repeated += len(lines) - 1
+        return lines[0] if len(lines) == 1 else best_line(lines)
+
+    def _absence(self, place: int) -> bytes:
+        row, custom_id, schema = self._sent(place)
+        return to_line(
+            Outcome(
+                row=row,
+                custom_id=custom_id,
+                code=self._absent.code,
+                message=self._absent.message,
+                attempts=self._attempts,
+                schema=schema,
+            )
+        )
+
+    def _fill(self, shelf: SpilledLines, window: range | None = None) -> None:
+        """Put the outcomes of all lines on the shelf, or those of a window; faults are counted the first time."""
+        read, place_of = common_case.read, self._places.get
+        for file in self._files:
+            for line in lines_of(file()):
+                try:
+                    answer = read(line)
+                except common_case.UNUSUAL:
+                    self._put_unusual(shelf, line, window)
+                    continue
+                place = place_of(answer.custom_id)
+                if place is None:
+                    self.unknown += window is None
+                elif window is None or place in window:
+                    shelf.put(place, self._ordinary(place, answer))
+        shelf.finish()
+
+    def _ordinary(self, place: int, answer: OrdinaryAnswer) -> bytes:
+        schema, body = self._schemas[place], answer.response.body
+        text, usage = body.choices[0].message.content, body.usage
+        complaint, output = checked(text, None if schema < 0 else self._checks.check(schema))
+        paid = usage.prompt_tokens, usage.completion_tokens
+        if complaint:
+            return self._judged(place, Answer(None, "", text, "stop", body.model, paid, 200))
+        return result_line(self._numbers[place], answer.custom_id, output, body.model, paid, self._attempts, schema)
+
+    def _put_unusual(self, shelf: SpilledLines, line: bytes, window: range | None) -> None:
+        try:
+            parsed = json_codec.loads(line)
+        except ValueError:
+            parsed = None
+        custom_id = parsed.get("custom_id") if isinstance(parsed, dict) else None
+        if not isinstance(parsed, dict) or not isinstance(custom_id, str):
+            if window is None:
+                self._count_fault(line, cut=parsed is None and not line.endswith(b"\n"))
+            return
+        place = self._places.get(custom_id)
+        if place is None:
+            self.unknown += window is None
+        elif window is None or place in window:
+            shelf.put(place, self._judged(place, answer_in(parsed)))
+
+    def _judged(self, place: int, answer: Answer) -> bytes:
+        sent = self._sent(place)
+        if answer.code in _UNRUN and self._absent.code is RowCode.GAVE_UP:
+            return self._absence(place)
+        check = None if sent.schema < 0 else self._checks.check(sent.schema)
+        return to_line(judged(answer, sent=sent, attempts=self._attempts, check=check))
+
+    def _sent(self, place: int) -> SentRow:
+        return SentRow(self._numbers[place], self._ids[place], self._schemas[place])
+
+    def _count_fault(self, line: bytes, *, cut: bool) -> None:
+        if line.strip():
+            self.cut |= cut
+            self.broken_lines += not cut
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut chunks into lines with their ends, which are `\\n` bytes only; the last line may have none."""
+    unfinished: list[bytes] = []
+    for chunk in chunks:
+        for line in io.BytesIO(chunk):
+            if line[-1] != _LINE_FEED:
+                unfinished.append(line)
+            elif unfinished:
+                yield b"".join((*unfinished, line))
+                unfinished.clear()
+            else:
+                yield line
+    if unfinished:
+        yield b"".join(unfinished)

@@ -1,0 +1,191 @@
+"""Outcomes on their way between steps: as lines of a file, merged from several, the best of each row."""
+
+import heapq
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, cast
+
+import msgspec
+
+from shared import json_codec
+from shared.domain.model import Outcome, RowCode, Usage
+
+_ROW = attrgetter("row")
+_WEIGHTS: Final[Mapping[RowCode | None, int]] = {RowCode.GAVE_UP: 1, RowCode.NOT_SENT: -1}
+"""Which code says more of a row, of those of one attempt without an answer."""
+
+
+class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
+    """An outcome as its line holds it: the fields of Outcome, but `output` is still JSON.
+
+    Most outcomes only pass through: a line takes a fraction of the time of an Outcome to read, and its output, checked
+    when it came, goes into the results as it is.
+    """
+
+    row: int
+    custom_id: str
+    code: str | None
+    message: str
+    output: msgspec.Raw
+    text: str | None
+    finish_reason: str
+    model: str
+    usage: tuple[int, int] | None
+    attempts: int
+    schema: int
+    status: int
+
+    @property
+    def outcome(self) -> Outcome:
+        """All of it, parsed."""
+        return Outcome(
+            row=self.row,
+            custom_id=self.custom_id,
+            code=None if self.code is None else RowCode(self.code),
+            message=self.message,
+            output=json_codec.loads(memoryview(self.output)),
+            text=self.text,
+            finish_reason=self.finish_reason,
+            model=self.model,
+            usage=None if self.usage is None else Usage(*self.usage),
+            attempts=self.attempts,
+            schema=self.schema,
+            status=self.status,
+        )
+
+
+_decode = msgspec.json.Decoder(OutcomeLine).decode
+_decode_all = msgspec.json.Decoder(list[OutcomeLine]).decode
+
+
+def to_line(outcome: Outcome) -> bytes:
+    """Write an outcome as a compact JSON array of its fields, without a line end."""
+    *before, usage, attempts, schema, status = outcome
+    paid = None if usage is None else (usage.input_tokens, usage.output_tokens)
+    return json_codec.dumps([*before, paid, attempts, schema, status])
+
+
+def result_line(
+    row: int, custom_id: str, output: object, model: str, paid: tuple[int, int], attempts: int, schema: int
+) -> bytes:
+    """Write the outcome of a row whose answer is as it should be: nearly all are."""
+    return json_codec.dumps([row, custom_id, None, "", output, None, "stop", model, paid, attempts, schema, 200])
+
+
+def read_line(line: bytes) -> OutcomeLine:
+    """Read an outcome as `to_line` wrote it; raises ValueError where the line is none."""
+    try:
+        return _decode(line)
+    except json_codec.UNREADABLE:
+        # Half a surrogate pair.
+        fields = cast("list[Any]", json_codec.loads(line))
+        fields[4] = msgspec.Raw(json_codec.dumps(fields[4]))
+        return OutcomeLine(*fields)
+
+
+def read_lines(lines: Sequence[bytes]) -> list[OutcomeLine]:
+    """Read many outcomes at once; raises ValueError where a line is none."""
+    try:
+        found = _decode_all(b"[%b]" % b",".join(lines))
+    except json_codec.UNREADABLE:
+        found = []
+    return found if len(found) == len(lines) else list(map(read_line, lines))
+
+
+def best(of_one_row: Sequence[Outcome]) -> Outcome:
+    """Choose what counts for a row, whatever the order: a success, else the latest attempt, one with an answer first.
+
+    Where the latest has no paid answer, an earlier one's is carried along. `attempts` becomes the largest. A follow-up
+    that was never sent is no attempt: a row that was sent before keeps what it got then, unless the job gave it up.
+    """
+    if len(of_one_row) == 1:
+        return of_one_row[0]
+    ranked = sorted(of_one_row, key=_rank, reverse=True)
+    chosen = ranked[0]._replace(attempts=max(outcome.attempts for outcome in ranked))
+    paid = next((outcome for outcome in ranked if is_paid(outcome)), chosen)
+    if is_paid(chosen):
+        return chosen
+    return chosen._replace(text=paid.text, finish_reason=paid.finish_reason, model=paid.model, usage=paid.usage)
+
+
+def best_line(of_one_row: Sequence[bytes]) -> bytes:
+    """Choose the best of a row's lines."""
+    return to_line(best([read_line(line).outcome for line in of_one_row]))
+
+
+def is_paid(outcome: Outcome) -> bool:
+    """Whether the service gave an answer for the row, which it bills, good or not."""
+    return outcome.usage is not None or outcome.text is not None or outcome.code is None
+
+
+type Runs = Iterator[list[OutcomeLine]]
+"""Outcomes sorted by row, some at a time, one a row."""
+
+
+def merge(parts: Sequence[Runs]) -> Runs:
+    """Merge parts into one: the best outcome of each row that any has."""
+    reading = [_Part(runs) for runs in parts]
+    # The part whose next row comes first is on top, and may go on until the next one's turn.
+    turns = [(part.row, number) for number, part in enumerate(reading) if part.goes_on()]
+    heapq.heapify(turns)
+    while turns:
+        row, number = turns[0]
+        following = min(turns[1:3], default=(None, 0))[0]
+        if following == row:
+            same = []
+            while turns and turns[0][0] == row:
+                number = turns[0][1]
+                same.append(reading[number].take_one().outcome)
+                _next_turn(turns, reading[number])
+            yield [read_line(to_line(best(same)))]
+        else:
+            yield reading[number].take_before(following)
+            _next_turn(turns, reading[number])
+
+
+def _next_turn(turns: list[tuple[int, int]], part: "_Part") -> None:
+    """Put the part on top in its next place, or out where it has ended."""
+    if part.goes_on():
+        heapq.heapreplace(turns, (part.row, turns[0][1]))
+    else:
+        heapq.heappop(turns)
+
+
+class _Part:
+    """A part while it is merged: what is left of its present run."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._run: list[OutcomeLine] = []
+        self._at = 0
+
+    @property
+    def row(self) -> int:
+        """The row that comes next; ask whether it goes on first."""
+        return self._run[self._at].row
+
+    def goes_on(self) -> bool:
+        """Whether there is a next row."""
+        while self._at == len(self._run):
+            following = next(self._runs, None)
+            if following is None:
+                return False
+            self._run, self._at = following, 0
+        return True
+
+    def take_one(self) -> OutcomeLine:
+        """Take the next row's outcome."""
+        self._at += 1
+        return self._run[self._at - 1]
+
+    def take_before(self, row: int | None) -> list[OutcomeLine]:
+        """Take those of the present run that come before a row; all with None."""
+        start = self._at
+        self._at = len(self._run) if row is None else bisect_left(self._run, row, start, key=_ROW)
+        return self._run[start : self._at]
+
+
+def _rank(outcome: Outcome) -> tuple[bool, int, bool, int, bytes]:
+    weight = _WEIGHTS.get(outcome.code, 0)
+    return outcome.code is None, outcome.attempts, is_paid(outcome), weight, to_line(outcome)

@@ -1,0 +1,115 @@
+"""Lines put down in any order, and taken by their place: in memory while they are few, the others in a file."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+MEMORY_LIMIT: Final = 48 * 1024 * 1024
+"""Bytes of lines, by estimate, that are kept in memory: 100,000 short ones take half of it."""
+
+_OVERHEAD: Final = 33 + 8
+"""Bytes of memory that a line takes beside its text."""
+
+_WRITE_SIZE: Final = 1024 * 1024
+_LENGTH_BITS: Final = 32
+_LENGTH_MASK: Final = (1 << _LENGTH_BITS) - 1
+
+type _Kept = bytes | int
+"""A line, or where it lies in the file and how long it is."""
+
+
+class SpilledLines:
+    """Lines by their place from 0 to `places`: beyond `memory` bytes in `file`, beyond `limit` there only their sizes.
+
+    A line is never empty. Several may have the same place.
+    """
+
+    def __init__(self, places: int, file: io.FileIO, memory: int, limit: int | None = None) -> None:
+        self._file = file
+        self._limit = limit
+        self._memory = memory
+        self._first: list[_Kept | None] = [None] * places
+        self._others: dict[int, list[_Kept]] = {}
+        self._pending: list[bytes] = []
+        self._written = 0
+        self._end = 0
+        self.overflown = False
+        """Whether there are too many lines to take any."""
+
+    def put(self, place: int, line: bytes) -> None:
+        """Add a line."""
+        self._memory -= len(line) + _OVERHEAD
+        kept = line if self._memory >= 0 else self._filed(line)
+        if self._first[place] is None:
+            self._first[place] = kept
+        else:
+            self._others.setdefault(place, []).append(kept)
+
+    def finish(self) -> None:
+        """End the putting."""
+        self._write()
+
+    def take(self, start: int, end: int) -> list[Sequence[bytes]]:
+        """Read the lines of these places, in the order they were put."""
+        return [self._lines_at(place) for place in range(start, end)]
+
+    def single(self, start: int, end: int) -> list[bytes] | None:
+        """Read the lines of these places where each has just one; else None."""
+        some = self._first[start:end]
+        if not all(some) or any(map(self._others.__contains__, range(start, end)) if self._others else ()):
+            return None
+        return [kept if type(kept) is bytes else self._line(kept) for kept in some if kept is not None]
+
+    def windows(self) -> Iterator[range]:
+        """Cut the places into ranges, each of one place at least, whose lines fit into the limit together."""
+        start, left = 0, self._limit or 0
+        for place, first in enumerate(self._first):
+            size = sum(map(_size, (first, *self._others.get(place, ()))))
+            if size > left and place > start:
+                yield range(start, place)
+                start, left = place, self._limit or 0
+            left -= size
+        yield range(start, len(self._first))
+
+    def _filed(self, line: bytes) -> int:
+        kept = self._end << _LENGTH_BITS | len(line)
+        self._end += len(line)
+        if not self.overflown:
+            self._pending.append(line)
+            if self._end - self._written >= _WRITE_SIZE:
+                self._write()
+        return kept
+
+    def _write(self) -> None:
+        if self._limit is not None and self._end > self._limit:
+            self._overflow()
+        else:
+            unwritten = memoryview(b"".join(self._pending))
+            while unwritten:
+                unwritten = unwritten[self._file.write(unwritten) :]
+        self._pending.clear()
+        self._written = self._end
+
+    def _overflow(self) -> None:
+        """Give memory and disk back; from here on only sizes are kept."""
+        if not self.overflown:
+            self.overflown = True
+            self._file.truncate(0)
+            self._first = [None if kept is None else _size(kept) for kept in self._first]
+            self._others = {place: list(map(_size, others)) for place, others in self._others.items()}
+
+    def _lines_at(self, place: int) -> Sequence[bytes]:
+        first = self._first[place]
+        return () if first is None else [self._line(kept) for kept in (first, *self._others.get(place, ()))]
+
+    def _line(self, kept: _Kept) -> bytes:
+        if isinstance(kept, bytes):
+            return kept
+        self._file.seek(kept >> _LENGTH_BITS)
+        return self._file.read(kept & _LENGTH_MASK)
+
+
+def _size(kept: _Kept | None) -> int:
+    if kept is None:
+        return 0
+    return len(kept) if isinstance(kept, bytes) else kept & _LENGTH_MASK

@@ -1,0 +1,101 @@
+"""Where a job's blobs lie: every name follows from the job, the batch's index and its attempt."""
+
+import hashlib
+from typing import Final
+
+from shared.domain.model import Batch, Job
+
+JOB_SETTINGS: Final = "_job.json"
+
+LONGEST: Final = 960
+"""Characters of a prompt file's name below which all its results have names, too: blobs' names end at 1,024."""
+
+DEEPEST: Final = 250
+"""Parts of such a name: those of blobs end at 254.
+Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+"""
+
+
+def results_name(prompt_file: str) -> str:
+    """The name under which a prompt file's results lie: its own, or its beginning and a hash where that is too long."""
+    parts = prompt_file.split("/")
+    # Storage counts as .NET does, in UTF-16.
+    if len(prompt_file.encode("utf-16-le", "replace")) // 2 <= LONGEST and len(parts) <= DEEPEST:
+        return prompt_file
+    beginning = "/".join(parts[: DEEPEST - 1])[: LONGEST // 2 - 9]
+    return f"{beginning.rstrip('/.')}~{hashlib.sha256(prompt_file.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def results_folder(job: Job) -> str:
+    """The job's folder in the results container, with a slash at its end."""
+    return f"{results_name(job.prompt_file)}/{job.job_id}/"
+
+
+def status_file(prompt_file: str, job_id: str) -> str:
+    """The job's status.json in the results container."""
+    return f"{results_name(prompt_file)}/{job_id}/status.json"
+
+
+def latest_file(job: Job) -> str:
+    """The copy of the newest ended job's status.json in the results container."""
+    return f"{results_name(job.prompt_file)}/latest.json"
+
+
+def snapshot(job: Job) -> str:
+    """The copy of the prompt file; a retry works on the first job's."""
+    return f"{job.retry_of or job.job_id}/prompts"
+
+
+def plan(job: Job) -> str:
+    """The job's plan, fixed when it starts."""
+    return f"{job.job_id}/plan.json"
+
+
+def columns(job: Job) -> str:
+    """The names of the user's own columns, and whether rows without a schema were sent."""
+    return f"{job.job_id}/columns.json"
+
+
+def schemas(job: Job) -> str:
+    """The job's distinct schemas, a line each."""
+    return f"{job.job_id}/schemas.jsonl"
+
+
+def unsent(job: Job) -> str:
+    """The outcomes of rows that were never sent."""
+    return f"{job.job_id}/unsent.jsonl"
+
+
+def kept(job: Job) -> str:
+    """The outcomes that a retry takes over from the job before it."""
+    return f"{job.job_id}/kept.jsonl"
+
+
+def batch_folders(job: Job) -> str:
+    """What the names of all files of a job's batches begin with."""
+    return f"{job.job_id}/batch-"
+
+
+def batch_input(batch: Batch) -> str:
+    """The batch's input file: a request a line."""
+    return f"{batch.job_id}/batch-{batch.key}/input.jsonl"
+
+
+def batch_rows(batch: Batch) -> str:
+    """Which row each line of the input file is."""
+    return f"{batch.job_id}/batch-{batch.key}/rows.jsonl"
+
+
+def batch_answers(batch: Batch, kind: str) -> str:
+    """The downloaded output or error file, as it came; each reading has a blob of its own."""
+    return f"{batch.job_id}/batch-{batch.key}/{kind}-{batch.reads}.jsonl"
+
+
+def batch_outcomes(batch: Batch) -> str:
+    """What became of each row of the batch, in the file's order."""
+    return f"{batch.job_id}/batch-{batch.key}/outcomes.jsonl"
+
+
+def batch_output_folder(batch: Batch) -> str:
+    """With storage transfer: where the service writes its files."""
+    return f"{batch.job_id}/batch-{batch.key}/service"

@@ -1,0 +1,26 @@
+"""How long to wait after a refusal that may pass."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.domain.model import Wait
+
+LONGEST_WAIT: Final = timedelta(minutes=15)
+
+
+def next_backoff(
+    before: Wait | None, message: str, now: datetime, first: timedelta, key: str, retry_after: float | None = None
+) -> Wait:
+    """The wait after a refusal that may pass: `first`, doubling to 15 minutes, up to a quarter more as jitter.
+
+    The jitter follows from `key` and the count, so that the same refusal gives the same wait. `retry_after` (seconds)
+    is respected, up to an hour.
+    """
+    tries = 0 if before is None else before.tries
+    length = min(first * 2 ** min(tries, 30), LONGEST_WAIT)
+    share = hashlib.sha256(f"{key}/{tries}".encode()).digest()[0] / 1024
+    # Whatever a header says is a float: not a number is asked for by nobody.
+    asked = min(retry_after, 3600.0) if retry_after is not None and retry_after > 0 else 0.0
+    length = max(length * (1 + share), timedelta(seconds=asked))
+    return Wait(until=now + length, tries=tries + 1, message=message)

@@ -1,0 +1,88 @@
+"""A batch as the service tells of it, and as it waits to be created again."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.domain.model import KNOWN_STATUSES, TERMINAL_STATUSES, Batch, BatchState, RemoteBatch, RowCode, Wait
+
+WINDOW: Final = timedelta(hours=24)
+"""The completion window: a target of the service, not a promise."""
+
+
+def observed(batch: Batch, remote: RemoteBatch, now: datetime) -> Batch:
+    """The batch with what the service says of it; ENDED where it has come to its end there."""
+    changed = (remote.status, remote.counts) != (batch.status, batch.counts)
+    seen = replace(
+        batch,
+        status=remote.status,
+        counts=remote.counts,
+        output_file_id=remote.output_file_id or remote.output_blob,
+        error_file_id=remote.error_file_id or remote.error_blob,
+        changed_at=now if changed else batch.changed_at,
+    )
+    if not batch.refusals or remote.status not in ("validating", "failed"):
+        # Only after its validation a batch that was refused is accepted: it may be refused for the same reason again.
+        seen = replace(seen, wait=None, refusals=0)
+    if remote.status in TERMINAL_STATUSES and batch.state is BatchState.SUBMITTED:
+        seen = replace(seen, state=BatchState.ENDED)
+        if remote.status == "failed":
+            seen = _failed(seen, remote)
+    return seen
+
+
+def _failed(batch: Batch, remote: RemoteBatch) -> Batch:
+    shown = "; ".join(
+        f"{code} {text}{f' (line {line})' if line else ''}".strip() for code, text, line in remote.errors[:3]
+    )
+    return replace(
+        batch,
+        wait=None,
+        failure=RowCode.BATCH_FAILED,
+        message=f"The service refused the batch at its validation: {shown or 'it gives no reason'}"[:900],
+    )
+
+
+def put_back(batch: Batch, wait: Wait) -> Batch:
+    """The batch as it waits to be created again; its creation no longer counts as progress."""
+    return replace(
+        batch,
+        state=BatchState.UPLOADED if batch.file_id else BatchState.PREPARED,
+        batch_id="",
+        status="",
+        counts=(0, 0, 0),
+        created_at=None,
+        creating_since=None,
+        changed_at=None,
+        output_file_id="",
+        error_file_id="",
+        failure=None,
+        message="",
+        lease=None,
+        wait=wait,
+        refusals=batch.refusals + 1,
+    )
+
+
+def ends_before(page: Sequence[RemoteBatch], time: datetime) -> bool:
+    """Whether a list of batches has none that is younger than `time` behind this page of it.
+
+    It comes newest first, but for services that list the oldest first.
+    """
+    first, last = (page[0].created_at, page[-1].created_at) if page else (None, None)
+    return first is not None and last is not None and first > last and last < time
+
+
+def age_warnings(batches: Iterable[Batch], now: datetime) -> list[str]:
+    """What an operator should know of batches that run long or say something new."""
+    found = []
+    for batch in batches:
+        if batch.state is not BatchState.SUBMITTED:
+            continue
+        if batch.created_at is not None and now - batch.created_at > WINDOW:
+            hours = int((now - batch.created_at) / timedelta(hours=1))
+            found.append(f"Batch {batch.batch_id} has run for {hours} hours, beyond the completion window of 24.")
+        if batch.status and batch.status not in KNOWN_STATUSES:
+            found.append(f"Batch {batch.batch_id} has a status unknown to this app, {batch.status[:40]}: it waits.")
+    return found

@@ -1,0 +1,103 @@
+"""A job's state, its patience and its end, as they follow from its row and its batches."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.domain.model import Batch, BatchState, Job, JobCode, JobState, RowCode
+
+GIVE_UP_GRACE: Final = timedelta(hours=1)
+"""How long a batch may take to be cancelled after its job gave up, before its rows are closed without it."""
+
+_OF_THE_SERVICE: Final = frozenset({
+    RowCode.REFUSAL, RowCode.CONTENT_FILTER, RowCode.TRUNCATED, RowCode.INVALID_OUTPUT, RowCode.REQUEST_FAILED
+})  # fmt: skip
+"""What a row is called that the model service dealt with, though in vain."""
+
+BEING_CANCELLED: Final = "The job is being cancelled: nothing more is sent, and what has been answered is collected."
+
+
+def is_stopping(job: Job) -> bool:
+    """Whether nothing new may be sent for this job."""
+    return job.cancelled or job.gave_up_at is not None
+
+
+def is_out_of_patience(job: Job, now: datetime) -> bool:
+    """Whether the job gave up so long ago that not even the end of its batches at the service is waited for."""
+    return job.gave_up_at is not None and now - job.gave_up_at > GIVE_UP_GRACE
+
+
+def is_held(job: Job) -> bool:
+    """Whether the job waits for somebody to release it."""
+    return job.state is JobState.HELD and not job.released and not is_stopping(job)
+
+
+def gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timedelta) -> bool:
+    """Whether the job got nowhere for so long that it stops trying."""
+    if job.gave_up_at is not None or is_held(job):
+        return False
+    settled = job.built and all(batch.state is BatchState.COLLECTED for batch in batches)
+    return not settled and now - progress_at(job, batches) > max_wait
+
+
+def progress_at(job: Job, batches: Iterable[Batch]) -> datetime:
+    """When the job last got anywhere."""
+    return max([job.progress_at, *(batch.changed_at for batch in batches if batch.changed_at is not None)])
+
+
+def state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
+    """The job's state as it shows outside, and the message that goes with it."""
+    state, message = _state_of(job, batches)
+    # The service takes minutes to cancel a batch: without a word, the job would seem to run on.
+    return state, BEING_CANCELLED if job.cancelled and not message else message
+
+
+def _state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
+    if job.state.ended:
+        return job.state, job.message
+    waits = [batch.wait for batch in batches if batch.wait is not None]
+    if job.wait is not None:
+        return JobState.WAITING, job.wait.message
+    if is_held(job):
+        return JobState.HELD, job.message
+    if not job.built:
+        return JobState.PREPARING, ""
+    if waits:
+        return JobState.WAITING, max(waits, key=lambda wait: wait.tries).message
+    if all(batch.state in (BatchState.ENDED, BatchState.COLLECTED) for batch in batches):
+        # What went wrong is said again at the end.
+        return JobState.COLLECTING, job.message if job.code is not None or job.gave_up_at is not None else ""
+    if all(batch.state in (BatchState.PREPARED, BatchState.UPLOADED) for batch in batches):
+        return JobState.PREPARING, ""
+    return JobState.RUNNING, ""
+
+
+def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None, str]:
+    """How a job ends whose batches are all collected."""
+    if job.cancelled:
+        return JobState.CANCELLED, None, "The job was cancelled; what had been answered is in the results."
+    if job.code is not None:
+        return JobState.FAILED, job.code, job.message
+    answered = job.rows_kept or any(map(_was_processed, batches))
+    if job.gave_up_at is not None:
+        message = "Nothing moved for as long as MAX_WAIT_HOURS allows; the job gave up."
+        if answered:
+            return JobState.COMPLETED, None, f"{message} What had been answered is in the results."
+        return (
+            JobState.FAILED,
+            JobCode.GAVE_UP,
+            f"{message} Mend the cause, then retry the job. {_last_wait(job)}".strip(),
+        )
+    sent = [batch for batch in batches if batch.requests]
+    if sent and not answered and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
+        return JobState.FAILED, JobCode.BATCH_FAILED, sent[0].message
+    return JobState.COMPLETED, None, ""
+
+
+def _was_processed(batch: Batch) -> bool:
+    """Whether the model service dealt with any row of the batch, if only to refuse it."""
+    return bool(batch.succeeded or batch.usage.output_tokens or batch.errors.keys() & _OF_THE_SERVICE)
+
+
+def _last_wait(job: Job) -> str:
+    return f"It had waited because: {job.message}" if job.message else ""

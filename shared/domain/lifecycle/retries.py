@@ -1,0 +1,37 @@
+"""Which rows are asked again."""
+
+from typing import Final
+
+from shared.domain.lifecycle.jobs import is_stopping
+from shared.domain.model import Batch, Job, Outcome, RowCode
+
+INVALID_OUTPUT_RETRIES: Final = 2
+FAULTY_SCHEMA_ROWS: Final = 20
+FAULTY_SCHEMA_SHARE: Final = 0.2
+
+
+def tries_again(
+    outcome: Outcome, attempt: int, max_attempts: int, schema_is_faulty: bool, other_attempts: int = 0
+) -> bool:
+    """Whether a row goes into a follow-up batch; a truncated one only where a token cap can be raised.
+
+    `other_attempts` are those before this one after which the row was tried again for another reason than
+    `invalid_output`.
+    """
+    if outcome.code is None or attempt >= max_attempts:
+        return False
+    if outcome.code is RowCode.REQUEST_FAILED:
+        return outcome.status >= 500
+    if outcome.code is RowCode.INVALID_OUTPUT:
+        return attempt - other_attempts <= INVALID_OUTPUT_RETRIES and not schema_is_faulty
+    return outcome.code in (RowCode.RATE_LIMITED, RowCode.EXPIRED, RowCode.MISSING, RowCode.TRUNCATED)
+
+
+def is_schema_faulty(invalid: int, rows: int) -> bool:
+    """Whether so many answers do not fit that asking again would only be paid twice."""
+    return rows >= FAULTY_SCHEMA_ROWS and invalid > rows * FAULTY_SCHEMA_SHARE
+
+
+def may_follow(job: Job, batch: Batch) -> bool:
+    """Whether rows of this batch may be asked again at all: nobody cancelled it, and the job goes on."""
+    return not is_stopping(job) and batch.status != "cancelled" and batch.failure is None

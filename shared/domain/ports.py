@@ -1,0 +1,240 @@
+"""The seams between the app's logic and the world, as Protocols; adapters and the tests' fakes keep the same promises.
+
+They raise only errors of shared.domain.errors: Transient kinds where waiting may help, Conflict, NotFound, Refused.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, BinaryIO, Protocol
+
+from shared.domain.model import Batch, BlobEvent, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile
+from shared.settings import Settings
+
+
+class Container(StrEnum):
+    """The three containers by their role; their names are settings."""
+
+    PROMPTS = "prompts"
+    RESULTS = "results"
+    WORK = "work"
+
+
+class BlobWriter(Protocol):
+    """A blob being written in blocks; nobody sees it before `commit`."""
+
+    def write(self, data: bytes) -> object:
+        """Add bytes; they are sent when a block is full."""
+
+    def commit(self) -> str:
+        """Make the blob visible and return its etag. Raises Conflict where a condition does not hold."""
+
+
+class Files(Protocol):
+    """Blobs in the three containers, which are made on first use."""
+
+    def info(self, container: Container, name: str) -> BlobInfo | None:
+        """What is known of a blob, None where there is none."""
+
+    def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
+        """The blob's bytes in chunks of some MB; Conflict where it is no longer the version `etag`, or NotFound."""
+
+    def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
+        """A small blob's content and etag, in one call; None where there is none."""
+
+    def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
+        """At most `length` bytes from `offset`."""
+
+    def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
+        """Write a small blob whole and return its etag; Conflict where it exists (create_only) or is not `etag`."""
+
+    def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
+        """Begin a blob of any size."""
+
+    def blobs(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
+        """The blobs by name, those after `after` where it is given, page by page."""
+
+    def url(self, container: Container, name: str) -> str:
+        """The blob's address, as the batch service would be told it."""
+
+    def name_of(self, container: Container, url: str) -> str:
+        """The name of the blob at an address in this container; NotFound where it lies elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentBackoff:
+    """A deployment that refused for want of quota: no creating call before `until`, `tries` refusals in a row."""
+
+    model: str
+    until: datetime
+    tries: int
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An open job as the list of jobs shows it: its last published status without batches, None before the first."""
+
+    entry: OpenJob
+    status: Mapping[str, Any] | None
+    version: str
+
+
+class JobStore(Protocol):
+    """Jobs, batches and the open index. Every write of a job or a batch is conditional on the version read."""
+
+    def open_entry(self, entry: OpenJob) -> None:
+        """Assert the open index's entry of a job; repeating it changes nothing."""
+
+    def open_jobs(self) -> Iterator[OpenJob]:
+        """The open index, page by page."""
+
+    def listed(self, job_id: str) -> Listed | None:
+        """What the list of jobs shows of an open job, None where it is not open."""
+
+    def all_listed(self) -> Iterator[Listed]:
+        """What the list of jobs shows of all open jobs, page by page."""
+
+    def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
+        """Change what is shown of an open job; Conflict where it changed since it was read, or is open no more."""
+
+    def insert_job(self, job: Job) -> Job:
+        """Write a new job; Conflict where it exists."""
+
+    def job(self, job_id: str) -> Job | None:
+        """One job, None where unknown."""
+
+    def save_job(self, job: Job) -> Job:
+        """Replace a job; Conflict where it changed since it was read. Returns it with its new version."""
+
+    def batches(self, job_id: str) -> list[Batch]:
+        """The job's batches by index and attempt."""
+
+    def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
+        """Both, in one call; the job is never older than its batches."""
+
+    def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
+        """One batch, None where unknown."""
+
+    def add_batches(self, batches: Sequence[Batch]) -> None:
+        """Write new batches of one job; those that exist already stay as they are."""
+
+    def save_batch(self, batch: Batch) -> Batch:
+        """Replace a batch; Conflict where it changed since it was read. Returns it with its new version."""
+
+    def finish_batch(self, job: Job, batch: Batch, followers: Sequence[Batch]) -> None:
+        """In one transaction: replace the batch, write its followers, if neither batch nor job changed meanwhile."""
+
+    def close(self, job: Job) -> None:
+        """Take an ended job from the open index into the history; repeating it changes nothing."""
+
+    def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
+        """At most `limit` ended jobs, newest first, each with the status that was listed when it was closed.
+
+        Those behind the place `after` (model.newest_first); of one state or whose prompt file begins with `prefix`
+        where these are not empty.
+        """
+
+    def deployment_backoff(self, model: str) -> DeploymentBackoff | None:
+        """The deployment's gate, None where it never refused."""
+
+    def save_deployment_backoff(self, gate: DeploymentBackoff) -> None:
+        """Write a deployment's gate; the last writer wins, as it only spaces calls out."""
+
+    def installed_at(self, now: datetime) -> datetime:
+        """When the app first asked this, now for the first time: older prompt files are no business of its sweep."""
+
+    def bookmark(self, name: str) -> str:
+        """Where a walk that goes on from tick to tick stopped, empty at the start."""
+
+    def save_bookmark(self, name: str, value: str) -> None:
+        """Remember where such a walk stopped."""
+
+
+class BatchService(Protocol):
+    """The Azure OpenAI Files and Batch API."""
+
+    def upload(self, name: str, content: BinaryIO) -> RemoteFile:
+        """Upload an input file, which expires by itself."""
+
+    def file(self, file_id: str) -> RemoteFile | None:
+        """A file's state, None where it is gone."""
+
+    def read_file(self, file_id: str) -> Iterator[bytes]:
+        """A file's bytes in chunks; NotFound where it is gone, Unavailable where it breaks off."""
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete a file; one that is gone already is fine."""
+
+    def create(self, batch: Batch, *, metadata: dict[str, str], output_folder: str = "") -> RemoteBatch:
+        """Create a batch over `batch.file_id`, once: AnswerLost where it is not known whether it took effect."""
+
+    def batch(self, batch_id: str) -> RemoteBatch | None:
+        """One batch, None where unknown."""
+
+    def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
+        """Up to 100 batches, newest first, and the id to go on after (empty at the end).
+
+        Where `status` is given, those of that status alone: not every service knows such lists, so it may be refused,
+        or nothing or others may be shown.
+        """
+
+    def cancel(self, batch_id: str) -> None:
+        """Ask for a batch to be cancelled; one that has ended already is fine."""
+
+
+class Step(StrEnum):
+    """What a queue message asks for; each may be repeated at will."""
+
+    PREPARE = "prepare"
+    SUBMIT = "submit"
+    COLLECT = "collect"
+    ASSEMBLE = "assemble"
+    NOTIFY = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One step of a job that is due; index and attempt name the batch where the step is about one."""
+
+    step: Step
+    job_id: str
+    index: int = -1
+    attempt: int = 0
+
+
+class Queues(Protocol):
+    """The two queues; each step knows its own."""
+
+    def send(self, message: Message, delay: timedelta = timedelta()) -> None:
+        """Enqueue a step, to be seen after `delay`."""
+
+    def peek_failed_events(self) -> list[BlobEvent]:
+        """Some events of blobs for which the host gave up, those of other apps among them: a look that takes none."""
+
+
+class WebHook(Protocol):
+    """Somebody's address for notices."""
+
+    def post(self, url: str, body: bytes, signature: str) -> None:
+        """Deliver a JSON body, with its signature where that is not empty.
+
+        Raises Unavailable where nobody answers, or somebody who is overloaded or broken; Misconfigured where the
+        answer is a refusal of this very notice or address.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """All that a use case needs from outside: ports, settings, the clock, waiting, and fresh ids."""
+
+    settings: Settings
+    files: Files
+    store: JobStore
+    service: BatchService
+    queues: Queues
+    hook: WebHook
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    new_id: Callable[[], str]

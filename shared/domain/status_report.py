@@ -1,0 +1,101 @@
+"""A job and its batches → the status.json that users see."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from shared.domain.lifecycle import age_warnings, state_of
+from shared.domain.model import Batch, BatchState, Job, Usage
+
+SHOWN_WARNINGS: Final = 20
+"""How many warnings the list of jobs shows, so that a row of the table stays small."""
+
+
+def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
+    """Describe a job as status.json does: plain JSON values, times as ISO 8601 in UTC."""
+    state, message = state_of(job, batches)
+    usage = sum((batch.usage for batch in batches), Usage())
+    return {
+        "job_id": job.job_id,
+        "prompt_file": job.prompt_file,
+        "retry_of": job.retry_of or None,
+        "state": state.value,
+        "code": job.code.value if job.code and job.state.ended else None,
+        "message": message or None,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.completed_at or now),
+        "completed_at": iso(job.completed_at),
+        "rows": _rows(job, batches),
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "total_tokens": usage.input_tokens + usage.output_tokens,
+        },
+        "cost": {
+            "usd": round(sum(batch.cost_usd for batch in batches), 9),
+            "unpriced_rows": sum(batch.unpriced_rows for batch in batches),
+        },
+        "errors": errors_of(job, batches),
+        "warnings": [*job.warnings, *age_warnings(batches, now)],
+        "batches": [_batch(batch) for batch in batches],
+    }
+
+
+def summary(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as the list of jobs shows it: without its batches, and with a bounded number of warnings."""
+    shown = {key: value for key, value in status.items() if key != "batches"}
+    warnings = shown["warnings"]
+    if len(warnings) > SHOWN_WARNINGS:
+        left_out = len(warnings) - SHOWN_WARNINGS
+        shown["warnings"] = [*warnings[:SHOWN_WARNINGS], f"{left_out} more warnings are in the job's status.json."]
+    return shown
+
+
+def errors_of(job: Job, batches: Sequence[Batch]) -> dict[str, int]:
+    """Rows without a result by row code, so far or at the end."""
+    if job.state.ended:
+        return dict(job.errors)
+    counts = Counter(job.unsent)
+    for batch in batches:
+        counts.update(batch.errors)
+    return dict(counts)
+
+
+def iso(time: datetime | None) -> str | None:
+    """A time as the files show it: `2026-11-22T10:15:00Z`, None for none."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def is_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two reports differ in anything but the time of their writing."""
+    return {**before, "updated_at": None} != {**after, "updated_at": None}
+
+
+def _rows(job: Job, batches: Sequence[Batch]) -> dict[str, int | None]:
+    if job.state.ended:
+        failed = sum(job.errors.values())
+        return {"total": job.rows_total, "succeeded": job.rows_succeeded, "failed": failed, "pending": 0}
+    done = [batch for batch in batches if batch.state is BatchState.COLLECTED]
+    succeeded = job.rows_kept + sum(batch.succeeded for batch in done)
+    failed = sum(errors_of(job, done).values())
+    pending = 0 if job.rows_total is None else job.rows_total - succeeded - failed
+    return {"total": job.rows_total, "succeeded": succeeded, "failed": failed, "pending": pending}
+
+
+def _batch(batch: Batch) -> dict[str, Any]:
+    total, completed, failed = batch.counts
+    return {
+        "batch_id": batch.batch_id or None,
+        "model": batch.model,
+        "attempt": batch.attempt,
+        "state": batch.state.value,
+        "status": batch.status or None,
+        "requests": batch.requests or total,
+        "completed": completed,
+        "failed": failed,
+        "created_at": iso(batch.created_at),
+        "message": (batch.wait.message if batch.wait else batch.message) or None,
+    }

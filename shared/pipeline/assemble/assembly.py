@@ -1,0 +1,167 @@
+"""All outcomes of a job → its result files, in input order; and the end of the job."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from shared.answer_schema.schema_list import SchemaList
+from shared.domain import blob_names
+from shared.domain.errors import JobFault, NotFound, Transient
+from shared.domain.lifecycle import end_of, next_backoff
+from shared.domain.model import BatchState, Job, JobCode, Record, RowCode
+from shared.domain.ports import App, BlobWriter, Container
+from shared.job_settings.plan import JobPlan, plan_without_settings
+from shared.pipeline.assemble.row_writer import Counts, RowWriter
+from shared.pipeline.assemble.source_rows import Rows
+from shared.pipeline.build.building import COLUMNS, read_plan
+from shared.pipeline.claims import Claim, claim_job
+from shared.pipeline.outcome_files import merged_runs, work_lines
+from shared.pipeline.reporting import publish
+from shared.results.answer_columns import TEXT_FIELDS, Field, fields_of, union
+from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, ResultFiles
+
+log = logging.getLogger("structuredbatch.assembly")
+
+UNREADABLE = frozenset({JobCode.UNSUPPORTED_FORMAT, JobCode.NOT_UTF8, JobCode.SOURCE_CHANGED})
+"""Faults after which not even the rows of the file are known; an invalid file may have rows all the same."""
+
+
+def assemble(app: App, job_id: str) -> None:
+    """Write the result files of a job whose batches are all collected, and end it; what may pass makes it wait."""
+    claim = claim_job(app, job_id)
+    if claim is None:
+        return
+    with claim:
+        ended = _assemble(app, claim)
+    if ended is not None:
+        close(app, ended)
+
+
+def _assemble(app: App, claim: Claim[Job]) -> Job | None:
+    """Write the files and end the job; None where it cannot be ended now."""
+    job_id = claim.record.job_id
+    batches = app.store.batches(job_id)
+    if not claim.record.built or any(batch.state is not BatchState.COLLECTED for batch in batches):
+        claim.release()
+        return None
+    try:
+        counts = _write_results(app, claim)
+    except Transient as error:
+        message = f"{error}. The results are written as soon as it passes."
+        first = app.settings.backoff
+        claim.release(wait=next_backoff(claim.record.wait, message, app.now(), first, job_id, error.retry_after))
+        return None
+    state, code, message = end_of(claim.record, batches)
+    ended = claim.release(
+        state=state,
+        code=code,
+        message=message,
+        wait=None,
+        completed_at=app.now(),
+        updated_at=app.now(),
+        rows_total=counts.total,
+        rows_succeeded=counts.succeeded,
+        errors=dict(counts.errors),
+        warnings=tuple(dict.fromkeys([*claim.record.warnings, *counts.warnings])),
+    )
+    log.info("job ended", extra={"job_id": job_id, "state": state.value, "rows": counts.total})
+    return ended
+
+
+def close(app: App, job: Job) -> None:
+    """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
+    publish(app, job.job_id)
+    app.store.close(job)
+
+
+def _write_results(app: App, claim: Claim[Job]) -> Counts:
+    job = claim.record
+    try:
+        if job.code in UNREADABLE:
+            raise JobFault(job.code, job.message)
+        return _write_rows(app, claim, _plan(app, job))
+    except JobFault as fault:
+        return _write_nothing(app, job, total=0 if fault.code is JobCode.EMPTY_FILE else None)
+    except NotFound:
+        return _write_nothing(app, job, total=None)
+
+
+def _plan(app: App, job: Job) -> JobPlan:
+    try:
+        return read_plan(app, job)
+    except NotFound:
+        # The rows are told apart by the columns' own names, and none of them became a request.
+        return plan_without_settings(app.settings)
+
+
+def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> Counts:
+    job = claim.record
+    own, fields = _columns(app, claim, plan)
+    writers = _writers(app, job, plan)
+    sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
+    files = ResultFiles(own, fields, sinks, plan.formula_guard)
+    writer = RowWriter(Rows(app, job, plan), merged_runs(app, job), files, _otherwise(job))
+    counts = writer.write_all(claim)
+    counts.warnings += files.close()
+    for blob in writers.values():
+        blob.commit()
+    return counts
+
+
+def _write_nothing(app: App, job: Job, total: int | None) -> Counts:
+    """The files of a job whose prompt file has no row, or could not be read: they exist, and are empty."""
+    writers = _writers(app, job, replace(plan_without_settings(app.settings), formats=("csv",)))
+    sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
+    ResultFiles((), (), sinks, guard=True).close()
+    for writer in writers.values():
+        writer.commit()
+    return Counts(total=total)
+
+
+def _writers(app: App, job: Job, plan: JobPlan) -> dict[str, BlobWriter]:
+    wanted = [RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV]
+    if "xlsx" in plan.formats:
+        wanted.append(RESULTS_XLSX)
+    return {name: app.files.writer(Container.RESULTS, blob_names.results_folder(job) + name) for name in wanted}
+
+
+def _columns(app: App, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], tuple[Field, ...]]:
+    """The user's own columns and the answers' fields, those of earlier jobs that this one retries first."""
+    job = claim.record
+    try:
+        found = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))
+        own = [str(name) for name in found["own"]]
+    except NotFound:
+        own = _own_columns(app, claim, plan)
+        found = {"text": False}
+    chain = [job]
+    while chain[-1].previous and (before := app.store.job(chain[-1].previous)) is not None:
+        chain.append(before)
+    of_schemas = [
+        fields_of(schema.checked)
+        for one in reversed(chain)
+        for schema in SchemaList.read(work_lines(app, blob_names.schemas(one)))
+    ]
+    return own, union([*of_schemas, *([TEXT_FIELDS] if found["text"] else [])])
+
+
+def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
+    """The own columns of a file that was never built, found by reading it; none where a table cannot have so many."""
+    rows = Rows(app, claim.record, plan)
+    own: dict[str, None] = dict.fromkeys(rows.own_columns)
+    for found in claim.keeping(rows.row_blocks):
+        record = found if isinstance(found, Record) else next(found.records())
+        own.update(dict.fromkeys(rows.own(record)))
+        if len(own) > COLUMNS:
+            return []
+    return list(own)
+
+
+def _otherwise(job: Job) -> tuple[RowCode, str]:
+    """What rows without an outcome get."""
+    if job.gave_up_at is not None:
+        return RowCode.GAVE_UP, "The job gave up before this row could be sent."
+    if job.cancelled:
+        return RowCode.NOT_SENT, "The job was cancelled before this row was sent."
+    return RowCode.NOT_SENT, f"Nothing was sent: {job.message}" if job.message else "This row was not sent."

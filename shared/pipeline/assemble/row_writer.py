@@ -1,0 +1,109 @@
+"""A job's rows, each with its outcome → the result files: many at once where they succeeded, others one by one."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from shared.answers.outcomes import OutcomeLine, Runs
+from shared.domain.model import Job, Outcome, Record, RowBlock, RowCode
+from shared.pipeline.assemble.source_rows import Rows
+from shared.pipeline.claims import Claim
+from shared.results.files import ResultFiles
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the result files hold."""
+
+    total: int | None = 0
+    succeeded: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def add_results(self, count: int) -> None:
+        """Count rows that succeeded."""
+        self.total = (self.total or 0) + count
+        self.succeeded += count
+
+    def add_error(self, outcome: Outcome) -> None:
+        """Count a row that failed."""
+        self.total = (self.total or 0) + 1
+        self.errors[str(outcome.code)] += 1
+
+
+class _Outcomes:
+    """The merged outcomes, taken row by row, or those of many rows at once."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._run: list[OutcomeLine] = []
+        self._at = 0
+
+    def of(self, row: int) -> OutcomeLine | None:
+        """The outcome of this row, None where it has none."""
+        self._look_ahead(1)
+        if self._at == len(self._run) or self._run[self._at].row != row:
+            return None
+        self._at += 1
+        return self._run[self._at - 1]
+
+    def of_all(self, row: int, count: int) -> Sequence[OutcomeLine | None]:
+        """The outcomes of this row and those after it."""
+        self._look_ahead(count)
+        some = self._run[self._at : self._at + count]
+        if len(some) < count or some[0].row != row or some[-1].row != row + count - 1:
+            return [self.of(number) for number in range(row, row + count)]
+        self._at += count
+        return some
+
+    def _look_ahead(self, count: int) -> None:
+        """Have so many outcomes at hand, where there are any more."""
+        while len(self._run) - self._at < count and (following := next(self._runs, None)) is not None:
+            self._run, self._at = [*self._run[self._at :], *following], 0
+
+
+class RowWriter:
+    """Writes the rows of a job, in input order, and counts them."""
+
+    def __init__(self, rows: Rows, outcomes: Runs, files: ResultFiles, otherwise: tuple[RowCode, str]) -> None:
+        self._rows = rows
+        self._outcomes = _Outcomes(outcomes)
+        self._files = files
+        self._otherwise = otherwise
+        self._counts = Counts()
+
+    def write_all(self, claim: Claim[Job]) -> Counts:
+        """Write all rows, keep the claim meanwhile, and give what the files hold."""
+        for found in claim.keeping(self._rows.row_blocks):
+            if isinstance(found, Record):
+                self._write_one(found, self._outcomes.of(found.row))
+            else:
+                self._write(found)
+        return self._counts
+
+    def _write_one(self, record: Record, line: OutcomeLine | None) -> None:
+        if line is not None and line.code is None:
+            self._write_results([line], [self._rows.own(record)])
+            return
+        failed = self._rows.failed(record, None if line is None else line.outcome, self._otherwise)
+        self._files.add_error(failed)
+        self._counts.add_error(failed.outcome)
+
+    def _write(self, rows: RowBlock) -> None:
+        """Write rows of the same keys: all between two that failed at once."""
+        outcomes = self._outcomes.of_all(rows.row, len(rows.rows))
+        failed = [place for place, line in enumerate(outcomes) if line is None or line.code is not None]
+        own = self._rows.own_of_all(rows)
+        start = 0
+        for place in [*failed, len(outcomes)]:
+            if place > start:
+                self._write_results(cast("Sequence[OutcomeLine]", outcomes[start:place]), own[start:place])
+            if place < len(outcomes):
+                record = Record(rows.row + place, dict(zip(rows.keys, rows.rows[place], strict=True)))
+                self._write_one(record, outcomes[place])
+            start = place + 1
+
+    def _write_results(self, lines: Sequence[OutcomeLine], own: Sequence[Mapping[str, object]]) -> None:
+        self._files.add_results(lines, own)
+        self._counts.add_results(len(lines))

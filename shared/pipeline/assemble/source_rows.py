@@ -1,0 +1,116 @@
+"""The prompt file's rows as the result files need them: who they are, and what was, or would have been, sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from shared import json_codec
+from shared.answer_schema.schema_list import SchemaList
+from shared.domain import blob_names
+from shared.domain.errors import JobFault
+from shared.domain.model import FailedRow, Job, JobCode, Outcome, Record, Request, RowBlock, RowCode
+from shared.domain.ports import App, Container
+from shared.job_settings.plan import JobPlan
+from shared.prompt_file import form_of, open_prompt_file
+from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
+from shared.requests import RequestBuilder
+
+
+class Rows:
+    """A job's prompt file, read again from its copy. Raises JobFault where it cannot be read."""
+
+    def __init__(self, app: App, job: Job, plan: JobPlan) -> None:
+        form = form_of(job.prompt_file)
+        if form is None:
+            raise JobFault(JobCode.UNSUPPORTED_FORMAT, job.message)
+        file = open_prompt_file(form, app.files.read(Container.WORK, blob_names.snapshot(job)))
+        self.row_blocks: Iterator[RowBlock | Record] = file.row_blocks
+        self._headers = file.headers
+        self._plan = plan
+        self._builder = _builder(job, plan, file.headers) if plan.is_fixed else None
+        self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The user's own columns of a table."""
+        if self._builder is not None:
+            return self._builder.own_columns
+        return self._columns.own if self._columns else ()
+
+    def own(self, record: Record) -> dict[str, object]:
+        """The row's own columns."""
+        if self._builder is not None:
+            return self._builder.own(record)
+        if self._headers is None and record.is_request:
+            given = record.values.get("input")
+            return dict(given) if isinstance(given, Mapping) else {}
+        return {name: record.values[name] for name in self._columns_of(record).own if name in record.values}
+
+    def own_of_all(self, rows: RowBlock) -> list[dict[str, object]]:
+        """The own columns of rows with the same keys, which have the same ones."""
+        own = tuple(self.own(next(rows.records())))
+        places = [rows.keys.index(name) for name in own]
+        if len(places) == 1:
+            (name,), (place,) = own, places
+            return [{name: cells[place]} for cells in rows.rows]
+        return [dict(zip(own, [cells[place] for place in places], strict=True)) for cells in rows.rows]
+
+    def _custom_id(self, record: Record) -> str:
+        if self._builder is not None:
+            return self._builder.identify(record)
+        is_request = self._headers is None and record.is_request
+        key = "custom_id" if is_request else self._columns_of(record).meant.get(Meaning.CUSTOM_ID, "")
+        value = record.values.get(key)
+        given = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+        return given if given.strip() else record.custom_id or f"row-{record.row}"
+
+    def _columns_of(self, record: Record) -> Columns:
+        """The meanings of a row's columns where there is no builder that knows them."""
+        return self._columns or _columns(tuple(record.values), self._plan)
+
+    def failed(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> FailedRow:
+        """A row without a result, with its outcome, or with the code and message that rows without one get."""
+        custom_id, own = self._custom_id(record), self.own(record)
+        if outcome is None:
+            outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
+        request = None if outcome.code is RowCode.DUPLICATE_CUSTOM_ID else self._request(record)
+        source = None if request is not None else _source(record)
+        return FailedRow(custom_id, own, outcome, request, source)
+
+    def _request(self, record: Record) -> Mapping[str, object] | None:
+        if self._builder is None:
+            return None
+        built = self._builder.build(record)
+        request = json_codec.loads(built.line) if isinstance(built, Request) else None
+        return request if isinstance(request, dict) else None
+
+
+def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None) -> RequestBuilder | None:
+    """The builder of the job's requests; None where the fault that ended the job keeps it from being made."""
+    try:
+        return RequestBuilder(
+            plan.settings,
+            prompt_file=job.prompt_file,
+            headers=headers,
+            default_model=plan.default_model or None,
+            schemas=SchemaList(lambda line: None),
+            max_bytes=plan.max_bytes,
+        )
+    except JobFault:
+        return None
+
+
+def _columns(headers: tuple[str, ...], plan: JobPlan) -> Columns:
+    """The columns of a table that has a fault; where two have the same meaning, only whether one is the custom id."""
+    keys = set(map(column_key, headers))
+    given = plan.settings.columns.items()
+    named = {meaning: header for meaning, header in given if header is None or column_key(header) in keys}
+    only_id: dict[str, str | None] = {meaning: None for meaning in Meaning if meaning is not Meaning.CUSTOM_ID}
+    for overrides in (named, {**named, **only_id}):
+        try:
+            return columns_of(headers, overrides)
+        except JobFault:
+            continue
+    return Columns({}, headers)
+
+
+def _source(record: Record) -> Mapping[str, object] | str:
+    return dict(record.values) if record.text is None else record.text

@@ -1,0 +1,93 @@
+"""The prompt file → batches, prepared: copied once, then read as a stream and cut into input files."""
+
+import logging
+
+from shared.domain import blob_names
+from shared.domain.errors import JobFault, Misconfigured, Transient
+from shared.domain.lifecycle import is_stopping, next_backoff
+from shared.domain.model import Job, JobCode, JobState
+from shared.domain.ports import App
+from shared.pipeline.build import snapshot
+from shared.pipeline.build.build_pass import COLUMNS, BuildPass
+from shared.pipeline.build.planning import fix_plan, read_plan
+from shared.pipeline.build.request_files import OutdatedError
+from shared.pipeline.claims import Claim, claim_job
+from shared.prompt_file import form_of
+from shared.settings import say
+
+__all__ = ["COLUMNS", "prepare", "read_plan"]
+
+log = logging.getLogger("structuredbatch.building")
+
+
+def prepare(app: App, job_id: str) -> None:
+    """Copy the prompt file, fix the job's plan and cut its rows into prepared batches.
+
+    A fault of the file or its settings is written into the job, and ends it when it is assembled. What may pass is
+    written down as the job's wait.
+    """
+    claim = claim_job(app, job_id)
+    if claim is None:
+        return
+    with claim:
+        if claim.record.built:
+            claim.release()
+            return
+        try:
+            _prepare(app, claim)
+        except JobFault as fault:
+            log.info("prompt file has a fault", extra={"job_id": job_id, "code": fault.code.value})
+            claim.release(built=True, code=fault.code, message=str(fault)[:1000], wait=None)
+        except Transient as error:
+            first = app.settings.backoff
+            claim.release(wait=next_backoff(claim.record.wait, str(error), app.now(), first, job_id, error.retry_after))
+
+
+def _prepare(app: App, claim: Claim[Job]) -> None:
+    job = claim.record
+    if is_stopping(job):
+        snapshot.take_for_the_record(app, claim)
+        claim.release(built=True, wait=None)
+        return
+    if form_of(job.prompt_file) is None:
+        raise JobFault(
+            JobCode.UNSUPPORTED_FORMAT,
+            f"{job.prompt_file} has no extension that this app reads: .jsonl, .ndjson, .json, .csv, .tsv (each also "
+            "with .gz) or .xlsx. Files beside prompt files that are none begin with _ or a dot.",
+        )
+    if not job.retry_of:
+        snapshot.take(app, claim)
+    if app.settings.faults:
+        raise Misconfigured(say(app.settings.faults))
+    plan, is_first = fix_plan(app, job)
+    try:
+        built = BuildPass(app, claim, plan, anew=is_first).run()
+    except OutdatedError:
+        built = BuildPass(app, claim, plan, anew=True).run()
+    if blob_names.results_name(job.prompt_file) != job.prompt_file:
+        built.warnings.insert(
+            0, f"The prompt file's name is too long: its results lie in {blob_names.results_folder(job)}"
+        )
+    app.store.add_batches(built.batches)
+    held = app.settings.max_input_tokens is not None and built.input_tokens > app.settings.max_input_tokens
+    message = (
+        f"The job is estimated at {built.input_tokens} input tokens, more than MAX_JOB_INPUT_TOKENS allows "
+        f"({app.settings.max_input_tokens}): release it to send it, or cancel it."
+    )
+    claim.release(
+        built=True,
+        state=JobState.HELD if held else claim.record.state,
+        message=message if held else "",
+        wait=None,
+        shards=len(built.batches),
+        rows_total=built.total,
+        rows_kept=built.kept,
+        unsent=dict(built.unsent),
+        input_tokens=built.input_tokens,
+        warnings=built.first_warnings,
+        progress_at=app.now(),
+    )
+    log.info(
+        "job built",
+        extra={"job_id": job.job_id, "rows": built.total, "batches": len(built.batches), "held": held},
+    )

@@ -1,0 +1,52 @@
+"""A job's plan: its settings, read when it starts, and fixed from then on."""
+
+from shared.domain import blob_names
+from shared.domain.errors import Conflict, JobFault, NotFound
+from shared.domain.model import Job, JobCode
+from shared.domain.ports import App, Container
+from shared.job_settings import JobSettings, job_file_paths, resolve
+from shared.job_settings import plan as job_plan
+from shared.job_settings.plan import JobPlan
+
+SETTINGS_SIZE = 4 * 1024 * 1024
+
+
+def fix_plan(app: App, job: Job) -> tuple[JobPlan, bool]:
+    """Read the job's settings the first time, and after that what was read then; says whether this was the first."""
+    is_first = True
+    try:
+        plan = job_plan.plan_of(_job_settings(app, job), app.settings)
+        app.files.write(Container.WORK, blob_names.plan(job), job_plan.to_json(plan), create_only=True)
+    except Conflict:
+        is_first = False  # The plan of an earlier try counts.
+    return read_plan(app, job), is_first
+
+
+def read_plan(app: App, job: Job) -> JobPlan:
+    """The plan that was fixed when the job started; raises NotFound before that."""
+    return job_plan.from_json(b"".join(app.files.read(Container.WORK, blob_names.plan(job))))
+
+
+def _job_settings(app: App, job: Job) -> JobSettings:
+    layers = []
+    for path in job_file_paths(job.prompt_file):
+        text = _small_prompt_blob(app, path)
+        if text is not None:
+            layers.append((path, text))
+
+    def read_schema(folder: str, name: str) -> bytes | None:
+        return _small_prompt_blob(app, f"{folder}/{name}" if folder else name)
+
+    return resolve(layers, read_schema)
+
+
+def _small_prompt_blob(app: App, path: str) -> bytes | None:
+    info = app.files.info(Container.PROMPTS, path)
+    if info is None:
+        return None
+    if info.size > SETTINGS_SIZE:
+        raise JobFault(JobCode.INVALID_JOB_SETTINGS, f"{path} has {info.size} bytes; settings have 4 MiB at most.")
+    try:
+        return b"".join(app.files.read(Container.PROMPTS, path))
+    except NotFound:
+        return None

@@ -1,0 +1,235 @@
+"""An ended batch → the outcomes of its rows, and a follow-up batch of those worth asking again.
+
+What is downloaded, and the outcomes, are written create-only, and the first copy counts: whoever repeats the step, or
+does it at the same time, goes on from the same bytes.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from shared.answer_schema.schema_list import SchemaList
+from shared.answers import outcomes
+from shared.answers.matching import Matching
+from shared.answers.tally import Tally
+from shared.answers.validation import Checks
+from shared.domain import blob_names
+from shared.domain.errors import Conflict, Transient, Unavailable
+from shared.domain.lifecycle import is_schema_faulty, may_follow, next_backoff
+from shared.domain.model import Batch, BatchState, Fault, Job, RowCode, Usage
+from shared.domain.ports import App, Container
+from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.collect.downloads import (
+    FILES,
+    READS,
+    OvertakenError,
+    are_cut_off,
+    ask_again,
+    delete_input,
+    download,
+)
+from shared.pipeline.collect.follow_up import codes_of, follower_of
+from shared.pipeline.outcome_files import outcomes_in, work_lines
+from shared.requests.batch_file import read_rows
+
+log = logging.getLogger("structuredbatch.collection")
+
+CONFLICTS: Final = 10
+WARNINGS: Final = 40
+"""As many a job's row has room for, which is 32,768 characters: building leaves 20 of 400 characters at most."""
+
+ABSENT: Final = {
+    "completed": Fault(RowCode.MISSING, "The service gave no answer for this row."),
+    "expired": Fault(RowCode.EXPIRED, "The batch expired before this row was answered."),
+    "cancelled": Fault(RowCode.CANCELLED, "The batch was cancelled before this row was answered."),
+}
+
+
+def collect(app: App, job_id: str, index: int, attempt: int) -> None:
+    """Fetch and check a batch's answers, and close the batch; what may pass leaves it ended, with a wait."""
+    job = app.store.job(job_id)
+    claim = claim_batch(app, job_id, index, attempt, BatchState.ENDED)
+    if job is None or claim is None:
+        return
+    with claim:
+        try:
+            _collect(app, job, claim)
+        except Transient as error:
+            _cannot_fetch(app, job, claim, error)
+    delete_input(app, claim.record)
+
+
+def _cannot_fetch(app: App, job: Job, claim: Claim[Batch], error: Transient) -> None:
+    if job.gave_up_at is not None:
+        _give_up(app, job, claim, str(error))
+        return
+    batch = claim.record
+    message = f"{error}. The batch's answers are safe at the service and are fetched again."
+    first = app.settings.backoff
+    key = f"{batch.job_id}/{batch.key}"
+    claim.release(wait=next_backoff(batch.wait, message[:900], app.now(), first, key, error.retry_after))
+
+
+def _give_up(app: App, job: Job, claim: Claim[Batch], reason: str) -> None:
+    message = f"The job gave up while the batch's answers could not be fetched: {reason}"[:900]
+    batch = claim.change(failure=RowCode.GAVE_UP, message=message)
+    tally = _take_outcomes(app, job, claim)
+    _finish(app, claim, tally, None)
+    log.error("answers given up", extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
+
+
+def _collect(app: App, job: Job, claim: Claim[Batch]) -> None:
+    tally = _take_outcomes(app, job, claim)
+    if tally is None:
+        return
+    follower = follower_of(app, job, claim, tally)
+    _finish(app, claim, tally, follower)
+
+
+def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> Tally | None:
+    """Write the batch's outcomes unless somebody has; None where its files have to be fetched again first."""
+    tally = Tally()
+    name = blob_names.batch_outcomes(claim.record)
+    if app.files.info(Container.WORK, name) is None:
+        written = _write_outcomes_anew(app, job, claim, name)
+        if written is not None:
+            return written
+        if claim.record.lease is None:
+            return None
+    for some in claim.keeping(outcomes_in(app, name)):
+        tally.add(some)
+    return tally
+
+
+def _write_outcomes_anew(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:
+    """The same from the beginning each time that another worker's copy counts: once for each of the two files."""
+    for _ in FILES:
+        with suppress(OvertakenError):
+            return _write_outcomes(app, job, claim, name)
+    return _write_outcomes(app, job, claim, name)
+
+
+def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:
+    """Match answers to rows; None where the files came short (the claim is released) or another was quicker."""
+    sources = _sources(app, claim)
+    batch = claim.record
+    schemas = SchemaList.read(work_lines(app, blob_names.schemas(job)))
+    matching = Matching(
+        read_rows(work_lines(app, blob_names.batch_rows(batch))),
+        sources,
+        absent=_absence(job, batch),
+        attempts=batch.attempt if batch.batch_id else batch.attempt - 1,
+        checks=Checks(lambda number: schemas[number].checked),
+    )
+    tally = Tally()
+    part = app.files.writer(Container.WORK, name, create_only=True)
+    for lines in claim.keeping(matching.lines()):
+        tally.add(outcomes.read_lines(lines))
+        part.write(b"\n".join((*lines, b"")))
+    answered = batch.requests - matching.missing
+    short = matching.cut or matching.broken_lines or answered < _promised(batch)
+    if short and batch.failure is None:
+        if batch.reads < READS:
+            _read_again(app, claim, matching.missing)
+            return None
+        if are_cut_off(app, batch):
+            claim.change(reads=batch.reads + 1)
+            raise Unavailable(f"The batch's files break off ({matching.missing} rows without an answer)")
+    try:
+        part.commit()
+    except Conflict:
+        return None  # Another worker's outcomes are there, and count.
+    if matching.unknown or matching.repeated or matching.broken_lines:
+        counts = {"unknown": matching.unknown, "repeated": matching.repeated, "broken": matching.broken_lines}
+        log.warning("answers hold lines of no use", extra={"job_id": job.job_id, "batch_id": batch.batch_id, **counts})
+    return tally
+
+
+def _sources(app: App, claim: Claim[Batch]) -> list[Callable[[], Iterator[bytes]]]:
+    """The files with the batch's answers; of a batch that failed, or was given up, whatever there is of them."""
+    if claim.record.failure is not None:
+        return download(app, claim, what_there_is=True)
+    if claim.record.reads:
+        ask_again(app, claim)
+    return download(app, claim)
+
+
+def _promised(batch: Batch) -> int:
+    """How many rows must have an answer, as far as the batch's own words go."""
+    return batch.requests if batch.status == "completed" else min(sum(batch.counts[1:]), batch.requests)
+
+
+def _absence(job: Job, batch: Batch) -> Fault:
+    if batch.failure is not None:
+        return Fault(batch.failure, batch.message)
+    if job.gave_up_at is not None and batch.status != "completed":
+        return Fault(RowCode.GAVE_UP, "The job gave up before this row was answered.")
+    return ABSENT.get(batch.status, ABSENT["completed"])
+
+
+def _read_again(app: App, claim: Claim[Batch], missing: int) -> None:
+    message = f"The batch's files are incomplete ({missing} rows without an answer): they are fetched again."
+    pause = next_backoff(claim.record.wait, message, app.now(), app.settings.backoff / 4, claim.record.key)
+    claim.release(reads=claim.record.reads + 1, wait=pause)
+
+
+def _finish(app: App, claim: Claim[Batch], tally: Tally | None, follower: Batch | None) -> None:
+    """Close the batch, and open its follower in the same transaction, unless the job is stopped meanwhile."""
+    assert tally is not None  # Outcomes without answers always come whole.
+    for _ in range(CONFLICTS):
+        job = app.store.job(claim.record.job_id)
+        if job is None or job.state.ended:
+            return
+        goes_on = follower if follower is not None and may_follow(job, claim.record) else None
+        try:
+            app.store.finish_batch(
+                _warned(job, claim.record, tally),
+                _collected(app, claim.record, tally, goes_on),
+                [goes_on] if goes_on else [],
+            )
+        except Conflict:
+            claim.refresh(app.store.batch(claim.record.job_id, claim.record.index, claim.record.attempt))
+            continue
+        log.info(
+            "batch collected",
+            extra={"job_id": job.job_id, "batch_id": claim.record.batch_id, "succeeded": tally.succeeded},
+        )
+        return
+    claim.release(queued_until=app.now() + timedelta(seconds=5))
+
+
+def _collected(app: App, batch: Batch, tally: Tally, follower: Batch | None) -> Batch:
+    errors = Counter(tally.codes)
+    if follower is not None:
+        errors -= Counter(codes_of(app, batch, follower))
+    return replace(
+        batch,
+        state=BatchState.COLLECTED,
+        lease=None,
+        wait=None,
+        succeeded=tally.succeeded,
+        followed=follower.requests if follower else 0,
+        errors=dict(errors),
+        usage=Usage(tally.input_tokens, tally.output_tokens),
+        cost_usd=round(tally.cost_usd, 9),
+        unpriced_rows=tally.unpriced_rows,
+    )
+
+
+def _warned(job: Job, batch: Batch, tally: Tally) -> Job:
+    invalid = tally.codes[RowCode.INVALID_OUTPUT]
+    if not is_schema_faulty(invalid, tally.rows):
+        return job
+    warning = (
+        f"{invalid} of the {tally.rows} answers of batch {batch.batch_id} do not fit their schema: that is the "
+        "schema's or the prompt's fault, so those rows were not asked again."
+    )
+    if warning in job.warnings or len(job.warnings) >= WARNINGS:
+        return job
+    if len(job.warnings) == WARNINGS - 1:
+        warning = "More batches have answers that do not fit their schema: their rows were not asked again, either."
+    return replace(job, warnings=(*job.warnings, warning))

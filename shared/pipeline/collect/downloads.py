@@ -1,0 +1,141 @@
+"""An ended batch's files at the service → the work container, copied while they are read; and the input's end."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from shared.domain import blob_names
+from shared.domain.errors import AppError, Conflict, Misconfigured, NotFound, Transient, Unavailable
+from shared.domain.model import Batch, BatchState
+from shared.domain.ports import App, Container
+from shared.pipeline.claims import Claim
+
+log = logging.getLogger("structuredbatch.downloads")
+
+
+FILES: Final = ("output", "error")
+"""A batch's files with answers."""
+
+READS: Final = 3
+"""How often files that seem to be incomplete are fetched again before they are taken as they are."""
+
+
+def ask_again(app: App, claim: Claim[Batch]) -> None:
+    """Take the files' ids from the batch itself once more: a list may show less of it, or its end before its files."""
+    batch = claim.record
+    remote = app.service.batch(batch.batch_id)
+    if remote is None:
+        return
+    output, error = remote.output_file_id or remote.output_blob, remote.error_file_id or remote.error_blob
+    if (output or error) and (output, error) != (batch.output_file_id, batch.error_file_id):
+        claim.change(output_file_id=output, error_file_id=error)
+
+
+class OvertakenError(Exception):
+    """Another worker has copied a file meanwhile: its copy counts, and is what has to be read."""
+
+
+def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> list[Callable[[], Iterator[bytes]]]:
+    """Give the output and the error file, each opened by calling it, as often as needed; empty where there is none.
+
+    Whoever reads a file that is not in the work container yet gets it from the service while it is copied there, once
+    for each reading. Its end raises Transient where it broke off, and OvertakenError where another copy counts: what
+    was read until then must be forgotten. `what_there_is` copies them beforehand, and passes over those that cannot be
+    read now.
+    """
+    sources: list[Callable[[], Iterator[bytes]]] = []
+    for kind, file_id in zip(FILES, (claim.record.output_file_id, claim.record.error_file_id), strict=True):
+        if not file_id:
+            continue
+        name = blob_names.batch_answers(claim.record, kind)
+        source = partial(_chunks, app, claim, file_id, name)
+        if what_there_is:
+            with suppress(Transient, OvertakenError):
+                _read_through(source())
+            if app.files.info(Container.WORK, name) is None:
+                continue
+        sources.append(source)
+    return sources
+
+
+def _read_through(chunks: Iterator[bytes]) -> None:
+    for _ in chunks:
+        pass
+
+
+def _chunks(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[bytes]:
+    """Read a file and keep the claim meanwhile: all files are read before the first row has its outcome."""
+    copied = app.files.info(Container.WORK, name) is not None
+    return claim.keeping(app.files.read(Container.WORK, name) if copied else _copied(app, claim, file_id, name))
+
+
+def _copied(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[bytes]:
+    """Read a file from the service while it is copied; nothing where the service has none by that id."""
+    copy = app.files.writer(Container.WORK, name, create_only=True)
+    size = 0
+    try:
+        for chunk in _remote_chunks(app, file_id):
+            copy.write(chunk)
+            size += len(chunk)
+            yield chunk
+    except NotFound as error:
+        if not size:
+            return
+        raise Unavailable(f"File {file_id} broke off after {size} bytes") from error
+    if claim.record.reads < READS and size < _size_at_service(app, file_id):
+        claim.change(reads=claim.record.reads + 1)
+        raise Unavailable(f"File {file_id} broke off after {size} bytes")
+    try:
+        copy.commit()
+    except Conflict as error:
+        raise OvertakenError from error
+
+
+def are_cut_off(app: App, batch: Batch) -> bool:
+    """Whether the copies of a batch's files are shorter than the service says: taken only if they answer every row."""
+    return any(
+        info.size < _size_at_service(app, file_id)
+        for kind, file_id in zip(FILES, (batch.output_file_id, batch.error_file_id), strict=True)
+        if file_id and (info := app.files.info(Container.WORK, blob_names.batch_answers(batch, kind))) is not None
+    )
+
+
+def _size_at_service(app: App, file_id: str) -> int:
+    """The size of a file by the service's word, 0 where it gives none: who can read a file need not know its size."""
+    if app.settings.transfer != "upload":
+        return 0
+    try:
+        file = app.service.file(file_id)
+    except Transient as error:
+        log.info("the size of a file is not to be had: %s", error)
+        return 0
+    return 0 if file is None else file.size
+
+
+def _remote_chunks(app: App, file_id: str) -> Iterable[bytes]:
+    if app.settings.transfer == "storage":
+        return app.files.read(Container.WORK, _name_of(app, file_id))
+    return app.service.read_file(file_id)
+
+
+def _name_of(app: App, url: str) -> str:
+    try:
+        return app.files.name_of(Container.WORK, url)
+    except NotFound as error:
+        # Its answers are somewhere: they must not be asked for, and paid, once more.
+        raise Misconfigured(f"The service wrote its answers elsewhere than into WORK_CONTAINER: {error}") from error
+
+
+def delete_input(app: App, batch: Batch) -> None:
+    """Delete a collected batch's input file at the service, where files without number are not allowed."""
+    stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
+    if stored is None or stored.state is not BatchState.COLLECTED:
+        return
+    if not stored.file_id or app.settings.transfer != "upload":
+        return
+    try:
+        app.service.delete_file(stored.file_id)
+    except AppError as error:
+        log.info("input file left to expire: %s", error, extra={"job_id": batch.job_id})

@@ -1,0 +1,94 @@
+"""A collected batch's failed rows → the follow-up batch of those worth asking again."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from shared.answers.tally import Tally
+from shared.domain import blob_names
+from shared.domain.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
+from shared.domain.model import Batch, BatchState, Job, RowCode
+from shared.domain.ports import App, Container
+from shared.pipeline.build.building import read_plan
+from shared.pipeline.claims import Claim
+from shared.pipeline.outcome_files import failures_in, work_lines
+from shared.requests.batch_file import follow_up, read_rows, row_line
+
+ROWS: Final = 512
+"""How many rows pass between two looks at the clock."""
+
+
+def follower_of(app: App, job: Job, claim: Claim[Batch], tally: Tally) -> Batch | None:
+    """Write the input of the follow-up batch; None where no row is worth asking again."""
+    batch = claim.record
+    if not may_follow(job, batch) or not tally.codes:
+        return None
+    plan = read_plan(app, job)
+    faulty = is_schema_faulty(tally.codes[RowCode.INVALID_OUTPUT], tally.rows)
+    # Earlier than that, no row can have used its tries; nor does it matter after the last attempt.
+    counts = tally.codes[RowCode.INVALID_OUTPUT] and INVALID_OUTPUT_RETRIES < batch.attempt < plan.max_attempts
+    ill_fitting = _ill_fitting_before(app, batch) if counts else Counter()
+    keep: set[int] = set()
+    raised: set[int] = set()
+    for outcome in failures_in(app, blob_names.batch_outcomes(batch)):
+        others = batch.attempt - 1 - ill_fitting[outcome.row]
+        if tries_again(outcome, batch.attempt, plan.max_attempts, faulty, others):
+            (raised if outcome.code is RowCode.TRUNCATED else keep).add(outcome.row)
+    if not keep and not raised:
+        return None
+    return _write_follower(app, claim, keep | raised, raised)
+
+
+def _ill_fitting_before(app: App, batch: Batch) -> Counter[int]:
+    """How often the answers of rows, by row, did not fit their schema in earlier attempts."""
+    earlier = [one for one in app.store.batches(batch.job_id) if one.attempt < batch.attempt]
+    return Counter(
+        outcome.row
+        for one in earlier
+        if one.errors or one.followed
+        for outcome in failures_in(app, blob_names.batch_outcomes(one))
+        if outcome.code is RowCode.INVALID_OUTPUT
+    )
+
+
+def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[int]) -> Batch | None:
+    batch = claim.record
+    after = Batch(
+        job_id=batch.job_id,
+        index=batch.index,
+        attempt=batch.attempt + 1,
+        state=BatchState.PREPARED,
+        model=batch.model,
+        url=batch.url,
+        requests=0,
+    )
+    lines = app.files.writer(Container.WORK, blob_names.batch_input(after))
+    rows = app.files.writer(Container.WORK, blob_names.batch_rows(after))
+    requests = size = 0
+    again = follow_up(
+        work_lines(app, blob_names.batch_input(batch)),
+        read_rows(work_lines(app, blob_names.batch_rows(batch))),
+        keep,
+        raised=raised,
+    )
+    for line, row in claim.keeping(again, every=ROWS):
+        lines.write(line + b"\n")
+        rows.write(row_line(row) + b"\n")
+        requests += 1
+        size += len(line) + 1
+    if not requests:
+        return None
+    claim.keep()
+    lines.commit()
+    rows.commit()
+    tokens = batch.input_tokens * requests // max(batch.requests, 1)
+    return replace(after, requests=requests, size=size, input_tokens=tokens)
+
+
+def codes_of(app: App, batch: Batch, follower: Batch) -> Iterator[str]:
+    """The codes that the follower's rows had in this batch."""
+    rows = {row.row for row in read_rows(work_lines(app, blob_names.batch_rows(follower)))}
+    for outcome in failures_in(app, blob_names.batch_outcomes(batch)):
+        if outcome.row in rows and outcome.code is not None:
+            yield outcome.code.value

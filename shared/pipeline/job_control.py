@@ -1,0 +1,143 @@
+"""What people, or the clock, decide about a job: cancel, release, retry, give up."""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from shared.domain import blob_names
+from shared.domain.errors import AppError, Conflict, NotFound, Transient
+from shared.domain.lifecycle import is_held
+from shared.domain.model import Batch, BatchState, Job, OpenJob, RowCode
+from shared.domain.ports import App, Container, Message, Step
+from shared.pipeline.receiving import new_job
+from shared.pipeline.reporting import publish
+
+log = logging.getLogger("structuredbatch.steering")
+
+TRIES: Final = 10
+
+
+class NotNow(AppError):
+    """The job's state does not allow what was asked for."""
+
+
+def cancel(app: App, job_id: str) -> Job:
+    """Stop a job: nothing more is sent, open batches are cancelled, what was answered is collected.
+
+    Raises NotFound for an unknown job and NotNow for one that has ended.
+    """
+
+    def cancelled(job: Job) -> Job:
+        if job.state.ended:
+            raise NotNow(f"The job has ended already ({job.state.value}).")
+        # Whoever builds or assembles it at this moment loses the claim and stops.
+        return replace(job, cancelled=True, wait=None, queued_until=None, lease=None)
+
+    job = _change(app, job_id, cancelled)
+    log.info("job cancelled", extra={"job_id": job_id})
+    return publish(app, job_id) or job
+
+
+def release(app: App, job_id: str) -> Job:
+    """Let a held job go on. Raises NotFound for an unknown job and NotNow for one that is not held."""
+
+    def released(job: Job) -> Job:
+        if not is_held(job):
+            raise NotNow(f"The job is not held ({job.state.value}).")
+        return replace(job, released=True, progress_at=app.now())
+
+    job = _change(app, job_id, released)
+    log.info("job released", extra={"job_id": job_id})
+    return publish(app, job_id) or job
+
+
+def give_up(app: App, job_id: str) -> None:
+    """Stop a job that got nowhere for too long."""
+
+    def given_up(job: Job) -> Job:
+        if job.state.ended:
+            raise NotNow("The job has ended already.")
+        return replace(job, gave_up_at=job.gave_up_at or app.now(), wait=None, queued_until=None, lease=None)
+
+    _change(app, job_id, given_up)
+    log.error("job gave up", extra={"job_id": job_id})
+
+
+def cancel_batch(app: App, batch: Batch) -> None:
+    """Ask the service to cancel a stopping job's batch; where it does not answer, the poll asks again."""
+    try:
+        app.service.cancel(batch.batch_id)
+    except Transient as error:
+        log.warning("batch not cancelled yet: %s", error, extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
+        return
+    try:
+        app.store.save_batch(replace(batch, cancel_sent=True))
+    except Conflict:
+        pass  # Then it is asked again, which does no harm.
+
+
+def abandon_batch(app: App, batch: Batch) -> None:
+    """Close a batch without the service, which has not brought it to its end long after its job gave up."""
+    message = "The job gave up, and the service did not bring this batch to its end."
+    app.store.save_batch(
+        replace(batch, state=BatchState.ENDED, failure=RowCode.GAVE_UP, message=message, wait=None, queued_until=None)
+    )
+    log.error("batch abandoned", extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
+
+
+def retry(app: App, job_id: str) -> Job:
+    """Try the failed rows of an ended job again, as a job of its own over the same copy of the prompt file.
+
+    Raises NotFound for an unknown job, NotNow while it or a retry of it runs, or where nothing failed.
+    """
+    newest, number = _newest(app, job_id)
+    if not newest.state.ended:
+        raise NotNow(f"The job {newest.job_id} still runs ({newest.state.value}).")
+    if not newest.errors:
+        raise NotNow(f"No row of the job {newest.job_id} failed.")
+    if app.files.info(Container.WORK, blob_names.snapshot(newest)) is None:
+        raise NotNow("The job's copy of its prompt file was deleted meanwhile: drop its errors.jsonl instead.")
+    first = newest.retry_of or newest.job_id
+    entry = OpenJob(
+        f"{first}-r{number + 1}",
+        newest.prompt_file,
+        newest.source_etag,
+        app.now(),
+        retry_of=first,
+        previous=newest.job_id,
+    )
+    app.store.open_entry(entry)
+    try:
+        job = app.store.insert_job(new_job(entry))
+    except Conflict as error:
+        raise NotNow(f"The job {entry.job_id} still runs.") from error
+    app.queues.send(Message(Step.PREPARE, job.job_id))
+    log.info("job retried", extra={"job_id": job_id, "retry": job.job_id})
+    return publish(app, job.job_id) or job
+
+
+def _newest(app: App, job_id: str) -> tuple[Job, int]:
+    """The latest retry of a job, or the job itself, and its number (0 for the job itself)."""
+    job = app.store.job(job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    first = job.retry_of or job_id
+    found = re.search(r"-r(\d+)$", job_id) if job.retry_of else None
+    number = int(found[1]) if found else 0
+    while (later := app.store.job(f"{first}-r{number + 1}")) is not None:
+        job, number = later, number + 1
+    return job, number
+
+
+def _change(app: App, job_id: str, change: Callable[[Job], Job]) -> Job:
+    for _ in range(TRIES):
+        job = app.store.job(job_id)
+        if job is None:
+            raise NotFound(f"There is no job {job_id}.")
+        try:
+            return app.store.save_job(change(job))
+        except Conflict:
+            continue
+    raise Conflict(f"The job {job_id} is being changed by others; try again.")

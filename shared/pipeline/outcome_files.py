@@ -1,0 +1,93 @@
+"""A job's outcomes as they lie in the work container: parts sorted by row, merged into one outcome a row."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from shared.answers import outcomes
+from shared.answers.outcomes import Runs
+from shared.domain import blob_names
+from shared.domain.errors import NotFound
+from shared.domain.model import BatchState, Job, Outcome
+from shared.domain.ports import App, Container
+
+MERGE_MEMORY: Final = 16 * 1024 * 1024
+"""Bytes of all parts together that are in memory while they are merged."""
+
+SMALLEST_PIECE: Final = 64 * 1024
+
+
+BLOCK: Final = 512
+"""Lines that are given at a time."""
+
+
+def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Cut chunks into lines at line feeds only, without them, some at a time; an empty last line is none."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        del chunk  # All parts of a job are read side by side: each would hold its piece twice.
+        for start in range(0, len(lines), BLOCK):
+            yield lines[start : start + BLOCK]
+    if rest:
+        yield [rest]
+
+
+def work_lines(app: App, name: str) -> Iterator[bytes]:
+    """The lines of a work file; none where it was never written."""
+    try:
+        for lines in line_blocks(app.files.read(Container.WORK, name)):
+            yield from lines
+    except NotFound:
+        return
+
+
+def outcomes_in(app: App, name: str) -> Runs:
+    """The outcomes in one part, by row."""
+    try:
+        for lines in line_blocks(app.files.read(Container.WORK, name)):
+            yield outcomes.read_lines(lines)
+    except NotFound:
+        return
+
+
+def failures_in(app: App, name: str) -> Iterator[Outcome]:
+    """The errors in one part, by row."""
+    return (line.outcome for run in outcomes_in(app, name) for line in run if line.code is not None)
+
+
+def merged(app: App, job: Job) -> Iterator[Outcome]:
+    """Everything known of the job's rows, one outcome for each row that has any, by row."""
+    return (line.outcome for run in merged_runs(app, job) for line in run)
+
+
+def merged_runs(app: App, job: Job) -> Runs:
+    """The same as lines, some at a time."""
+    batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
+    piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
+    parts = [_kept(app, job)]
+    if job.unsent:
+        parts.append(outcomes_in(app, blob_names.unsent(job)))
+    return outcomes.merge([*parts, *(_in_pieces(app, blob_names.batch_outcomes(batch), piece) for batch in batches)])
+
+
+def results_of(app: App, job: Job) -> Runs:
+    """The rows of a job that have a result, by row."""
+    return ([line for line in run if line.code is None] for run in merged_runs(app, job))
+
+
+def _in_pieces(app: App, name: str, piece: int) -> Runs:
+    """The outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
+    info = app.files.info(Container.WORK, name)
+    size = 0 if info is None else info.size
+    pieces = (app.files.read_range(Container.WORK, name, start, piece) for start in range(0, size, piece))
+    return (outcomes.read_lines(lines) for lines in line_blocks(pieces))
+
+
+def _kept(app: App, job: Job) -> Runs:
+    """The results taken over from the job that this one retries; from there where it ended before it took them."""
+    if not job.previous:
+        return iter(())
+    if app.files.info(Container.WORK, blob_names.kept(job)) is not None:
+        return outcomes_in(app, blob_names.kept(job))
+    previous = app.store.job(job.previous)
+    return iter(()) if previous is None else results_of(app, previous)

@@ -1,0 +1,100 @@
+"""Prompt files whose event was lost: found by walking the container, a few pages a tick, or put aside by the host.
+
+Never older than the app's own table, so that an app installed on a full container does not buy its history.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from shared.domain.errors import AppError, Misconfigured
+from shared.domain.model import BlobInfo
+from shared.domain.ports import App, Container, Message, Step
+from shared.pipeline.receiving import entry_of, reserve
+from shared.prompt_file import is_prompt_file
+
+log = logging.getLogger("structuredbatch.sweeping")
+
+NAMES_A_TICK: Final = 10_000
+"""Names looked at in one tick: two pages of a listing."""
+
+SETTLED: Final = timedelta(minutes=2)
+"""How old a prompt file must be: before that, its event is probably on its way."""
+
+MARGIN: Final = timedelta(minutes=10)
+"""How far a walk looks back beyond the beginning of the one before it, as clocks differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk through the container: where it is, since when it runs, and when the one before it began."""
+
+    after: str
+    began: str
+    looks_back_to: str
+
+
+def sweep(app: App) -> None:
+    """Go on with the walk, and reserve the jobs of prompt files that no job knows; never raises an AppError."""
+    try:
+        # Blobs tell the time of their last change in whole seconds.
+        installed = app.store.installed_at(app.now()).replace(microsecond=0)
+        _go_on(app, installed)
+        _recover_all(app, _put_aside(app, installed))
+    except AppError as error:
+        log.warning("the sweep stops for this tick: %s", error)
+
+
+def _go_on(app: App, installed: datetime) -> None:
+    walk = _walk(app)
+    oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
+    found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
+    settled = app.now() - SETTLED
+    _recover_all(app, (info for info in found if oldest <= info.last_modified <= settled))
+    ended = len(found) < NAMES_A_TICK
+    now = app.now().isoformat()
+    following = _Walk("", now, walk.began) if ended else _Walk(found[-1].name, walk.began, walk.looks_back_to)
+    if not (ended and walk.after == "" and not found):
+        app.store.save_bookmark("sweep", json.dumps(asdict(following)))
+
+
+def _walk(app: App) -> _Walk:
+    place = app.store.bookmark("sweep")
+    if not place:
+        return _Walk("", app.now().isoformat(), datetime.fromtimestamp(0, UTC).isoformat())
+    return _Walk(**json.loads(place))
+
+
+def _put_aside(app: App, installed: datetime) -> Iterator[BlobInfo]:
+    """The prompt files whose event the host gave up on, in the version that it was about."""
+    for event in app.queues.peek_failed_events():
+        if event.container == app.settings.prompts_container:
+            info = app.files.info(Container.PROMPTS, event.name)
+            if info is not None and info.etag == event.etag and info.last_modified >= installed:
+                yield info
+
+
+def _recover_all(app: App, found: Iterable[BlobInfo]) -> None:
+    for info in found:
+        if is_prompt_file(info.name):
+            try:
+                _recover(app, info)
+            except Misconfigured as error:
+                # Storage refuses something about this file alone: the others are found all the same.
+                log.warning("prompt file passed over: %s", error)
+
+
+def _recover(app: App, info: BlobInfo) -> None:
+    entry = entry_of(app, info)
+    if app.store.job(entry.job_id) is not None:
+        return
+    if app.files.info(Container.PROMPTS, info.name) is None:
+        return  # It is gone again, or a folder's marker.
+    job = reserve(app, entry)
+    if job is not None:
+        log.warning("prompt file found without its event", extra={"job_id": job.job_id})
+        app.queues.send(Message(Step.PREPARE, job.job_id))

@@ -1,0 +1,76 @@
+"""Listed batches that no open row knows: one of ours whose answer was lost is adopted, and its twin cancelled."""
+
+import logging
+from collections.abc import Sequence
+
+from shared.domain.model import TERMINAL_STATUSES, Batch, BatchState, RemoteBatch
+from shared.domain.ports import App
+from shared.pipeline.claims import claim_batch
+from shared.pipeline.poll.open_jobs import OpenNow
+from shared.pipeline.submit.lost_creations import name_of
+from shared.pipeline.submit.submission import record
+
+log = logging.getLogger("structuredbatch.polling")
+
+
+class Known:
+    """The open jobs, and their batches by what the service may call them: each listed batch is looked up here."""
+
+    def __init__(self, jobs: Sequence[OpenNow]) -> None:
+        self.jobs = jobs
+        self._by_file: dict[str, Batch] = {}
+        self._by_name: dict[tuple[str, str, str], Batch] = {}
+        for item in jobs:
+            for batch in item.batches:
+                self._by_file[batch.file_id] = batch
+                self._by_name[batch.job_id, str(batch.index), str(batch.attempt)] = batch
+
+    def find(self, remote: RemoteBatch) -> Batch | None:
+        """The batch that reads the same input file, or bears the same name."""
+        for file in (remote.input_file_id, remote.input_blob):
+            if file and (found := self._by_file.get(file)) is not None:
+                return found
+        name = remote.metadata
+        return self._by_name.get((name.get("job", ""), name.get("index", ""), name.get("attempt", "")))
+
+
+def take_in(app: App, remote: RemoteBatch, known: Known) -> None:
+    """A listed batch that no open row knows: adopt it if it is one of ours whose answer was lost, cancel a twin.
+
+    The row is read again first: it may have been written since this tick began.
+    """
+    row = _row_of(app, remote, known)
+    if row is None or row.batch_id == remote.batch_id or remote.status == "failed":
+        return  # Somebody else's, known, or refused, and its rows wait to be sent again.
+    if row.batch_id or row.state in (BatchState.ENDED, BatchState.COLLECTED):
+        _cancel_twin(app, remote, row.job_id)
+    elif row.creating_since is not None or remote.status not in ("cancelling", "cancelled"):
+        _adopt(app, row, remote, known.jobs)
+
+
+def _row_of(app: App, remote: RemoteBatch, known: Known) -> Batch | None:
+    """Our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
+    batch = known.find(remote)
+    if batch is not None:
+        return app.store.batch(batch.job_id, batch.index, batch.attempt)
+    if remote.status in TERMINAL_STATUSES:
+        return None
+    name = name_of(app, remote)
+    return None if name is None else app.store.batch(*name)
+
+
+def _adopt(app: App, row: Batch, remote: RemoteBatch, jobs: Sequence[OpenNow]) -> None:
+    claim = claim_batch(app, row.job_id, row.index, row.attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    if claim is None:
+        return
+    record(app, claim, remote)
+    for item in jobs:
+        item.changed |= item.job.job_id == row.job_id
+    log.warning("batch adopted", extra={"job_id": row.job_id, "batch_id": remote.batch_id})
+
+
+def _cancel_twin(app: App, remote: RemoteBatch, job_id: str) -> None:
+    if remote.status in TERMINAL_STATUSES or remote.status == "cancelling":
+        return
+    log.error("a second batch for the same rows is cancelled", extra={"job_id": job_id, "batch_id": remote.batch_id})
+    app.service.cancel(remote.batch_id)

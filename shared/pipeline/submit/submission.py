@@ -1,0 +1,248 @@
+"""A prepared batch → a batch at the service, created once.
+
+The input file's id is recorded before its batch is created, and that a creating call begins before it is made. After a
+call whose answer was lost, the batch is looked for by its input file until it has had time to show; only then is it
+created again. A batch that shows up even later is found by polling, and cancelled where it has a twin.
+"""
+
+import io
+import logging
+from datetime import timedelta
+from typing import Final
+
+from shared.domain import blob_names
+from shared.domain.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
+from shared.domain.lifecycle import (
+    Refusal,
+    ends_before,
+    is_held,
+    is_out_of_patience,
+    is_stopping,
+    refusal_of,
+)
+from shared.domain.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
+from shared.domain.ports import App, Container, DeploymentBackoff
+from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.submit.input_file import InputFile
+from shared.pipeline.submit.lost_creations import CLOCK_MARGIN, is_ours, look_out
+from shared.pipeline.submit.refusals import deployment_fault, refused_for_now
+
+log = logging.getLogger("structuredbatch.submission")
+
+PROCESSING_CHECKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks at a file that was just uploaded; after that it waits for the poll."""
+
+READY: Final = ("processed", "uploaded", "")
+"""Statuses of a file with which a batch is worth trying; services that show no progress keep to the last two."""
+
+STUCK_FILE: Final = timedelta(minutes=30)
+"""How long a file may be processed before another is uploaded."""
+
+FILE_MARGIN: Final = timedelta(days=2)
+"""A file that expires sooner is uploaded again, as its batch may have to read it for a day."""
+
+LOOK_PAGES: Final = 100
+
+SEND_SIZE: Final = 256 * 1024
+"""Bytes of an input file handed to the client at a time."""
+
+
+def submit(app: App, job_id: str, index: int, attempt: int) -> None:
+    """Bring a batch to the service, or write down why it has to wait; a stopping job's batch is closed instead."""
+    job = app.store.job(job_id)
+    claim = claim_batch(app, job_id, index, attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    if job is None or claim is None:
+        return
+    with claim:
+        try:
+            _submit(app, job, claim)
+        except AnswerLost as error:
+            pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
+            message = f"{error}: looking for the batch before creating it again."
+            # A look is no refusal: it makes no later wait longer.
+            tries = claim.record.wait.tries if claim.record.wait else 0
+            claim.release(wait=Wait(until=app.now() + pause, tries=tries, message=message))
+        except Transient as error:
+            refused_for_now(app, claim, error)
+
+
+def _submit(app: App, job: Job, claim: Claim[Batch]) -> None:
+    # A job that is out of patience waits no more for a batch to show; the poll looks out for it.
+    if claim.record.creating_since is not None and not is_out_of_patience(job, app.now()) and _settle(app, claim):
+        return
+    if is_stopping(job):
+        _close_unsent(job, claim)
+        return
+    gate = app.store.deployment_backoff(claim.record.model)
+    if is_held(job) or (gate is not None and gate.until > app.now()):
+        claim.release()
+        return
+    _drop_stale_file(app, claim)
+    if claim.record.state is BatchState.PREPARED:
+        _upload(app, claim)
+    if _is_processed(app, claim):
+        _create(app, job, claim)
+
+
+def _settle(app: App, claim: Claim[Batch]) -> bool:
+    """Look for the batch of a creating call whose answer was lost; True where nothing more is to be done now."""
+    since = claim.record.creating_since
+    assert since is not None
+    found = _look(app, claim.record)
+    if found is not None:
+        record(app, claim, found)
+        return True
+    if app.now() < since + app.settings.settle:
+        raise AnswerLost("The answer to the creation of a batch was lost")
+    look_out(app, since)
+    claim.change(creating_since=None)
+    return False
+
+
+def _look(app: App, batch: Batch) -> RemoteBatch | None:
+    """Find a live batch over our input file among those created since the call began."""
+    assert batch.creating_since is not None
+    oldest = batch.creating_since - CLOCK_MARGIN
+    after = ""
+    for _ in range(LOOK_PAGES):
+        page, after = app.service.page(after)
+        for remote in page:
+            if is_ours(batch, remote) and remote.status != "failed":
+                return remote
+        if not after or ends_before(page, oldest):
+            return None
+    raise Unavailable("The batch of a creation whose answer was lost is still looked for among too many batches")
+
+
+def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
+    gave_up = job.gave_up_at is not None
+    claim.release(
+        state=BatchState.ENDED,
+        failure=RowCode.GAVE_UP if gave_up else RowCode.NOT_SENT,
+        message="The job gave up before this batch could be sent." if gave_up else "The job was cancelled first.",
+        wait=None,
+    )
+
+
+def _drop_stale_file(app: App, claim: Claim[Batch]) -> None:
+    expires = claim.record.file_expires_at
+    if claim.record.state is BatchState.UPLOADED and expires is not None and expires - app.now() < FILE_MARGIN:
+        claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
+
+
+def _upload(app: App, claim: Claim[Batch]) -> None:
+    batch = claim.record
+    name = blob_names.batch_input(batch)
+    if app.settings.transfer == "storage":
+        claim.change(state=BatchState.UPLOADED, file_id=app.files.url(Container.WORK, name), uploaded_at=app.now())
+        return
+    content = io.BufferedReader(InputFile(app, claim, name), buffer_size=SEND_SIZE)
+    try:
+        file = app.service.upload(f"{batch.job_id}-{batch.key}.jsonl", content)
+    except Refused as error:
+        raise Unavailable(f"{error}: the file is uploaded again later") from error
+    if file.expires_at is None:
+        log.warning("the service set no expiry on an uploaded file", extra={"file_id": file.file_id})
+    claim.change(
+        state=BatchState.UPLOADED, file_id=file.file_id, file_expires_at=file.expires_at, uploaded_at=app.now()
+    )
+
+
+def _is_processed(app: App, claim: Claim[Batch]) -> bool:
+    """Wait a little for the service to process the file; False where the poll has to come back to it."""
+    if app.settings.transfer == "storage":
+        return True
+    for pause in (*PROCESSING_CHECKS, None):
+        file = app.service.file(claim.record.file_id)
+        if file is None or file.status in ("error", "deleted"):
+            reason = file.message if file and file.message else "it gives no reason"
+            _forget_file(claim)
+            raise Unavailable(f"The service could not process an input file ({reason}); it is uploaded again")
+        if file.status in READY:
+            return True
+        if pause is not None:
+            app.sleep(pause)
+    if claim.record.uploaded_at is not None and app.now() - claim.record.uploaded_at > STUCK_FILE:
+        _forget_file(claim)
+        raise Unavailable("The service did not process an input file for half an hour; it is uploaded again")
+    pause_after = min(app.settings.backoff, timedelta(seconds=20))
+    stuck = claim.record.uploaded_at is not None and app.now() - claim.record.uploaded_at > timedelta(minutes=2)
+    if stuck:
+        raise Unavailable(f"The service is still processing the input file {claim.record.file_id}")
+    claim.release(queued_until=app.now() + pause_after)
+    return False
+
+
+def _forget_file(claim: Claim[Batch]) -> None:
+    claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
+
+
+def _create(app: App, job: Job, claim: Claim[Batch]) -> None:
+    batch = claim.change(creating_since=app.now())
+    metadata = {"job": batch.job_id, "index": str(batch.index), "attempt": str(batch.attempt)}
+    folder = ""
+    if app.settings.transfer == "storage":
+        folder = app.files.url(Container.WORK, blob_names.batch_output_folder(batch))
+    try:
+        remote = app.service.create(batch, metadata=metadata, output_folder=folder)
+    except AnswerLost:
+        raise
+    except Refused as error:
+        _refused_at_creation(app, job, claim, error)
+        return
+    except Transient:
+        claim.change(creating_since=None)
+        raise
+    try:
+        record(app, claim, remote)
+    except Conflict:
+        _cancel_own_twin(app, batch, remote)
+        raise
+
+
+def _cancel_own_twin(app: App, batch: Batch, remote: RemoteBatch) -> None:
+    """Cancel the batch just created where another worker, who took over meanwhile, has recorded one of its own."""
+    stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
+    if stored is not None and stored.batch_id and stored.batch_id != remote.batch_id:
+        log.error("a second batch for the same rows is cancelled", extra={"job_id": batch.job_id})
+        app.service.cancel(remote.batch_id)
+
+
+def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
+    """Write down the batch that the service created, and that its deployment has room again."""
+    batch = claim.release(
+        state=BatchState.SUBMITTED,
+        batch_id=remote.batch_id,
+        status=remote.status,
+        counts=remote.counts,
+        created_at=remote.created_at or app.now(),
+        changed_at=app.now(),
+        creating_since=None,
+        wait=claim.record.wait if claim.record.refusals else None,
+        message="",
+    )
+    gate = app.store.deployment_backoff(batch.model)
+    if gate is not None and gate.tries:
+        app.store.save_deployment_backoff(DeploymentBackoff(batch.model, app.now(), 0))
+    log.info("batch submitted", extra={"job_id": batch.job_id, "batch_id": batch.batch_id, "requests": batch.requests})
+
+
+def _refused_at_creation(app: App, job: Job, claim: Claim[Batch], error: Refused) -> None:
+    """A refusal that says it is final may still be about the file, or about a deployment that will be mended."""
+    claim.change(creating_since=None)
+    if app.settings.transfer == "upload":
+        _see_to_file(app, claim, error)
+    if refusal_of([(error.code, str(error), "")]) is not Refusal.FINAL:
+        raise deployment_fault(claim.record, str(error)) from error
+    claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=str(error)[:900], wait=None)
+
+
+def _see_to_file(app: App, claim: Claim[Batch], error: Refused) -> None:
+    """Raise where a refusal may be about the input file: it is gone, or nobody can tell whether it is processed."""
+    file = app.service.file(claim.record.file_id)
+    if file is None:
+        _forget_file(claim)
+        raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error
+    uploaded_at = claim.record.uploaded_at
+    if file.status != "processed" and uploaded_at is not None and app.now() - uploaded_at < STUCK_FILE:
+        raise Unavailable(f"{error}. It may be that the input file is not processed yet") from error

@@ -1,0 +1,134 @@
+"""The answer's schema of a row: where it comes from, its number in the job, and how a request asks for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from shared import answer_schema
+from shared.answer_schema import AnswerSchema
+from shared.answer_schema.schema_list import SchemaList
+from shared.domain.errors import JobFault, SchemaFault
+from shared.domain.model import RESPONSES_URL, JobCode, RowCode
+from shared.job_settings import JobSettings
+from shared.requests.faults import UnsendableError
+
+_WARNINGS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A schema's number in the job's list, and the schema as it is sent; -1 and None for plain text."""
+
+    number: int = -1
+    sent: dict[str, object] | None = None
+
+
+PLAIN: Final = Format()
+
+
+class Formats:
+    """Finds each row's schema, prepares it once, and remembers what was mended."""
+
+    def __init__(self, settings: JobSettings, name: str, schemas: SchemaList) -> None:
+        """Check the job's own schema; raises JobFault where it is beyond mending."""
+        self._schemas = schemas
+        self._required = settings.require_schema
+        self._warnings: dict[str, None] = {}
+        self._job: AnswerSchema | None = None
+        self.name = name
+        if settings.schema is not None:
+            try:
+                self._job = self._noting("the job's schema", answer_schema.prepare(settings.schema))
+            except SchemaFault as exc:
+                raise JobFault(JobCode.INVALID_JOB_SETTINGS, f"schema: {exc}") from exc
+        self.saw_any = self._job is not None
+        """Whether the job or any row so far had a schema, good or bad."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was mended, or may be refused, once each; at most 100 of them."""
+        shown = tuple(self._warnings)[:_WARNINGS]
+        more = len(self._warnings) > _WARNINGS
+        return (*shown, "Further schemas were changed, too.") if more else shown
+
+    def see(self, required: object, schema: object) -> None:
+        """Remember whether a row has a schema, whatever else is wrong with it."""
+        self.saw_any = self.saw_any or not _blank(schema) or not _blank(required)
+
+    def of_row(self, required: object, schema: object) -> Format:
+        """The schema of a row with these columns, or the job's; raises UnsendableError."""
+        if not _blank(schema):
+            return self._listed(_key(schema), lambda: self._noting("Schema", answer_schema.prepare(_parsed(schema))))
+        if not _blank(required):
+            fields = _fields(required)
+            return self._listed(
+                b"required:" + fields.encode(),
+                lambda: self._noting("Required", answer_schema.prepare(answer_schema.from_required(fields))),
+            )
+        if self._job is None and self._required:
+            raise UnsendableError(
+                RowCode.INVALID_SCHEMA,
+                "There is no schema for the answer: fill Required or Schema, or give the job a schema.",
+            )
+        return self.of_job()
+
+    def of_job(self) -> Format:
+        """The job's own schema, PLAIN without one."""
+        job = self._job
+        return PLAIN if job is None else self._listed(b"job", lambda: job)
+
+    def listed_as_it_is(self, name: str, schema: dict[str, object]) -> int:
+        """The number of a schema that a whole request brings, for checking its answer."""
+        return self._schemas.number_of(b"own:" + orjson.dumps(schema), name, lambda: AnswerSchema(schema, schema))
+
+    def _listed(self, key: bytes, make: Callable[[], AnswerSchema]) -> Format:
+        try:
+            number = self._schemas.number_of(key, self.name, make)
+            return Format(number, self._schemas.prepared(key, self.name, make).sent)
+        except SchemaFault as exc:
+            raise UnsendableError(RowCode.INVALID_SCHEMA, str(exc)) from exc
+
+    def _noting(self, source: str, schema: AnswerSchema) -> AnswerSchema:
+        for text in (*schema.changes, *schema.warnings):
+            if len(self._warnings) <= _WARNINGS:
+                self._warnings[f"{source}: {text}"] = None
+        return schema
+
+
+def with_format(body: Mapping[str, object], url: str, name: str, schema: object) -> dict[str, object]:
+    """Add to a body what asks for structured output, in the way of its route."""
+    asked = {"name": name, "schema": schema, "strict": True}
+    if url == RESPONSES_URL:
+        text = body.get("text")
+        own = text if isinstance(text, Mapping) else {}
+        return {**body, "text": {**own, "format": {"type": "json_schema", **asked}}}
+    return {**body, "response_format": {"type": "json_schema", "json_schema": asked}}
+
+
+def _blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _key(schema: object) -> bytes:
+    return b"schema:" + (schema.encode() if isinstance(schema, str) else orjson.dumps(schema))
+
+
+def _parsed(schema: object) -> object:
+    if not isinstance(schema, str):
+        return schema
+    try:
+        return orjson.loads(schema)
+    except orjson.JSONDecodeError as exc:
+        raise UnsendableError(
+            RowCode.INVALID_SCHEMA, f"Schema is no JSON: {exc.msg} at character {exc.pos + 1}."
+        ) from exc
+
+
+def _fields(required: object) -> str:
+    if isinstance(required, str):
+        return required
+    if isinstance(required, list) and all(isinstance(field, str) for field in required):
+        return ",".join(required)
+    raise UnsendableError(RowCode.INVALID_SCHEMA, "Required must be a text that names the fields, separated by commas.")

@@ -1,0 +1,77 @@
+"""Requests that differ only in their texts: what they share is serialised once, and the texts are spliced in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from shared.job_settings.templates import Template
+
+
+class Slot:
+    """The place of a row's own prompt."""
+
+
+SLOT = Slot()
+
+type Text = Template | Slot
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSkeleton:
+    """A request without its custom id and its texts.
+
+    `parts` are the bytes around the texts, one more than there are texts; the first follows the custom id.
+    """
+
+    model: str
+    url: str
+    schema: int
+    parts: tuple[bytes, ...]
+    texts: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawJson:
+    """A value that is serialised already."""
+
+    text: bytes
+
+
+def frame_of(url: str, body: Mapping[str, object], schema: int) -> RequestSkeleton:
+    """Serialise a request around its texts: Template and Slot stand for these, at any depth."""
+    parts = [b""]
+    texts: list[Text] = []
+    for piece in _pieces({"method": "POST", "url": url, "body": body}):
+        if isinstance(piece, bytes):
+            parts[-1] += piece
+        else:
+            texts.append(piece)
+            parts.append(b"")
+    parts[0] = b"," + parts[0].removeprefix(b"{")
+    return RequestSkeleton(str(body["model"]), url, schema, tuple(parts), tuple(texts))
+
+
+def _pieces(value: object) -> Iterator[bytes | Text]:
+    if isinstance(value, Template | Slot):
+        yield value
+    elif isinstance(value, RawJson):
+        yield value.text
+    elif isinstance(value, Mapping):
+        yield from _members(value)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        yield b"["
+        for number, item in enumerate(value):
+            yield b"," if number else b""
+            yield from _pieces(item)
+        yield b"]"
+    else:
+        yield orjson.dumps(value)
+
+
+def _members(value: Mapping[str, object]) -> Iterator[bytes | Text]:
+    yield b"{"
+    for number, (key, item) in enumerate(value.items()):
+        yield (b"," if number else b"") + orjson.dumps(key) + b":"
+        yield from _pieces(item)
+    yield b"}"

@@ -1,0 +1,47 @@
+"""A world for each test: containers, queues and a table of its own, and a service whose clock stands still."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local.batch_service.server import RunningService, running_service
+from testing.world import World, make_world, settings_for
+
+
+@pytest.fixture(scope="session")
+def one_service(azurite: str) -> Iterator[RunningService]:
+    """One batch service for all tests of a process."""
+    with running_service(
+        frozen=True, storage=azurite, processing=0, validating=60, running=180, finalizing=60
+    ) as service:
+        yield service
+
+
+@pytest.fixture
+def service(one_service: RunningService) -> RunningService:
+    """The service, as if new; but its clock has moved on."""
+    one_service.reset()
+    return one_service
+
+
+@pytest.fixture
+def punctual_world(azurite: str) -> Iterator[World]:
+    """A world whose clock starts at the present time, which is also that of the blobs."""
+    with running_service(frozen=True, processing=0, validating=60, running=180, finalizing=60) as punctual:
+        yield make_world(punctual, settings_for(azurite, punctual.url))
+
+
+@pytest.fixture
+def new_world(azurite: str, service: RunningService) -> Callable[..., World]:
+    """Makes worlds with settings of their own."""
+
+    def make(**changes: str) -> World:
+        return make_world(service, settings_for(azurite, service.url, **changes))
+
+    return make
+
+
+@pytest.fixture
+def world(new_world: Callable[..., World]) -> World:
+    """A world with the default settings."""
+    return new_world()

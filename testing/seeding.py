@@ -1,0 +1,29 @@
+"""Many ended jobs put into the table at once, as closing them one by one would have left them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from azure.data.tables import TableServiceClient, UpdateMode
+
+from shared.adapters.table_store import _entity, _job_columns
+from shared.domain.model import Batch, Job, newest_first
+from shared.domain.ports import App
+from shared.domain.status_report import report, summary
+
+TRANSACTION = 100
+
+
+def fill_history(app: App, connection_string: str, jobs: Iterable[tuple[Job, Sequence[Batch]]]) -> None:
+    """Write ended jobs' rows of the history, by transactions."""
+    service = TableServiceClient.from_connection_string(connection_string)
+    table = service.create_table_if_not_exists(app.settings.jobs_table)
+    rows: dict[str, list[Any]] = {}
+    for job, batches in jobs:
+        status = json.dumps(summary(report(job, batches, app.now())))
+        for partition in ("history", f"history-{job.state.value}"):
+            entity = _entity(partition, newest_first(job), job, **_job_columns(job), Status=status)
+            rows.setdefault(partition, []).append(("upsert", entity, {"mode": UpdateMode.REPLACE}))
+    for operations in rows.values():
+        for start in range(0, len(operations), TRANSACTION):
+            table.submit_transaction(operations[start : start + TRANSACTION])

@@ -1,0 +1,193 @@
+"""A whole app in one process, driven step by step: real storage (Azurite), the emulated service, one movable clock."""
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.storage.blob import BlobServiceClient
+
+from local.batch_service.server import RunningService
+from shared import wiring
+from shared.domain.model import BlobEvent, Job
+from shared.domain.ports import App, Message
+from shared.pipeline import receiving, steps
+from shared.pipeline.poll import polling
+
+
+class Clock:
+    """The time of the app and of the emulated service, which moves only when it is told to."""
+
+    def __init__(self, service: RunningService) -> None:
+        self._service = service
+
+    def now(self) -> datetime:
+        """The present time of both."""
+        return datetime.fromtimestamp(self._service.now(), UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for both."""
+        self._service.advance(seconds)
+
+
+class HeldQueues:
+    """Queues that keep their messages until the test delivers them; a delay counts on the world's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.waiting: list[tuple[datetime, Message]] = []
+        self.events: list[BlobEvent] = []
+
+    def send(self, message: Message, delay: timedelta = timedelta()) -> None:
+        """Keep a message."""
+        self.waiting.append((self._clock.now() + delay, message))
+
+    def peek_failed_events(self) -> list[BlobEvent]:
+        """The events that the test put aside."""
+        return self.events
+
+    def take(self) -> list[Message]:
+        """Take the messages that are due."""
+        now = self._clock.now()
+        due = [message for time, message in self.waiting if time <= now]
+        self.waiting = [(time, message) for time, message in self.waiting if time > now]
+        return due
+
+
+@dataclass
+class World:
+    """One storage account's containers, one service, one app."""
+
+    app: App
+    clock: Clock
+    queues: HeldQueues
+    service: RunningService
+    blobs: BlobServiceClient
+    environment: Mapping[str, str]
+
+    def drop(self, name: str, content: bytes | str, **job_settings: Any) -> str:
+        """Put a prompt file, with a _job.json beside it where settings are given, and return the file's name."""
+        if job_settings:
+            folder = name.rpartition("/")[0]
+            self.put(f"{folder}/_job.json" if folder else "_job.json", json.dumps(job_settings))
+        self.put(name, content)
+        return name
+
+    def put(self, name: str, content: bytes | str) -> None:
+        """Put a blob into the prompts container."""
+        container = self.blobs.get_container_client(self.app.settings.prompts_container)
+        if not container.exists():
+            container.create_container()
+        container.upload_blob(name, content.encode() if isinstance(content, str) else content, overwrite=True)
+
+    def event(self, name: str) -> Job | None:
+        """Deliver the event of a dropped file, as the blob trigger does."""
+        job = receiving.receive(self.app, name)
+        if job is not None:
+            steps.advance(self.app, job.job_id)
+        return job
+
+    def tick(self) -> None:
+        """Let the timer fire, and deliver all messages that are due."""
+        polling.poll(self.app)
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Deliver messages until none is due."""
+        while messages := self.queues.take():
+            for message in messages:
+                steps.handle(self.app, message)
+
+    def run(self, name: str, hours: float = 30) -> dict[str, Any]:
+        """Drop's event, then ticks until the file's newest job has ended; gives its status."""
+        job = self.event(name)
+        # Two versions of one second are not in the order of their jobs' names.
+        return self.wait(name, hours, folder=None if job is None else f"{name}/{job.job_id}")
+
+    def wait(self, name: str, hours: float = 30, folder: str | None = None) -> dict[str, Any]:
+        """Ticks until the newest job of the file, or that in `folder`, has ended; gives its status.
+
+        Every two minutes at first and more seldom later, up to half an hour: a day should not take a test long.
+        """
+        waited = 0.0
+        while waited < hours * 3600:
+            self.tick()
+            status = self.status(name, folder)
+            if status["state"] in ("completed", "failed", "cancelled"):
+                return status
+            pause = min(max(120.0, waited / 4), 1800)
+            self.clock.advance(pause)
+            waited += pause
+        raise AssertionError(f"{name} has not ended after {hours} hours: {self.status(name, folder)}")
+
+    def folders(self, name: str) -> list[str]:
+        """The result folders of a prompt file, oldest first."""
+        container = self.blobs.get_container_client(self.app.settings.results_container)
+        if not container.exists():
+            return []
+        found = {blob.name.rpartition("/")[0] for blob in container.list_blobs(name_starts_with=f"{name}/")}
+        return sorted(folder for folder in found if folder != name)
+
+    def status(self, name: str, folder: str | None = None) -> dict[str, Any]:
+        """The status.json of a file's newest job."""
+        found: dict[str, Any] = json.loads(self.result(name, "status.json", folder))
+        return found
+
+    def result(self, name: str, file: str, folder: str | None = None) -> bytes:
+        """One result file of a prompt file's newest job."""
+        where = f"{folder or self.folders(name)[-1]}/{file}"
+        return self.blobs.get_blob_client(self.app.settings.results_container, where).download_blob().readall()
+
+    def results(self, name: str) -> list[dict[str, Any]]:
+        """The lines of results.jsonl."""
+        return [json.loads(line) for line in self.result(name, "results.jsonl").split(b"\n") if line]
+
+    def errors(self, name: str) -> list[dict[str, Any]]:
+        """The lines of errors.jsonl."""
+        return [json.loads(line) for line in self.result(name, "errors.jsonl").split(b"\n") if line]
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        """The rows of results.csv."""
+        text = self.result(name, "results.csv").decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def requests(self, job_id: str, key: str = "00000-1") -> list[dict[str, Any]]:
+        """The requests of one batch's input file."""
+        name = f"{job_id}/batch-{key}/input.jsonl"
+        blob = self.blobs.get_blob_client(self.app.settings.work_container, name)
+        return [json.loads(line) for line in blob.download_blob().readall().split(b"\n") if line]
+
+    def another(self, **changes: str) -> "World":
+        """The same storage and service seen by another host, with some settings changed."""
+        return make_world(self.service, {**self.environment, **changes}, self.queues)
+
+
+def make_world(service: RunningService, environment: Mapping[str, str], queues: HeldQueues | None = None) -> World:
+    """Put a world together from settings."""
+    clock = Clock(service)
+    queues = queues or HeldQueues(clock)
+    real = wiring.build(environment)
+    app = replace(real, queues=queues, now=clock.now, sleep=clock.advance)
+    blobs = BlobServiceClient.from_connection_string(environment["BatchStorage"])
+    return World(app, clock, queues, service, blobs, environment)
+
+
+def settings_for(connection_string: str, endpoint: str, **changes: str) -> dict[str, str]:
+    """App settings with containers, queues and a table of the test's own."""
+    own = uuid.uuid4().hex[:12]
+    return {
+        "BatchStorage": connection_string,
+        "AZURE_OPENAI_ENDPOINT": endpoint,
+        "AZURE_OPENAI_API_KEY": "test-key",
+        "PROMPTS_CONTAINER": f"prompts-{own}",
+        "RESULTS_CONTAINER": f"results-{own}",
+        "WORK_CONTAINER": f"work-{own}",
+        "JOBS_TABLE": f"jobs{own}",
+        "SUBMISSIONS_QUEUE": f"submissions-{own}",
+        "COMPLETIONS_QUEUE": f"completions-{own}",
+        **changes,
+    }

@@ -1,0 +1,339 @@
+"""What the status page shows: every state, every figure, and text that stays text."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from local.screenshots.sample_jobs import many_jobs, put, sample_jobs
+from local.servers.still_app import StillApp, running_still_app
+from shared.domain.model import JobState, RowCode
+from testing.seeding import fill_history
+from tests.acceptance.page.conftest import watch
+
+HOSTILE = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>\u202egnp.csv'
+
+
+def open_page(page: Page, app: StillApp) -> None:
+    page.goto(app.page)
+    expect(page.locator("#jobs > li").first).to_be_visible()
+
+
+def row(page: Page, name: str) -> str:
+    return page.locator("#jobs > li").filter(has_text=name).text_content() or ""
+
+
+def open_job(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name).click()
+    expect(page.locator("#job-body section").first).to_be_visible()
+
+
+def test_every_state_is_shown_in_the_list_and_in_its_job(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    words = page.evaluate("Object.fromEntries(Object.entries(STATES).map(([state, [label]]) => [state, label]))")
+    assert set(words) == set(JobState)
+    for job, _ in sample_jobs(datetime.now(UTC)):
+        item = page.locator("#jobs > li").filter(has_text=job.job_id[-8:])
+        expect(item.locator(".badge")).to_have_text(words[job.state])
+        item.get_by_role("link").click()
+        expect(page.locator("#job-state")).to_have_text(words[job.state])
+        expect(page.locator("#job-title")).to_have_text(job.prompt_file)
+        page.keyboard.press("Escape")
+        expect(page.locator("#panel")).not_to_be_visible()
+
+
+def test_every_row_code_is_explained(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    assert set(page.evaluate("Object.keys(ROW_CODES)")) == set(RowCode)
+
+
+def test_a_cost_however_small_is_never_shown_as_nothing(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    shown = page.evaluate("[0, 0.00001, 0.0007, 0.25, 9.6626].map(dollars)")
+    assert shown == ["$0", "< $0.0001", "≈ $0.0007", "≈ $0.250", "≈ $9.66"]
+
+
+def test_the_list_gives_figures_reasons_and_warnings(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    assert "10,000 of 25,000 rows · 22 failed" in row(page, "tickets")
+    assert "5M" in row(page, "tickets")
+    assert "≈ $9.66" in row(page, "tickets")
+    assert "1 h ago" in row(page, "tickets")
+    assert "additionalProperties" in row(page, "tickets")
+    assert "no room left for enqueued tokens" in row(page, "clauses")
+    assert "MAX_JOB_INPUT_TOKENS" in row(page, "letters")
+    assert "unknown" in row(page, "articles")
+    expect(page.locator("#tile-open")).to_contain_text("3")
+    expect(page.locator("#tile-stuck")).to_contain_text("2")
+    expect(page).to_have_title("(2 waiting) StructuredBatch")
+
+
+def test_a_job_shows_its_batches_errors_figures_and_results(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    open_job(page, "tickets")
+    body = page.locator("#job-body")
+    expect(body).to_contain_text("9,978 succeeded")
+    expect(body).to_contain_text("6,240 answered at the service so far")
+    expect(body).to_contain_text("Estimated cost")
+    expect(body).to_contain_text("the bill decides")
+    expect(body.locator(".batches > li")).to_have_count(3)
+    expect(body.locator(".batches > li").nth(1)).to_contain_text("in progress")
+    expect(body.locator(".batches > li").nth(1)).to_contain_text("attempt 1 · submitted")
+    expect(body.locator(".chart > li").first).to_contain_text("refusal")
+    page.keyboard.press("Escape")
+
+    open_job(page, "bersetzungen")
+    expect(body).to_contain_text("Failed (missing_column). ")
+    link = body.get_by_role("link", name="results.csv")
+    address = link.get_attribute("href") or ""
+    assert re.search(r"/results/inbox/%C3%9Cbersetzungen\.csv/\d{8}T\d{6}Z-0d41b7c8/results\.csv$", address)
+    expect(body.locator("code").filter(has_text="results/inbox/Übersetzungen.csv/")).to_be_visible()
+
+
+def test_text_from_files_is_never_markup(page: Page, app: StillApp, azurite: str) -> None:
+    now = datetime.now(UTC)
+    [(job, [batch])] = many_jobs(now - timedelta(days=400), 1)
+    hostile = replace(
+        job,
+        prompt_file=HOSTILE,
+        message=f"message {HOSTILE}",
+        warnings=(f"warning {HOSTILE}",),
+        errors={"refusal": 1},
+        rows_succeeded=9,
+    )
+    put(app.app, hostile, [replace(batch, model=HOSTILE, message=HOSTILE, batch_id=HOSTILE, status=HOSTILE)])
+    page.goto(f"{app.page}&job={job.job_id}")
+
+    expect(page.locator("#job-title")).to_have_text(HOSTILE)
+    for text in (f"message {HOSTILE}", f"warning {HOSTILE}", HOSTILE):
+        expect(page.locator("#job-body").get_by_text(text).first).to_be_visible()
+    page.get_by_role("button", name="Retry failed rows").click()
+    expect(page.locator("#ask-text")).to_contain_text("onerror")
+    assert page.locator("main img, dialog img, main script, dialog script").count() == 0
+    assert "owned" not in page.title()
+    href = page.locator("#job-body .files a").first.get_attribute("href") or ""
+    assert href.startswith("http://127.0.0.1:")
+
+
+def test_a_thousand_jobs_are_listed(page: Page, azurite: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running_still_app(tmp_path_factory.mktemp("thousand"), azurite) as app:
+        fill_history(app.app, azurite, many_jobs(datetime.now(UTC), 1000))
+        open_page(page, app)
+        expect(page.locator("#jobs > li")).to_have_count(50)
+        page.get_by_role("button", name="Show older jobs").click()
+        expect(page.locator("#jobs > li")).to_have_count(550)
+        page.get_by_role("button", name="Show older jobs").click()
+        expect(page.locator("#jobs > li")).to_have_count(1000)
+        expect(page.get_by_role("button", name="Show older jobs")).not_to_be_visible()
+        names = page.locator("#jobs a.name").all_text_contents()
+        assert names == [f"many/file-{number:05d}.csv" for number in range(1, 1001)]
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
+        expect(page.locator("#jobs > li")).to_have_count(1000)
+
+
+def test_the_list_is_narrowed_by_state_and_found_by_name_or_id(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    jobs = page.locator("#jobs > li")
+    page.get_by_role("radio", name="Waiting").check()
+    expect(jobs).to_have_count(1)
+    expect(jobs).to_contain_text("clauses.jsonl")
+
+    page.get_by_role("radio", name="All").check()
+    page.get_by_role("searchbox").fill("WEEK-47")  # a part of the name, of a job that is shown already
+    expect(jobs).to_have_count(1)
+    page.get_by_role("searchbox").fill("catalogue/")
+    expect(jobs).to_have_count(1)
+    page.get_by_role("searchbox").fill("20261119T071200Z-4f90d2c6-r1")
+    expect(jobs).to_contain_text("articles.ndjson.gz")
+
+    page.get_by_role("searchbox").fill("no such file")
+    expect(page.get_by_text("No job matches")).to_be_visible()
+    page.get_by_role("button", name="Show all jobs").click()
+    expect(jobs.nth(9)).to_be_visible()
+
+
+def test_an_empty_app_says_what_to_do(page: Page, app: StillApp) -> None:
+    page.route("**/api/jobs?*", lambda route: route.fulfill(json={"jobs": [], "cursor": None}))
+    page.goto(app.page)
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
+    expect(page.get_by_text("Drop a prompt file")).to_be_visible()
+
+
+def test_a_job_that_does_not_exist_is_said_to(page: Page, app: StillApp) -> None:
+    page.goto(f"{app.page}&job=20200101T000000Z-00000000")
+    expect(page.locator("#job-body")).to_contain_text("There is no such job.")
+
+
+def test_the_back_button_closes_a_job(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    open_job(page, "survey")
+    page.go_back()
+    expect(page.locator("#panel")).not_to_be_visible()
+
+
+@pytest.mark.parametrize("status", [500, 503, 404, 502])
+def test_an_app_that_answers_with_an_error_is_said_and_the_list_stays(page: Page, app: StillApp, status: int) -> None:
+    open_page(page, app)
+    body = "<html>gateway" if status == 502 else '{"error": {"code": "x", "message": "Storage is <b>busy</b>."}}'
+    page.route("**/api/jobs?*", lambda route: route.fulfill(status=status, body=body))
+    page.get_by_role("button", name="Refresh").click()
+    says = "answers with status 502" if status == 502 else "Storage is <b>busy</b>."
+    expect(page.get_by_role("alert").filter(has_text=says)).to_be_visible()
+    assert page.locator("#jobs > li").count() >= 10
+
+    page.unroute("**/api/jobs?*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#banner")).not_to_be_visible()
+
+
+def test_an_app_that_cannot_be_reached_is_tried_again_by_itself(page: Page, app: StillApp) -> None:
+    page.clock.install()
+    open_page(page, app)
+    page.route("**/api/jobs?*", lambda route: route.abort())
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_text("The function app does not answer.")).to_be_visible()
+    page.unroute("**/api/jobs?*")
+    page.clock.run_for(20_000)
+    expect(page.locator("#banner")).not_to_be_visible()
+
+
+def test_an_offline_device_is_said_and_comes_back(page: Page, context: BrowserContext, app: StillApp) -> None:
+    open_page(page, app)
+    context.set_offline(True)
+    expect(page.get_by_text("This device is offline.")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("Offline")
+    context.set_offline(False)
+    expect(page.locator("#banner")).not_to_be_visible()
+
+
+def test_refreshing_gets_rarer_without_news_and_stops_unseen(page: Page, app: StillApp) -> None:
+    page.clock.install()
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url) if "/api/jobs" in request.url else None)
+    open_page(page, app)
+
+    def asked(minutes: int) -> int:
+        calls.clear()
+        for _ in range(minutes * 6):
+            page.clock.run_for(10_000)
+            expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
+        return len(calls)
+
+    assert 3 <= asked(5) <= 15
+    assert 1 <= asked(15) <= 5
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    assert asked(15) == 0
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
+    assert len(calls) == 1
+
+
+def test_news_appear_by_themselves_and_leave_the_focus_where_it_is(page: Page, app: StillApp) -> None:
+    page.clock.install()
+    open_page(page, app)
+    link = page.get_by_role("link", name="survey.csv")
+    link.focus()
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        text = answer.text().replace("survey.csv", "renamed-survey.csv")
+        route.fulfill(response=answer, body=text)
+
+    page.route("**/api/jobs?*", changed)
+    page.clock.run_for(61_000)
+    expect(page.get_by_role("link", name="renamed-survey.csv")).to_be_focused()
+
+
+def test_the_key_leaves_the_address_and_stays_for_the_session_only(
+    page: Page, context: BrowserContext, app: StillApp
+) -> None:
+    open_page(page, app)
+    assert page.url == f"{app.url}/api/dashboard"
+    assert app.key not in str(page.evaluate("JSON.stringify({...localStorage}) + document.cookie + history.state"))
+    page.reload()
+    expect(page.locator("#jobs > li").first).to_be_visible()
+
+    other = context.new_page()
+    faults = watch(other)
+    other.goto(f"{app.url}/api/dashboard")
+    expect(other.get_by_role("textbox", name="Function key")).to_be_focused()
+    assert faults == []
+
+    page.get_by_role("button", name="Forget key").click()
+    expect(page.get_by_role("textbox", name="Function key")).to_be_focused()
+    expect(page.locator("#jobs > li")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("textbox", name="Function key")).to_be_visible()
+
+
+def test_a_key_is_asked_for_and_a_wrong_one_refused(page: Page, app: StillApp) -> None:
+    page.goto(f"{app.url}/api/dashboard")
+    for wrong, says in (("wrong", "not accepted"), ("kein schlüssel", "no function key")):
+        page.get_by_role("textbox", name="Function key").fill(wrong)
+        page.get_by_role("button", name="Show the jobs").click()
+        expect(page.get_by_role("alert").filter(has_text=says)).to_be_visible()
+    page.get_by_role("textbox", name="Function key").fill(app.key)
+    page.keyboard.press("Enter")
+    expect(page.locator("#jobs > li").first).to_be_visible()
+
+
+def test_the_key_travels_in_a_header_to_the_app_alone(page: Page, app: StillApp) -> None:
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    open_page(page, app)
+    open_job(page, "survey")
+    assert all(address.startswith((f"{app.url}/api/", "data:")) for address in addresses)
+    assert all(app.key not in address.partition("#")[0] for address in addresses)
+
+
+def test_nothing_but_the_pages_own_script_can_run(page: Page, app: StillApp) -> None:
+    policy = httpx2.get(f"{app.url}/api/dashboard").headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "http:" not in policy
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', (event) => (window.broken = event.violatedDirective))"
+    )
+    open_page(page, app)
+    assert page.evaluate("window.broken") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1180, 390])
+def test_the_page_is_accessible(browser: Browser, app: StillApp, scheme: str, width: int) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+        bypass_csp=True,
+    )
+    page = context.new_page()
+    page.goto(f"{app.url}/api/dashboard")
+    expect(page.get_by_role("textbox", name="Function key")).to_be_visible()
+    check(page, "key")
+    open_page(page, app)
+    check(page, "list")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for name in ("tickets", "clauses", "products"):
+        open_job(page, name)
+        check(page, name)
+        assert page.evaluate("document.querySelector('#panel').scrollWidth <= innerWidth")
+        page.keyboard.press("Escape")
+    open_job(page, "letters")
+    page.get_by_role("button", name="Release").click()
+    check(page, "question")
+    context.close()
+
+
+def check(page: Page, what: str) -> None:
+    violations = Axe().run(page).response["violations"]
+    shown = [(found["id"], [node["html"][:120] for node in found["nodes"]]) for found in violations]
+    assert shown == [], what
