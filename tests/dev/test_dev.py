@@ -31,8 +31,10 @@ def new_project(folder: Path) -> Path:
     (folder / "requirements.txt").write_text("# nothing\n")
     (folder / "requirements-dev.txt").write_text("-r requirements.txt\n")
     (folder / "local" / "__init__.py").touch()
-    shutil.copy(PROJECT / "local" / "start.py", folder / "local")
-    (folder / "local" / "demo.py").write_text(
+    (folder / "local" / "commands").mkdir()
+    (folder / "local" / "commands" / "__init__.py").touch()
+    shutil.copy(PROJECT / "local" / "commands" / "start.py", folder / "local" / "commands")
+    (folder / "local" / "commands" / "demo.py").write_text(
         "import sys\nprint('demo', sys.prefix, *sys.argv[1:], flush=True)\nsys.exit(7)\n"
     )
     return folder
