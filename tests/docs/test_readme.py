@@ -36,7 +36,8 @@ def test_the_readme_names_every_command_of_dev_py() -> None:
 
 def test_what_the_demo_is_shown_to_print_is_what_it_prints() -> None:
     shown = README.partition("python3 dev.py test\n```")[2].partition("```\n")[2].partition("```")[0]
-    printed = "".join((PROJECT / "local" / "commands" / f"{name}.py").read_text(encoding="utf-8") for name in ("demo", "results"))
+    commands = PROJECT / "local" / "commands"
+    printed = "".join((commands / f"{name}.py").read_text(encoding="utf-8") for name in ("demo", "results"))
 
     for line in (
         "Starting storage (Azurite), the local",
