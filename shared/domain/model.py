@@ -140,28 +140,14 @@ class RowBlock(NamedTuple):
         return (Record(row, dict(zip(keys, cells, strict=True))) for row, cells in enumerate(self.rows, self.row))
 
 
-class Request(NamedTuple):
-    """One row as it is sent: `line` is the batch request as JSON without a line end; tokens are an estimate.
-
-    `schema` is the number of the answer's schema in the job's list, -1 without one.
-    """
-
-    row: int
-    custom_id: str
-    model: str
-    url: str
-    line: bytes
-    schema: int
-    input_tokens: int
-
-
 class RequestBlock(NamedTuple):
-    """Requests of consecutive rows from `row` on, of one model and url: `text` holds their lines with line ends.
+    """Requests of one model and url, in the order of their rows: `text` holds their lines with line ends.
 
-    `schemas` are the numbers of their answers' schemas; `input_tokens` is an estimate of all of them.
+    `schemas` are the numbers of their answers' schemas in the job's list, -1 without one; `input_tokens` is an estimate
+    of all of them. The request of an odd row is a block of one.
     """
 
-    row: int
+    rows: Sequence[int]
     ids: Sequence[str]
     model: str
     url: str

@@ -9,7 +9,8 @@ import orjson
 
 from shared.domain.model import CHAT_URLS, RequestBlock, RowBlock
 from shared.requests.layout import ID_LENGTH, Layout
-from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH
+from shared.requests.limits import TEXT_LENGTH
+from shared.requests.request_lines import block_of
 from shared.requests.skeleton import RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons
 
@@ -62,18 +63,10 @@ def build_plain(rows: PlainRows, frames: RequestSkeletons, max_bytes: int) -> Re
         return None
     of_rows = [usable[kind] for kind in rows.kinds] * (len(rows.ids) // len(rows.kinds))
     lines = _lines(rows, of_rows)
-    sizes = list(map(len, lines))
-    if not sizes or max(sizes) >= max_bytes:
+    if not lines or max(map(len, lines)) >= max_bytes:
         return None
-    return RequestBlock(
-        row=rows.row,
-        ids=rows.ids,
-        model=model,
-        url=url,
-        text=b"\n".join((*lines, b"")),
-        schemas=[frame.schema for frame in of_rows],
-        input_tokens=sum([size // BYTES_PER_TOKEN for size in sizes]) + len(sizes),
-    )
+    schemas = [frame.schema for frame in of_rows]
+    return block_of(range(rows.row, rows.row + len(lines)), rows.ids, model, url, lines, schemas)
 
 
 def _lines(rows: PlainRows, frames: Sequence[RequestSkeleton]) -> list[bytes]:

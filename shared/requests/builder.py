@@ -6,15 +6,16 @@ from typing import Final
 from orjson import dumps
 
 from shared.answer_schema.schema_list import SchemaList
-from shared.domain.model import CHAT_URLS, Fault, Record, Request, RequestBlock, RowBlock, RowCode
+from shared.domain.model import CHAT_URLS, Fault, Record, RequestBlock, RowBlock, RowCode
 from shared.job_settings import JobSettings, default_schema_name
 from shared.job_settings.templates import MissingValue, Template
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.faults import UnsendableError
 from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
-from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
+from shared.requests.limits import TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
 from shared.requests.messages import Conversation
 from shared.requests.ready_made import WholeRequests
+from shared.requests.request_lines import block_of
 from shared.requests.response_format import Formats
 from shared.requests.skeleton import RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons
@@ -95,7 +96,7 @@ class RequestBuilder:
         layout = self._table or self._layout(tuple(values))
         return {name: values[name] for name in layout.own if name in values}
 
-    def build(self, record: Record) -> Request | Fault:
+    def build(self, record: Record) -> RequestBlock | Fault:
         """The row as a batch request, or why it can be none. Custom ids that were used before are not looked for."""
         if record.fault is not None:
             return record.fault
@@ -120,7 +121,7 @@ class RequestBuilder:
         """The same as `build` gives for each of the rows; None where they are to be built one by one."""
         return build_plain(rows, self._frames, self._max_bytes)
 
-    def _build(self, record: Record) -> Request | Fault:
+    def _build(self, record: Record) -> RequestBlock | Fault:
         values = record.values
         layout = self._table or self._layout(tuple(values))
         if layout.fault is not None:
@@ -142,8 +143,7 @@ class RequestBuilder:
             line = self._from_template(custom_id, frame, values)
         if len(line) >= self._max_bytes:
             check_size(line, self._max_bytes)
-        tokens = len(line) // BYTES_PER_TOKEN + 1
-        return Request(record.row, custom_id, frame.model, frame.url, line, frame.schema, tokens)
+        return block_of((record.row,), (custom_id,), frame.model, frame.url, (line,), (frame.schema,))
 
     def _layout(self, keys: tuple[str, ...]) -> Layout:
         """The meanings of a JSON record's keys; records come with the same keys over and over."""

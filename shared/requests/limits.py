@@ -15,11 +15,6 @@ TEXT_LENGTH: Final = 1_048_576
 """Characters of one chat message: the quota page of Azure OpenAI."""
 
 
-def estimated_tokens(line: bytes) -> int:
-    """The input tokens of a request, its schema included, by its size."""
-    return len(line) // BYTES_PER_TOKEN + 1
-
-
 def check_size(line: bytes, max_bytes: int) -> None:
     """Raise UnsendableError where a request with its line end is larger than a whole batch may be."""
     if len(line) >= max_bytes:

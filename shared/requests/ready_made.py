@@ -8,10 +8,11 @@ import orjson
 
 from shared import answer_schema
 from shared.domain.errors import SchemaFault
-from shared.domain.model import CHAT_URLS, RESPONSES_URL, URLS, Fault, Record, Request, RowCode
+from shared.domain.model import CHAT_URLS, RESPONSES_URL, URLS, Fault, Record, RequestBlock, RowCode
 from shared.requests.faults import UnsendableError
 from shared.requests.layout import custom_id_of
-from shared.requests.limits import check_size, check_text, estimated_tokens
+from shared.requests.limits import check_size, check_text
+from shared.requests.request_lines import block_of
 from shared.requests.response_format import PLAIN, Formats, with_format
 
 MESSAGES: Final = 2_048
@@ -31,7 +32,7 @@ class WholeRequests:
         self._max_bytes = max_bytes
         self._numbers: dict[bytes, int | Fault] = {}
 
-    def build(self, record: Record) -> Request:
+    def build(self, record: Record) -> RequestBlock:
         """Check and complete one request; raises UnsendableError."""
         values = record.values
         url, body = values["url"], values["body"]
@@ -46,7 +47,7 @@ class WholeRequests:
         schema, body = self._with_schema(body, url)
         line = orjson.dumps(_request(values, custom_id, body))
         check_size(line, self._max_bytes)
-        return Request(record.row, custom_id, str(body["model"]), url, line, schema, estimated_tokens(line))
+        return block_of((record.row,), (custom_id,), str(body["model"]), url, (line,), (schema,))
 
     def _with_model(self, body: dict[str, object]) -> dict[str, object]:
         model = body.get("model")

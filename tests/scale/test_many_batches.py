@@ -9,10 +9,10 @@ from shared.answers.matching import Matching
 from shared.answers.outcomes import read_line
 from shared.answers.validation import Checks
 from shared.domain.model import Fault, RowCode, SentRow
-from shared.requests.batch_file import OPEN_SHARDS
+from shared.requests.batch_cutter import OPEN_BATCHES
 from tests.reliability.simulation import Simulation
 
-MODELS = OPEN_SHARDS + 5
+MODELS = OPEN_BATCHES + 5
 ROWS = 120
 
 

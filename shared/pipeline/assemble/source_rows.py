@@ -6,7 +6,7 @@ from shared import json_codec
 from shared.answer_schema.schema_list import SchemaList
 from shared.domain import blob_names
 from shared.domain.errors import JobFault
-from shared.domain.model import FailedRow, Job, JobCode, Outcome, Record, Request, RowBlock, RowCode
+from shared.domain.model import FailedRow, Fault, Job, JobCode, Outcome, Record, RowBlock, RowCode
 from shared.domain.ports import App, Container
 from shared.job_settings.plan import JobPlan
 from shared.prompt_file import form_of, open_prompt_file
@@ -79,7 +79,7 @@ class Rows:
         if self._builder is None:
             return None
         built = self._builder.build(record)
-        request = json_codec.loads(built.line) if isinstance(built, Request) else None
+        request = None if isinstance(built, Fault) else json_codec.loads(built.text)
         return request if isinstance(request, dict) else None
 
 

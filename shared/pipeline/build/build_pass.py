@@ -11,7 +11,7 @@ from shared.answer_schema.schema_list import SchemaList
 from shared.answers import outcomes
 from shared.domain import blob_names
 from shared.domain.errors import JobFault
-from shared.domain.model import Batch, Fault, Job, JobCode, Outcome, Record, Request, RowBlock, RowCode
+from shared.domain.model import Batch, Fault, Job, JobCode, Outcome, Record, RowBlock, RowCode
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build.request_files import RequestFiles
@@ -19,7 +19,7 @@ from shared.pipeline.claims import Claim
 from shared.pipeline.outcome_files import merged
 from shared.prompt_file import PromptFile, form_of, open_prompt_file
 from shared.requests import RequestBuilder
-from shared.requests.batch_file import CustomIds
+from shared.requests.custom_ids import CustomIds
 
 WARNINGS = 20
 WARNING_LENGTH = 400
@@ -115,7 +115,8 @@ class BuildPass:
         repeated = self._ids.repeated(plain.ids)
         block = None if repeated else builder.build_plain(plain)
         _check_width(builder)
-        if block is not None and self._files.put_block(block):
+        if block is not None:
+            self._files.put(block)
             self._built.total += len(row_block.rows)
         else:
             self._take_identified(list(row_block.records()), plain.ids, repeated, builder)
@@ -152,10 +153,10 @@ class BuildPass:
             self._leave_out(record, custom_id, Fault(RowCode.DUPLICATE_CUSTOM_ID, message))
         else:
             built = builder.build(record)
-            if isinstance(built, Request):
-                self._files.put(built)
-            else:
+            if isinstance(built, Fault):
                 self._leave_out(record, custom_id, built)
+            else:
+                self._files.put(built)
 
     def _leave_out(self, record: Record, custom_id: str, fault: Fault) -> None:
         outcome = Outcome(row=record.row, custom_id=custom_id, code=fault.code, message=fault.message)

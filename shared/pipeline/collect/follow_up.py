@@ -2,21 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Final
 
 from shared.answers.tally import Tally
 from shared.domain import blob_names
 from shared.domain.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
 from shared.domain.model import Batch, BatchState, Job, RowCode
-from shared.domain.ports import App, Container
+from shared.domain.ports import App
 from shared.pipeline.build.building import read_plan
 from shared.pipeline.claims import Claim
 from shared.pipeline.outcome_files import failures_in, work_lines
-from shared.requests.batch_file import follow_up, read_rows, row_line
-
-ROWS: Final = 512
-"""How many rows pass between two looks at the clock."""
+from shared.requests.batch_file import BatchFileWriter, read_requests, read_rows
+from shared.requests.follow_up import follow_up
 
 
 def follower_of(app: App, job: Job, claim: Claim[Batch], tally: Tally) -> Batch | None:
@@ -63,27 +59,18 @@ def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[i
         url=batch.url,
         requests=0,
     )
-    lines = app.files.writer(Container.WORK, blob_names.batch_input(after))
-    rows = app.files.writer(Container.WORK, blob_names.batch_rows(after))
-    requests = size = 0
-    again = follow_up(
+    blocks = read_requests(
+        batch,
         work_lines(app, blob_names.batch_input(batch)),
-        read_rows(work_lines(app, blob_names.batch_rows(batch))),
-        keep,
-        raised=raised,
+        work_lines(app, blob_names.batch_rows(batch)),
     )
-    for line, row in claim.keeping(again, every=ROWS):
-        lines.write(line + b"\n")
-        rows.write(row_line(row) + b"\n")
-        requests += 1
-        size += len(line) + 1
-    if not requests:
+    again = BatchFileWriter.begin(app.files, after)
+    for block in claim.keeping(follow_up(blocks, keep, raised=raised)):
+        again.add(block)
+    if again.is_empty:
         return None
     claim.keep()
-    lines.commit()
-    rows.commit()
-    tokens = batch.input_tokens * requests // max(batch.requests, 1)
-    return replace(after, requests=requests, size=size, input_tokens=tokens)
+    return again.commit()
 
 
 def codes_of(app: App, batch: Batch, follower: Batch) -> Iterator[str]:

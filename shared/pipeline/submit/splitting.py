@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from shared.domain import blob_names
 from shared.domain.model import Batch, BatchState
-from shared.domain.ports import App, BlobWriter, Container
+from shared.domain.ports import App
 from shared.pipeline.claims import Claim
 from shared.pipeline.collect.downloads import delete_input
 from shared.pipeline.outcome_files import work_lines
-from shared.requests.batch_file import read_rows, row_line
+from shared.requests.batch_file import BatchFileWriter, read_requests
+from shared.requests.request_lines import part_of
 
 log = logging.getLogger("structuredbatch.submission")
 
@@ -44,7 +45,6 @@ def split(app: App, claim: Claim[Batch]) -> None:
 
 
 def _half(batch: Batch, index: int, requests: int) -> Batch:
-    share = batch.input_tokens * requests // batch.requests
     return Batch(
         job_id=batch.job_id,
         index=index,
@@ -53,36 +53,25 @@ def _half(batch: Batch, index: int, requests: int) -> Batch:
         model=batch.model,
         url=batch.url,
         requests=requests,
-        input_tokens=share,
     )
 
 
 def _write(app: App, claim: Claim[Batch], halves: list[Batch]) -> list[Batch]:
     whole = claim.record
-    requests = zip(
+    blocks = read_requests(
+        whole,
         work_lines(app, blob_names.batch_input(whole)),
-        read_rows(work_lines(app, blob_names.batch_rows(whole))),
-        strict=True,
+        work_lines(app, blob_names.batch_rows(whole)),
     )
-    written = []
-    kept = claim.keeping(requests, every=512)
-    for half in halves:
-        lines, rows = _writers(app, half)
-        size = 0
-        for _ in range(half.requests):
-            line, row = next(kept)
-            lines.write(line + b"\n")
-            rows.write(row_line(row) + b"\n")
-            size += len(line) + 1
-        claim.keep()
-        lines.commit()
-        rows.commit()
-        written.append(replace(half, size=size))
-    return written
-
-
-def _writers(app: App, batch: Batch) -> tuple[BlobWriter, BlobWriter]:
-    return (
-        app.files.writer(Container.WORK, blob_names.batch_input(batch)),
-        app.files.writer(Container.WORK, blob_names.batch_rows(batch)),
-    )
+    first, second = (BatchFileWriter.begin(app.files, half) for half in halves)
+    left = halves[0].requests
+    for block in claim.keeping(blocks):
+        count = len(block.ids)
+        cut = min(left, count)
+        if cut:
+            first.add(part_of(block, 0, cut))
+        if cut < count:
+            second.add(part_of(block, cut, count))
+        left -= cut
+    claim.keep()
+    return [first.commit(), second.commit()]

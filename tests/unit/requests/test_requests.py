@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.answer_schema.schema_list import SchemaList
 from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, Record, Request, RowCode
+from shared.domain.model import Fault, JobCode, Record, RequestBlock, RowCode
 from shared.job_settings import JobSettings
 from shared.requests import RequestBuilder
 from shared.requests.layout import ID_LENGTH
@@ -25,6 +25,25 @@ RESPONSES = "/v1/responses"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 OTHER = {"type": "object", "properties": {"b": {"type": "string"}}, "required": ["b"], "additionalProperties": False}
 ASKED = {"type": "json_schema", "json_schema": {"name": "p", "schema": SCHEMA, "strict": True}}
+
+
+class Sent(NamedTuple):
+    """The one request of a block."""
+
+    row: int
+    custom_id: str
+    model: str
+    url: str
+    line: bytes
+    schema: int
+    input_tokens: int
+
+
+def only(block: RequestBlock) -> Sent:
+    """Take the request out of a block of one."""
+    (row,), (custom_id,), model, url, text, (schema,), tokens = block
+    assert text.endswith(b"\n")
+    return Sent(row, custom_id, model, url, text[:-1], schema, tokens)
 
 
 class Job:
@@ -45,10 +64,10 @@ class Job:
     def schemas(self) -> list[Any]:
         return [schema.checked for schema in SchemaList.read(self.lines)]
 
-    def request(self, values: Mapping[str, object], row: int = 1) -> Request:
+    def request(self, values: Mapping[str, object], row: int = 1) -> Sent:
         built = self.builder.build(Record(row, values))
-        assert isinstance(built, Request), built
-        return built
+        assert isinstance(built, RequestBlock), built
+        return only(built)
 
     def sent(self, values: Mapping[str, object], row: int = 1) -> Any:
         return orjson.loads(self.request(values, row).line)
@@ -471,14 +490,14 @@ class TestJsonRecords:
         record = Record(7, {"Prompt": "Q", "Custom ID": given})
         assert job.builder.identify(record) == found
         built = job.builder.build(record)
-        assert isinstance(built, Fault) or built.custom_id == found
+        assert isinstance(built, Fault) or only(built).custom_id == found
 
     def test_the_id_that_an_errors_line_bore_stays(self) -> None:
         record = Record(1, {"Prompt": "Q", "Required": "a"}, custom_id="task-9")
         job = Job()
         built = job.builder.build(record)
-        assert isinstance(built, Request)
-        assert built.custom_id == "task-9"
+        assert isinstance(built, RequestBlock)
+        assert only(built).custom_id == "task-9"
         assert job.builder.identify(record) == "task-9"
 
 
@@ -732,9 +751,10 @@ def test_any_record_at_all_is_a_request_or_a_fault(
         custom_id, own = identity(job.builder, record)
         built = job.builder.build(record)
         assert isinstance(own, dict)
-        if isinstance(built, Request):
-            sent = json.loads(built.line)
-            assert sent["custom_id"] == built.custom_id == custom_id
-            assert sent["body"]["model"] == built.model
-            assert b"\n" not in built.line
-            assert (built.schema >= 0) <= (built.schema < len(job.schemas))
+        if isinstance(built, RequestBlock):
+            request = only(built)
+            sent = json.loads(request.line)
+            assert sent["custom_id"] == request.custom_id == custom_id
+            assert sent["body"]["model"] == request.model
+            assert b"\n" not in request.line
+            assert (request.schema >= 0) <= (request.schema < len(job.schemas))

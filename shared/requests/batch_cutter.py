@@ -1,0 +1,103 @@
+"""Which requests go into which batch: of one model and url each, within the service's limits."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.domain.model import RequestBlock
+from shared.requests.request_lines import lines_of, part_of
+
+OPEN_BATCHES: Final = 16
+"""How many files are open at a time; each holds a block or two of some MiB in memory while it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where requests go: into the batch `index`, after the batches `closes` were closed."""
+
+    index: int
+    block: RequestBlock
+    closes: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class _OpenBatch:
+    index: int
+    requests: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class BatchCutter:
+    """Cuts a job's requests into batches, which are numbered as they are opened.
+
+    A batch's size counts its lines with their line ends. Where more kinds of requests alternate than may be open at a
+    time, the batch that was unused for longest is closed, and the next request of its kind opens another.
+    """
+
+    max_requests: int
+    max_bytes: int
+    max_open: int = OPEN_BATCHES
+    opened: int = 0
+    _open: OrderedDict[tuple[str, str], _OpenBatch] = field(default_factory=OrderedDict)
+
+    def place(self, block: RequestBlock) -> Iterator[Placement]:
+        """Choose the batches of a block's requests, in their order, as for one request after another.
+
+        Raises ValueError for a request that is too large for any batch.
+        """
+        kind = (block.model, block.url)
+        batch = self._open.get(kind)
+        if batch is not None and self._add(batch, len(block.ids), len(block.text)):
+            self._open.move_to_end(kind)
+            yield Placement(batch.index, block)
+            return
+        yield from self._in_parts(block, kind)
+
+    def _in_parts(self, block: RequestBlock, kind: tuple[str, str]) -> Iterator[Placement]:
+        sizes = [len(line) + 1 for line in lines_of(block)]
+        self._check(block, sizes)
+        start = 0
+        closes: tuple[int, ...] = ()
+        while start < len(sizes):
+            batch = self._open.get(kind)
+            if batch is None:
+                batch, closed = self._new(kind)
+                closes += closed
+            end = self._fill(batch, sizes, start)
+            if end > start:
+                self._open.move_to_end(kind)
+                yield Placement(batch.index, part_of(block, start, end), closes)
+                closes = ()
+            if end < len(sizes):
+                closes += (self._open.pop(kind).index,)
+            start = end
+
+    def _check(self, block: RequestBlock, sizes: Sequence[int]) -> None:
+        largest = max(sizes)
+        if largest > self.max_bytes:
+            row = block.rows[sizes.index(largest)]
+            raise ValueError(f"row {row} has {largest} bytes, a batch {self.max_bytes} at most")
+
+    def _fill(self, batch: _OpenBatch, sizes: Sequence[int], start: int) -> int:
+        """Put as many requests into a batch as fit; return the place of the first that does not."""
+        end = start
+        while end < len(sizes) and self._add(batch, 1, sizes[end]):
+            end += 1
+        return end
+
+    def _add(self, batch: _OpenBatch, requests: int, size: int) -> bool:
+        """Put requests into a batch if all of them fit."""
+        if batch.requests + requests > self.max_requests or batch.size + size > self.max_bytes:
+            return False
+        batch.requests += requests
+        batch.size += size
+        return True
+
+    def _new(self, kind: tuple[str, str]) -> tuple[_OpenBatch, tuple[int, ...]]:
+        """Open a batch; return it, and which one has to be closed for it."""
+        closed = (self._open.popitem(last=False)[1].index,) if len(self._open) >= self.max_open else ()
+        batch = self._open[kind] = _OpenBatch(self.opened)
+        self.opened += 1
+        return batch, closed
