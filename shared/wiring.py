@@ -20,7 +20,7 @@ from shared.adapters.storage_queues import BLOB_POISON, StorageQueues
 from shared.adapters.table_store import TableJobStore
 from shared.adapters.web_hook import HttpWebHook
 from shared.domain.ports import App, BatchService, Container, Queues
-from shared.settings import Settings, StorageAccount, read_settings, say
+from shared.settings import Settings, StorageAccount, read_settings, settings_message
 
 log = logging.getLogger("structuredbatch.wiring")
 
@@ -39,7 +39,7 @@ def build(environment: Mapping[str, str]) -> App:
     telemetry.configure()
     settings = read_settings(environment)
     if settings.faults:
-        log.error(say(settings.faults))
+        log.error(settings_message(settings.faults))
     return App(
         settings=settings,
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),

@@ -33,7 +33,7 @@ TRANSIENT = {name for name, kind in vars(errors).items() if isinstance(kind, typ
 NOTICES = {"web_hook.py"}
 """Modules whose failures are no reason for a job to wait."""
 
-SAID = {"say(settings.faults)": "App settings at fault"}
+SAID = {"settings_message(settings.faults)": "App settings at fault"}
 """What is logged as another function puts it."""
 
 

@@ -13,7 +13,7 @@ from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.claims import Claim, claim_job
 from shared.prompt_file import form_of
-from shared.settings import say
+from shared.settings import settings_message
 
 __all__ = ["COLUMNS", "prepare", "read_plan"]
 
@@ -58,7 +58,7 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
     if not job.retry_of:
         snapshot.take(app, claim)
     if app.settings.faults:
-        raise Misconfigured(say(app.settings.faults))
+        raise Misconfigured(settings_message(app.settings.faults))
     plan, is_first = fix_plan(app, job)
     try:
         built = BuildPass(app, claim, plan, anew=is_first).run()

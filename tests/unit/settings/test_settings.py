@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.settings import SETTINGS, Settings, SettingsFault, read_settings, say
+from shared.settings import SETTINGS, Settings, SettingsFault, read_settings, setting_or_default, settings_message
 
 ENOUGH = {"BatchStorage": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": "https://name.openai.azure.com"}
 IDENTITY = {
@@ -44,6 +44,13 @@ def read(**changes: str) -> Settings:
         ("lease", timedelta(seconds=600)),
         ("max_wait", timedelta(hours=72)),
         ("max_input_tokens", None),
+        ("max_cost_usd", None),
+        ("monthly_budget_usd", None),
+        ("deployment_models", {}),
+        ("deployments", {}),
+        ("api_files", True),
+        ("trigger_source", "EventGrid"),
+        ("poll_schedule", "0 * * * * *"),
         ("on_invalid_row", "skip"),
         ("result_formats", ("csv",)),
         ("formula_guard", True),
@@ -70,6 +77,17 @@ def test_what_is_not_set_has_its_default(field: str, default: object) -> None:
         ("MAX_WAIT_HOURS", "1.5", "max_wait", timedelta(hours=1.5)),
         ("FILE_EXPIRY_DAYS", "29.5", "file_expiry", timedelta(days=29.5)),
         ("MAX_JOB_INPUT_TOKENS", "5", "max_input_tokens", 5),
+        ("MAX_JOB_COST_USD", "12.50", "max_cost_usd", 12.5),
+        ("MAX_JOB_COST_USD", "0", "max_cost_usd", 0.0),
+        ("MONTHLY_BUDGET_USD", "300", "monthly_budget_usd", 300.0),
+        ("DEPLOYMENT_MODELS", "a=gpt-4o, b = gpt-5.4-mini,", "deployment_models", {"a": "gpt-4o", "b": "gpt-5.4-mini"}),
+        ("DEPLOYMENTS", "{}", "deployments", {}),
+        ("API_FILES", "FALSE", "api_files", False),
+        ("SETTLE_SECONDS", "1.5", "settle", timedelta(seconds=1.5)),
+        ("LEASE_SECONDS", "0.75", "lease", timedelta(seconds=0.75)),
+        ("AZURE_OPENAI_ENDPOINT", "https://api.openai.com/v1/", "endpoint", "https://api.openai.com"),
+        ("SUBMISSIONS_QUEUE", "q" * 56, "submissions_queue", "q" * 56),
+        ("RESULT_FORMATS", "parquet,xlsx", "result_formats", ("parquet", "xlsx")),
         ("ON_INVALID_ROW", "REJECT", "on_invalid_row", "reject"),
         ("RESULT_FORMATS", "xlsx, CSV,xlsx", "result_formats", ("xlsx", "csv")),
         ("RESULT_FORMATS", "jsonl", "result_formats", ()),
@@ -117,6 +135,16 @@ def test_a_setting_is_read_in_each_of_its_forms(name: str, text: str, field: str
         ("LEASE_SECONDS", "0"),
         ("MAX_WAIT_HOURS", "inf"),
         ("MAX_JOB_INPUT_TOKENS", "-1"),
+        ("MAX_JOB_COST_USD", "nan"),
+        ("MAX_JOB_COST_USD", "-0.01"),
+        ("MAX_JOB_COST_USD", "$5"),
+        ("MONTHLY_BUDGET_USD", "inf"),
+        ("DEPLOYMENT_MODELS", "gpt-4o"),
+        ("DEPLOYMENT_MODELS", "a=b=c"),
+        ("DEPLOYMENT_MODELS", "a=b, a=c"),
+        ("DEPLOYMENT_MODELS", "=gpt-4o"),
+        ("API_FILES", "no"),
+        ("AZURE_OPENAI_API_KEY", "@Microsoft.KeyVault(SecretUri=https://vault/secrets/key)"),
         ("ON_INVALID_ROW", "ignore"),
         ("RESULT_FORMATS", "pdf"),
         ("CSV_FORMULA_GUARD", "perhaps"),
@@ -131,7 +159,7 @@ def test_a_setting_at_fault_is_named_and_has_its_default_meanwhile(name: str, te
     (fault,) = settings.faults
     assert fault.startswith(name)
     assert text not in fault or len(text) < 3
-    assert name in say(settings.faults)
+    assert name in settings_message(settings.faults)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +174,7 @@ def test_a_setting_at_fault_is_named_and_has_its_default_meanwhile(name: str, te
         ({"WORK_CONTAINER": "ab"}, ["WORK_CONTAINER"]),
         ({"JOBS_TABLE": "has-hyphen"}, ["JOBS_TABLE"]),
         ({"SUBMISSIONS_QUEUE": "x" * 64}, ["SUBMISSIONS_QUEUE"]),
+        ({"COMPLETIONS_QUEUE": "x" * 57}, ["COMPLETIONS_QUEUE", "56"]),
         ({"RESULTS_CONTAINER": "prompts"}, ["PROMPTS_CONTAINER", "RESULTS_CONTAINER", "three different"]),
         ({"COMPLETIONS_QUEUE": "batch-submissions"}, ["SUBMISSIONS_QUEUE", "two different"]),
         ({"JOBS_TABLE": "1", "MAX_ATTEMPTS": "x", "WORK_CONTAINER": "_"}, ["JOBS_TABLE", "MAX_ATTEMPTS", "WORK_"]),
@@ -184,6 +213,27 @@ def test_storage_may_be_named_by_addresses_and_an_identity() -> None:
     for name in list(IDENTITY)[:3]:
         with pytest.raises(SettingsFault, match=name):
             read_settings({**IDENTITY, name: ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("PROMPTS_CONTAINER", "", "prompts"),
+        ("PROMPTS_CONTAINER", " mine ", "mine"),
+        ("PROMPTS_CONTAINER", "Big Letters", "prompts"),
+        ("SUBMISSIONS_QUEUE", "x" * 60, "batch-submissions"),
+        ("COMPLETIONS_QUEUE", "under_score", "batch-completions"),
+        ("PROMPTS_TRIGGER_SOURCE", "logsandcontainerscan", "LogsAndContainerScan"),
+        ("PROMPTS_TRIGGER_SOURCE", "Polling", "EventGrid"),
+        ("POLL_SCHEDULE", "every minute", "0 * * * * *"),
+    ],
+)
+def test_the_runtime_is_told_a_settings_default_where_its_text_is_malformed(name: str, text: str, value: str) -> None:
+    assert setting_or_default(name, {name: text}) == value
+
+
+def test_each_setting_is_declared_once() -> None:
+    assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
 
 
 def test_no_secret_is_shown() -> None:
