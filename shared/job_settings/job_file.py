@@ -1,24 +1,27 @@
 """One `_job.json`: its bytes → checked keys, or what to tell the person whose file does not fit."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
 import jsonschema_rs
-import orjson
+import msgspec
 
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
 from shared.job_settings.keys import NOT_BLANK, SCHEMA
 from shared.job_settings.templates import Template
+from shared.json_codec import is_deeper_than
 
 _SHOWN: Final = 5
+_MAX_DEPTH: Final = 200
 
 
 def read_job_file(path: str, raw: bytes) -> dict[str, Any]:
-    """Parse and check one `_job.json`; raises JobFault (`invalid_job_settings`) that names each key at fault."""
+    """Parse and check one `_job.json`; raise JobFault (`invalid_job_settings`) that names each key at fault."""
     value = parse_json(path, raw)
     if not isinstance(value, dict):
         raise invalid(path, [f"it must hold a JSON object, {{…}}, but holds {kind_of(value)}"])
@@ -30,23 +33,32 @@ def read_job_file(path: str, raw: bytes) -> dict[str, Any]:
 
 
 def parse_json(path: str, raw: bytes) -> object:
-    """Parse a blob of settings, with or without a byte order mark; raises JobFault (`invalid_job_settings`)."""
+    """Parse a blob of settings, with or without a byte order mark.
+
+    Raises JobFault (`invalid_job_settings`), also for what could not be stored with the job as it is.
+    """
     try:
-        text = raw.decode("utf-8-sig")
-        value: object = orjson.loads(text)
-        # What can't be written again can't be kept with the job: orjson writes fewer levels than it reads.
-        orjson.dumps(value)
-        json.loads(text, object_pairs_hook=_without_repetition, parse_int=_within_64_bits)
+        value: object = json.loads(
+            raw.decode("utf-8-sig"),
+            object_pairs_hook=_without_repetition,
+            parse_int=_within_64_bits,
+            parse_float=_finite,
+            parse_constant=_unknown_word,
+        )
+        msgspec.json.encode(value)
     except UnicodeDecodeError as error:
         raise invalid(path, [f"it is not UTF-8 (byte {error.start + 1} is wrong). Save it again as UTF-8"]) from None
-    except orjson.JSONDecodeError as error:
-        raise invalid(path, [f"it is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"]) from None
-    except _RepeatedKeyError as error:
-        raise invalid(path, [f'it has the key "{error}" twice in one object']) from None
-    except _HugeNumberError as error:
-        raise invalid(path, [f"it holds a whole number beyond 64 bits, {error}, which would be rounded"]) from None
-    except (TypeError, RecursionError):
+    except UnicodeEncodeError:
+        raise invalid(path, ["it holds half a surrogate pair (\\ud800 to \\udfff)"]) from None
+    except json.JSONDecodeError as error:
+        where = f"in line {error.lineno}, column {error.colno}"
+        raise invalid(path, [f"it is not valid JSON: {error.msg[:1].lower()}{error.msg[1:]} {where}"]) from None
+    except _Unusable as error:
+        raise invalid(path, [str(error)]) from None
+    except RecursionError:
         raise invalid(path, ["it is nested too deep"]) from None
+    if is_deeper_than(_MAX_DEPTH, value):
+        raise invalid(path, ["it is nested too deep"])
     return value
 
 
@@ -86,6 +98,7 @@ _TYPES: Final = {
     "string": "a text",
     "boolean": "true or false",
     "integer": "a whole number",
+    "number": "a number",
     "null": "null",
 }
 
@@ -110,9 +123,10 @@ def _faults_of_form(value: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _faults_of_choice(value: Mapping[str, Any]) -> Iterator[str]:
-    for key in ("prompt", "system"):
-        if "messages" in value and key in value:
-            yield f"messages stand in place of {key}: keep one of the two"
+    for key, others in (("messages", ("prompt", "system")), ("required", ("schema",))):
+        for other in others:
+            if key in value and other in value:
+                yield f"{key} and {other} cannot be combined: keep one of the two"
 
 
 def _faults_of_templates(value: Mapping[str, Any]) -> Iterator[str]:
@@ -127,7 +141,7 @@ def _unknown(path: str, key: str, allowed: Iterable[str]) -> str:
     names = [name for name in allowed if name != "$schema"]
     near = get_close_matches(key.lower().replace("-", "_").replace(" ", "_"), names, 1)
     hint = f' (did you mean "{near[0]}"?)' if near else ""
-    return f"{path} is no known key{hint}; allowed are {', '.join(names)}"
+    return f"unknown key {path}{hint}; allowed are {', '.join(names)}"
 
 
 def _wanted(fragment: Mapping[str, Any]) -> str:
@@ -139,14 +153,23 @@ def _wanted(fragment: Mapping[str, Any]) -> str:
     if "enum" in fragment.get("items", {}):
         return f"a list of {', '.join(map(json.dumps, fragment['items']['enum']))}"
     types = [fragment["type"]] if isinstance(fragment["type"], str) else fragment["type"]
-    text = " or ".join(_TYPES[name] for name in types)
-    if "minimum" in fragment:
-        return f"{text} of at least {fragment['minimum']}"
+    text = " or ".join(f"{_TYPES[name]}{_bounds(name, fragment)}" for name in types)
     if "minLength" in fragment or "minItems" in fragment or fragment.get("pattern") == NOT_BLANK:
         text += " that is not empty"
     elif "pattern" in fragment:
         text += f" ({fragment['description'].rstrip('.')})"
     return text
+
+
+def _bounds(name: str, fragment: Mapping[str, Any]) -> str:
+    """Describe which numbers are allowed, where `name` is a type of numbers."""
+    if name not in ("integer", "number"):
+        return ""
+    if "maximum" in fragment:
+        return f" from {fragment['minimum']} to {fragment['maximum']}"
+    if "exclusiveMinimum" in fragment:
+        return f" over {fragment['exclusiveMinimum']}"
+    return f" of at least {fragment['minimum']}" if "minimum" in fragment else ""
 
 
 def _given(value: object, fragment: Mapping[str, Any]) -> str:
@@ -169,25 +192,34 @@ def _at(value: Any, keys: Iterable[str | int]) -> Any:
     return value
 
 
-def _without_repetition(pairs: list[tuple[str, object]]) -> None:
-    seen = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise _RepeatedKeyError(key)
-        seen.add(key)
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise _Unusable(f'it has the key "{repeated}" twice in one object')
+    return value
 
 
-class _RepeatedKeyError(Exception):
-    """An object holds the same key twice."""
+def _within_64_bits(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**64:
+        raise _Unusable(f"it holds a whole number beyond 64 bits, {digits[:40]}, which would be rounded")
+    return number
 
 
-def _within_64_bits(digits: str) -> None:
-    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
-        raise _HugeNumberError(digits[:40])
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise _Unusable(f"it holds a number that is too large, {digits[:40]}")
+    return number
 
 
-class _HugeNumberError(Exception):
-    """A whole number that the app cannot keep as it is."""
+def _unknown_word(word: str) -> object:
+    raise _Unusable(f"it is not valid JSON: {word} is not a JSON value")
+
+
+class _Unusable(Exception):
+    """Valid to Python's parser, but not to be used; `str()` says why."""
 
 
 @cache

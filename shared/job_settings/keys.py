@@ -10,7 +10,7 @@ _MEANT: Final = {
     Meaning.MODEL: "the deployment that answers the row",
     Meaning.PROMPT: "the user's message",
     Meaning.SYSTEM: "the system message",
-    Meaning.REQUIRED: "the answer's fields, separated by commas",
+    Meaning.REQUIRED: "the answer's fields, separated by commas, semicolons or line breaks",
     Meaning.SCHEMA: "the JSON Schema of the answer",
 }
 
@@ -29,7 +29,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "type": "string",
             "pattern": NOT_BLANK,
             "description": "The batch deployment for rows that name none.",
-            "examples": ["gpt-4o-batch"],
+            "examples": ["gpt-5.4-mini"],
         },
         "system": {
             "type": "string",
@@ -81,6 +81,14 @@ SCHEMA: Final[dict[str, Any]] = {
             "holds one.",
             "examples": ["_building.json"],
         },
+        "required": {
+            "type": ["string", "array"],
+            "pattern": NOT_BLANK,
+            "minItems": 1,
+            "items": {"type": "string", "pattern": NOT_BLANK},
+            "description": "Instead of `schema`: the answer's fields as in the column `Required`, or a list of them.",
+            "examples": ["Name, Height: integer, Kind: tower|bridge"],
+        },
         "schema_name": {
             "type": "string",
             "pattern": "^[a-zA-Z0-9_-]{1,64}$",
@@ -96,7 +104,7 @@ SCHEMA: Final[dict[str, Any]] = {
         },
         "parameters": {
             "type": "object",
-            "description": "Merged into the request body: `temperature`, `max_completion_tokens`, …",
+            "description": "Merged into the request body: `reasoning_effort`, `max_completion_tokens`, …",
             "properties": {
                 "model": {"not": {}, "description": "Use the key `model`, or a column Model."},
                 "messages": {"not": {}, "description": "Use the keys `system` and `prompt`, or `messages`."},
@@ -109,7 +117,7 @@ SCHEMA: Final[dict[str, Any]] = {
                     "properties": {"format": {"not": {}, "description": "Use the key `schema`."}},
                 },
             },
-            "examples": [{"temperature": 0, "max_completion_tokens": 800}],
+            "examples": [{"reasoning_effort": "low", "max_completion_tokens": 2000}],
         },
         "columns": {
             "type": "object",
@@ -143,6 +151,77 @@ SCHEMA: Final[dict[str, Any]] = {
             "enum": ["skip", "reject"],
             "description": "Whether a job with invalid rows sends the others (`skip`) or nothing (`reject`), over "
             "`ON_INVALID_ROW`.",
+        },
+        "max_cost_usd": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "A job that is estimated dearer is held, unsent. It can only lower `MAX_JOB_COST_USD`.",
+            "examples": [5],
+        },
+        "pilot": {
+            "type": ["integer", "object"],
+            "minimum": 1,
+            "required": ["rows"],
+            "additionalProperties": False,
+            "description": "Send so many rows first; the others only when enough of those succeeded.",
+            "properties": {
+                "rows": {"type": "integer", "minimum": 1, "description": "How many rows are sent first."},
+                "min_ok": {
+                    "type": "number",
+                    "minimum": 0,
+                    "maximum": 1,
+                    "default": 0.9,
+                    "description": "The share of them that must succeed; with less, the job is held.",
+                },
+                "then": {
+                    "enum": ["send", "hold"],
+                    "default": "send",
+                    "description": "What to do with the others: send them, or hold the job for a person's decision.",
+                },
+            },
+            "examples": [20, {"rows": 20, "min_ok": 0.9, "then": "hold"}],
+        },
+        "images": {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "How the images of `Image` columns, and pages of PDFs, are sent.",
+            "properties": {
+                "detail": {
+                    "enum": ["auto", "low", "high"],
+                    "default": "auto",
+                    "description": "How closely the model looks.",
+                },
+                "pages": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 50,
+                    "default": 10,
+                    "description": "The most images of one row; each page of a PDF is one.",
+                },
+                "dpi": {
+                    "type": "integer",
+                    "minimum": 36,
+                    "maximum": 600,
+                    "default": 150,
+                    "description": "The resolution in which pages are rendered.",
+                },
+            },
+            "examples": [{"detail": "high", "pages": 3}],
+        },
+        "reuse": {
+            "type": ["boolean", "object"],
+            "required": ["max_age_days"],
+            "additionalProperties": False,
+            "description": "Use the answers of earlier jobs of this prompt file again for rows whose request is the "
+            "same.",
+            "properties": {
+                "max_age_days": {
+                    "type": "number",
+                    "exclusiveMinimum": 0,
+                    "description": "How old, in days, such an answer may be.",
+                }
+            },
+            "examples": [True, {"max_age_days": 90}],
         },
     },
 }

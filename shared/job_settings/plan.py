@@ -1,10 +1,8 @@
 """All that a job's requests depend on, fixed when the job starts, so that building again gives the same batches."""
 
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
-from pydantic import TypeAdapter
+import msgspec
 
 from shared.job_settings import JobSettings
 from shared.settings import Settings
@@ -27,11 +25,11 @@ class JobPlan:
 
 
 def plan_without_settings(app: Settings) -> JobPlan:
-    """What is known of a job that ended before its settings could be read."""
-    return replace(plan_of(JobSettings(), app), is_fixed=False)
+    """Return what is known of a job that ended before its settings could be read."""
+    return replace(make_plan(JobSettings(), app), is_fixed=False)
 
 
-def plan_of(job: JobSettings, app: Settings) -> JobPlan:
+def make_plan(job: JobSettings, app: Settings) -> JobPlan:
     """Combine the two kinds of settings; the job's word beats the app's."""
     return JobPlan(
         settings=job,
@@ -45,17 +43,11 @@ def plan_of(job: JobSettings, app: Settings) -> JobPlan:
     )
 
 
-def to_json(plan: JobPlan) -> bytes:
-    """Write a plan down beside the job's other work files."""
-    return _codec().dump_json(plan)
+def write_plan(plan: JobPlan) -> bytes:
+    """Return a plan as JSON, to be kept beside the job's other work files."""
+    return msgspec.json.encode(plan)
 
 
-def from_json(text: bytes) -> JobPlan:
-    """Read a plan that `to_json` wrote."""
-    plan: JobPlan = _codec().validate_json(text)
-    return plan
-
-
-@cache
-def _codec() -> TypeAdapter[Any]:
-    return TypeAdapter(JobPlan)
+def parse_plan(text: bytes) -> JobPlan:
+    """Read a plan that `write_plan` wrote, in this version or an earlier one."""
+    return msgspec.json.decode(text, type=JobPlan)

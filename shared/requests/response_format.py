@@ -60,11 +60,13 @@ class Formats:
     def of_row(self, required: object, schema: object) -> Format:
         """The schema of a row with these columns, or the job's; raises UnsendableError."""
         if not _blank(schema):
+            self._note_replacing("Schema")
             return self._listed(_key(schema), lambda: self._noting("Schema", answer_schema.prepare(_parsed(schema))))
         if not _blank(required):
+            self._note_replacing("Required")
             fields = _fields(required)
             return self._listed(
-                b"required:" + fields.encode(),
+                b"required:" + orjson.dumps(fields),
                 lambda: self._noting("Required", answer_schema.prepare(answer_schema.from_required(fields))),
             )
         if self._job is None and self._required:
@@ -90,10 +92,20 @@ class Formats:
         except SchemaFault as exc:
             raise UnsendableError(RowCode.INVALID_SCHEMA, str(exc)) from exc
 
+    def _note_replacing(self, column: str) -> None:
+        if self._job is not None:
+            self._warn(
+                f"The column {column} takes the place of the job's schema. If it is a column of your own, say "
+                f'"columns": {{"{column.lower()}": null}} in _job.json.'
+            )
+
+    def _warn(self, text: str) -> None:
+        if len(self._warnings) <= _WARNINGS:
+            self._warnings[text] = None
+
     def _noting(self, source: str, schema: AnswerSchema) -> AnswerSchema:
         for text in (*schema.changes, *schema.warnings):
-            if len(self._warnings) <= _WARNINGS:
-                self._warnings[f"{source}: {text}"] = None
+            self._warn(f"{source}: {text}")
         return schema
 
 
@@ -126,9 +138,7 @@ def _parsed(schema: object) -> object:
         ) from exc
 
 
-def _fields(required: object) -> str:
-    if isinstance(required, str):
+def _fields(required: object) -> str | list[str]:
+    if isinstance(required, str) or (isinstance(required, list) and all(isinstance(field, str) for field in required)):
         return required
-    if isinstance(required, list) and all(isinstance(field, str) for field in required):
-        return ",".join(required)
     raise UnsendableError(RowCode.INVALID_SCHEMA, "Required must be a text that names the fields, separated by commas.")

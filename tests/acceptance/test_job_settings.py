@@ -96,6 +96,12 @@ def test_the_nearest_folder_wins_key_by_key(new_world: Callable[..., World]) -> 
         ({"schema": {"type": "object", "additionalProperties": {"type": "string"}}}, ["schema"]),
         ({"prompt": "{"}, ["prompt"]),
         ({"prompt": "x", "messages": [{"role": "user", "content": "y"}]}, ["messages"]),
+        ({"required": "N: text"}, ["required", "text", "integer"]),
+        ({"required": "N", "schema": {}}, ["required", "schema"]),
+        ({"max_cost_usd": -1}, ["max_cost_usd"]),
+        ({"pilot": {"rows": 3, "then": "stop"}}, ["pilot.then", "hold"]),
+        ({"images": {"pages": 51}}, ["images.pages", "50"]),
+        ({"reuse": {"age": 3}}, ["reuse.age", "max_age_days"]),
         ([], ["object"]),
     ],
 )
@@ -146,6 +152,16 @@ def test_an_override_that_names_no_column_still_finds_the_ids_that_others_name(w
     assert "Question" in status["message"]
     assert world.errors(name)[0]["custom_id"] == "t1"
     assert balances(world, name)
+
+
+def test_the_fields_of_the_answer_in_one_line_are_the_jobs_schema(world: World) -> None:
+    name = world.drop("x.csv", "Prompt\nWho?\n", model="m", required="Name; Kind: tower|bridge; Floors: int?")
+
+    run_all(world, [name])
+
+    output = world.results(name)[0]["output"]
+    assert set(output) == {"Name", "Kind", "Floors"}
+    assert output["Kind"] in ("tower", "bridge")
 
 
 def test_attempts_and_rejection_are_the_jobs_own(new_world: Callable[..., World]) -> None:

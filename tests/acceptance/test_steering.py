@@ -64,6 +64,19 @@ def test_a_retry_asks_only_the_failed_rows_and_its_results_hold_all(world: World
         job_control.retry(world.app, first["job_id"])
 
 
+def test_the_limit_of_a_trial_run_does_not_hold_for_its_retry(world: World) -> None:
+    table = "Custom ID,Prompt,Required\na,Q,x\nb,Q,x\nc,Q,x\n"
+    name = world.drop("table.csv", table, model="m", limit=1)
+    first = world.run(name)
+    assert (first["rows"]["succeeded"], first["errors"]) == (1, {"not_sent": 2})
+
+    retry = job_control.retry(world.app, first["job_id"])
+    status = world.run(name)
+
+    assert status["rows"] == {**status["rows"], "total": 3, "succeeded": 3, "failed": 0}
+    assert [request["custom_id"] for request in world.requests(retry.job_id)] == ["b", "c"]
+
+
 def test_the_latest_status_is_that_of_the_newest_ended_job(world: World) -> None:
     world.service.scenario({"rows": [{"custom_id": "b", "outcome": "error", "status": 400}]})
     name = world.drop("table.csv", TABLE, model="m")

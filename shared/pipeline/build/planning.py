@@ -1,12 +1,13 @@
 """A job's plan: its settings, read when it starts, and fixed from then on."""
 
+from dataclasses import replace
+
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, JobFault, NotFound
 from shared.domain.model import Job, JobCode
 from shared.domain.ports import App, Container
 from shared.job_settings import JobSettings, job_file_paths, resolve
-from shared.job_settings import plan as job_plan
-from shared.job_settings.plan import JobPlan
+from shared.job_settings.plan import JobPlan, make_plan, parse_plan, write_plan
 
 SETTINGS_SIZE = 4 * 1024 * 1024
 
@@ -15,8 +16,8 @@ def fix_plan(app: App, job: Job) -> tuple[JobPlan, bool]:
     """Read the job's settings the first time, and after that what was read then; says whether this was the first."""
     is_first = True
     try:
-        plan = job_plan.plan_of(_job_settings(app, job), app.settings)
-        app.files.write(Container.WORK, blob_names.plan(job), job_plan.to_json(plan), create_only=True)
+        plan = make_plan(_job_settings(app, job), app.settings)
+        app.files.write(Container.WORK, blob_names.plan(job), write_plan(plan), create_only=True)
     except Conflict:
         is_first = False  # The plan of an earlier try counts.
     return read_plan(app, job), is_first
@@ -24,7 +25,7 @@ def fix_plan(app: App, job: Job) -> tuple[JobPlan, bool]:
 
 def read_plan(app: App, job: Job) -> JobPlan:
     """The plan that was fixed when the job started; raises NotFound before that."""
-    return job_plan.from_json(b"".join(app.files.read(Container.WORK, blob_names.plan(job))))
+    return parse_plan(b"".join(app.files.read(Container.WORK, blob_names.plan(job))))
 
 
 def _job_settings(app: App, job: Job) -> JobSettings:
@@ -37,7 +38,9 @@ def _job_settings(app: App, job: Job) -> JobSettings:
     def read_schema(folder: str, name: str) -> bytes | None:
         return _small_prompt_blob(app, f"{folder}/{name}" if folder else name)
 
-    return resolve(layers, read_schema)
+    settings = resolve(layers, read_schema)
+    # A trial run's limit does not hold for its retry, which sends every row without an answer.
+    return replace(settings, limit=None) if job.retry_of else settings
 
 
 def _small_prompt_blob(app: App, path: str) -> bytes | None:

@@ -69,6 +69,17 @@ class TestRequiredColumn:
             (": number[]?", {"type": ["array", "null"], "items": {"type": "number"}}),
             (": string []", {"type": "array", "items": {"type": "string"}}),
             (": integer ?", {"type": ["integer", "null"]}),
+            (": date", {"type": "string", "format": "date"}),
+            (": date-time?", {"type": ["string", "null"], "format": "date-time"}),
+            (": time[]", {"type": "array", "items": {"type": "string", "format": "time"}}),
+            (": str", {"type": "string"}),
+            (": float", {"type": "number"}),
+            (": int[]?", {"type": ["array", "null"], "items": {"type": "integer"}}),
+            (": Bool", {"type": "boolean"}),
+            (": delivery|refund | other", {"type": "string", "enum": ["delivery", "refund", "other"]}),
+            (": in progress|done[]", {"type": "array", "items": {"type": "string", "enum": ["in progress", "done"]}}),
+            (": a|b?", {"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}]}),
+            (": 09:00|10:00", {"type": "string", "enum": ["09:00", "10:00"]}),
         ],
     )
     def test_types(self, kind: str, schema: Schema) -> None:
@@ -77,7 +88,18 @@ class TestRequiredColumn:
     @pytest.mark.parametrize(
         ("text", "path", "problem"),
         [
-            ("a: date", "Required, field 1", "unknown type «date»; allowed are string, number, integer, boolean"),
+            (
+                "a: text",
+                "Required, field 1",
+                "unknown type «text»; allowed are string, number, integer, boolean, date, date-time, time, or",
+            ),
+            ("a: x|", "Required, field 1", "has an empty value; write the allowed values as a|b|c"),
+            ("a: x|y|x", "Required, field 1", "has a value twice"),
+            ("a: string|null", "Required, field 1", "has the type «string» among its allowed values; for «or null»"),
+            ("a: x", "Required, field 1", "unknown type «x»"),
+            ('{"type": "object"}', "Required", "put a JSON Schema under Schema"),
+            ('["a", "b"]', "Required", "is JSON, not a list of fields"),
+            ("a\n\nb,\n,c", "Required, field 3", "has no name"),
             ("a, b: string?[]", "Required, field 2", "unknown type «string?[]»"),
             ("a:", "Required, field 1", "unknown type «»"),
             ("a,,b", "Required, field 2", "has no name"),
@@ -91,6 +113,26 @@ class TestRequiredColumn:
             answer_schema.from_required(text)
         assert [f.path for f in caught.value.findings] == [path]
         assert problem in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Name\nHeight: integer",
+            "Name;Height:integer",
+            "Name,\r\n Height: int\n",
+            "\nName\n\n\nHeight: integer",
+            "Name\u2028Height: integer",
+            "Name\x0bHeight: integer",
+            ["Name", "Height: integer"],
+        ],
+    )
+    def test_semicolons_line_breaks_and_list_items_separate_fields_too(self, text: str | list[str]) -> None:
+        properties = {"Name": {"type": "string"}, "Height": {"type": "integer"}}
+        assert answer_schema.from_required(text)["properties"] == properties
+
+    def test_allowed_values_may_be_null_without_a_warning(self) -> None:
+        prepared = answer_schema.prepare(answer_schema.from_required("Kind: a|b?, Kinds: a|b[]?"))
+        assert (prepared.changes, prepared.warnings) == ((), ())
 
     def test_needs_no_change(self) -> None:
         schema = answer_schema.from_required("a, b: integer, c: string[], d: number?, e: boolean[]?")

@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
-from shared.job_settings import SCHEMA, JobSettings, default_schema_name, job_file_paths, resolve
-from shared.job_settings import plan as job_plan
-from testing.paths import PROJECT
+from shared.job_settings import (
+    SCHEMA,
+    Images,
+    JobSettings,
+    Pilot,
+    Reuse,
+    default_schema_name,
+    job_file_paths,
+    resolve,
+)
+from shared.job_settings.plan import JobPlan, parse_plan, write_plan
+from testing.paths import DATA, PROJECT
 
 DOCS = PROJECT / "docs"
 MESSAGES = [{"role": "user", "content": "Provide info about {Building}"}]
@@ -63,10 +72,47 @@ def test_without_any_file_the_defaults_of_the_contract_hold() -> None:
         ("formats", [], ()),
         ("max_attempts", 1, 1),
         ("on_invalid_row", "reject", "reject"),
+        ("max_cost_usd", 0.5, 0.5),
+        ("pilot", 20, Pilot(rows=20, min_ok=0.9, then="send")),
+        ("pilot", {"rows": 5.0, "min_ok": 0, "then": "hold"}, Pilot(rows=5, min_ok=0, then="hold")),
+        ("images", {"detail": "high", "pages": 50}, Images(detail="high", pages=50, dpi=150)),
+        ("images", {}, Images(detail="auto", pages=10, dpi=150)),
+        ("reuse", True, Reuse(max_age_days=None)),
+        ("reuse", {"max_age_days": 0.5}, Reuse(max_age_days=0.5)),
     ],
 )
 def test_every_key_is_taken_over(key: str, value: object, attribute: object) -> None:
     assert getattr(resolved({key: value}), key) == (value if attribute is None else attribute)
+
+
+@pytest.mark.parametrize("fields", ["Name, Height: integer", ["Name", "Height: integer"]])
+def test_required_is_a_schema_in_one_line(fields: object) -> None:
+    assert resolved({"required": fields}).schema == {
+        "type": "object",
+        "properties": {"Name": {"type": "string"}, "Height": {"type": "integer"}},
+        "required": ["Name", "Height"],
+        "additionalProperties": False,
+    }
+
+
+def test_the_nearer_of_required_and_schema_counts() -> None:
+    near = resolved({"required": "Near"}, {"schema": "_not_read.json"}).schema
+    assert near is not None
+    assert near["required"] == ["Near"]
+    assert resolved({"schema": {"title": "near"}}, {"required": "Far"}).schema == {"title": "near"}
+
+
+def test_a_nearer_folder_switches_reuse_off() -> None:
+    assert resolved({"reuse": False}, {"reuse": True}).reuse is None
+
+
+def test_the_sources_are_the_files_whose_word_counts_each_before_its_schema() -> None:
+    blobs = {"a/_answer.json": b"{}"}
+    layers = ({"limit": 1}, {"schema": "_answer.json", "limit": 2}, {"limit": 3, "$schema": "x"})
+
+    assert resolved(*layers, blobs=blobs).sources == ("a/b/_job.json", "a/_job.json", "a/_answer.json")
+    assert resolved({}, {"limit": 1}).sources == ("a/_job.json",)
+    assert resolved().sources == ()
 
 
 def test_white_space_around_a_model_does_not_count_as_in_a_row() -> None:
@@ -83,7 +129,7 @@ def test_whole_numbers_of_64_bits_are_kept(number: int) -> None:
 
 
 def test_every_key_of_the_schema_is_an_attribute_of_the_settings() -> None:
-    assert {*SCHEMA["properties"]} - {"$schema"} == {*JobSettings.__slots__}
+    assert {*SCHEMA["properties"]} - {"$schema", "required"} == {*JobSettings.__slots__} - {"sources"}
 
 
 def test_an_editors_schema_line_and_a_byte_order_mark_are_accepted() -> None:
@@ -128,9 +174,9 @@ def test_a_fault_in_a_farther_file_counts_also_where_a_nearer_one_wins() -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"promt": "x"}, 'promt is no known key (did you mean "prompt"?); allowed are model, system, url, prompt, '),
-        ({"Max-Attempts": 1}, 'Max-Attempts is no known key (did you mean "max_attempts"?)'),
-        ({"zzz": 1}, "zzz is no known key; allowed are model, "),
+        ({"promt": "x"}, 'unknown key promt (did you mean "prompt"?); allowed are model, system, url, prompt, '),
+        ({"Max-Attempts": 1}, 'unknown key Max-Attempts (did you mean "max_attempts"?)'),
+        ({"zzz": 1}, "unknown key zzz; allowed are model, "),
         ({"model": 4}, "model must be a text that is not empty, but is a number (4)."),
         ({"model": None}, "model must be a text that is not empty, but is null."),
         ({"model": ""}, "model must be a text that is not empty, but is a text that is empty."),
@@ -160,8 +206,8 @@ def test_a_fault_in_a_farther_file_counts_also_where_a_nearer_one_wins() -> None
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "{"}]}]},
             "messages[0].content[0].text: the brace {",
         ),
-        ({"messages": MESSAGES, "prompt": "x"}, "messages stand in place of prompt: keep one of the two."),
-        ({"messages": MESSAGES, "system": "x"}, "messages stand in place of system: keep one of the two."),
+        ({"messages": MESSAGES, "prompt": "x"}, "messages and prompt cannot be combined: keep one of the two."),
+        ({"messages": MESSAGES, "system": "x"}, "messages and system cannot be combined: keep one of the two."),
         (
             {"schema": []},
             "schema must be an object or a text (The JSON Schema of the answer, or the name of a `_*.json`",
@@ -188,7 +234,7 @@ def test_a_fault_in_a_farther_file_counts_also_where_a_nearer_one_wins() -> None
             "parameters.stream must be false (A batch cannot stream), but is a boolean (true).",
         ),
         ({"parameters": {"n": 2}}, "parameters.n must be 1 (A row has one answer), but is a number (2)."),
-        ({"columns": {"promt": "x"}}, 'columns.promt is no known key (did you mean "prompt"?); allowed are custom_id,'),
+        ({"columns": {"promt": "x"}}, 'unknown key columns.promt (did you mean "prompt"?); allowed are custom_id,'),
         ({"columns": {"model": 1}}, "columns.model must be a text or null that is not empty, but is a number (1)."),
         ({"limit": 0}, "limit must be a whole number of at least 1, but is a number (0)."),
         ({"limit": True}, "limit must be a whole number of at least 1, but is a boolean (true)."),
@@ -197,6 +243,28 @@ def test_a_fault_in_a_farther_file_counts_also_where_a_nearer_one_wins() -> None
         ({"formats": "csv"}, 'formats must be a list of "csv", "xlsx", "jsonl", but is a text.'),
         ({"formats": ["pdf"]}, 'formats[0] must be one of "csv", "xlsx", "jsonl", but is a text ("pdf").'),
         ({"max_attempts": 0}, "max_attempts must be a whole number of at least 1, but is a number (0)."),
+        ({"required": ""}, "required must be a text or a list that is not empty, but is a text that is empty."),
+        ({"required": []}, "required must be a text or a list that is not empty, but is a list that is empty."),
+        ({"required": "a, b: text"}, "required: Required, field 2: unknown type «text»; allowed are string, number,"),
+        ({"required": "a", "schema": {}}, "required and schema cannot be combined: keep one of the two."),
+        ({"max_cost_usd": 0}, "max_cost_usd must be a number over 0, but is a number (0)."),
+        ({"max_cost_usd": "5"}, "max_cost_usd must be a number over 0, but is a text."),
+        ({"pilot": 0}, "pilot must be a whole number of at least 1 or an object, but is a number (0)."),
+        ({"pilot": True}, "pilot must be a whole number of at least 1 or an object, but is a boolean (true)."),
+        ({"pilot": {}}, "pilot lacks rows."),
+        ({"pilot": {"rows": 5, "min": 1}}, 'unknown key pilot.min (did you mean "min_ok"?); allowed are rows, min_ok,'),
+        ({"pilot": {"rows": 5, "min_ok": 90}}, "pilot.min_ok must be a number from 0 to 1, but is a number (90)."),
+        ({"pilot": {"rows": 5, "then": "wait"}}, 'pilot.then must be one of "send", "hold", but is a text ("wait").'),
+        ({"images": True}, "images must be an object, but is a boolean (true)."),
+        ({"images": {"pages": 51}}, "images.pages must be a whole number from 1 to 50, but is a number (51)."),
+        ({"images": {"pages": 0}}, "images.pages must be a whole number from 1 to 50, but is a number (0)."),
+        ({"images": {"dpi": 9999}}, "images.dpi must be a whole number from 36 to 600, but is a number (9999)."),
+        ({"images": {"detail": "max"}}, 'images.detail must be one of "auto", "low", "high", but is a text ("max").'),
+        ({"images": {"quality": 1}}, "unknown key images.quality; allowed are detail, pages, dpi."),
+        ({"reuse": "yes"}, "reuse must be true or false or an object, but is a text."),
+        ({"reuse": {}}, "reuse lacks max_age_days."),
+        ({"reuse": {"max_age_days": 0}}, "reuse.max_age_days must be a number over 0, but is a number (0)."),
+        ({"reuse": {"max_age_days": 1, "days": 1}}, "unknown key reuse.days; allowed are max_age_days."),
         ({"on_invalid_row": "stop"}, 'on_invalid_row must be one of "skip", "reject", but is a text ("stop").'),
     ],
 )
@@ -216,9 +284,9 @@ def test_several_faults_are_named_together_and_many_are_counted() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "it is no JSON"),
-        (b'{"limit": 1,}', "it is no JSON: trailing comma is not allowed in line 1, column 12."),
-        (b'{\n"limit": x}', "it is no JSON: unexpected character, expected a JSON value in line 2, column 10."),
+        (b"", "it is not valid JSON"),
+        (b'{"limit": 1,}', "it is not valid JSON: illegal trailing comma before end of object in line 1, column 12."),
+        (b'{\n"limit": x}', "it is not valid JSON: expecting value in line 2, column 10."),
         (b"[]", "it must hold a JSON object, {…}, but holds a list."),
         (b'"text"', "it must hold a JSON object, {…}, but holds a text."),
         (b"null", "it must hold a JSON object, {…}, but holds null."),
@@ -233,7 +301,10 @@ def test_several_faults_are_named_together_and_many_are_counted() -> None:
         ('{"system": "größe"}'.encode("latin-1"), "it is not UTF-8 (byte 15 is wrong). Save it again as UTF-8."),
         ('{"limit": 1}'.encode("utf-16"), "it is not UTF-8 (byte 1 is wrong)."),
         (b'{"schema": ' + b"[" * 300 + b"]" * 300 + b"}", "it is nested too deep."),
-        (b'{"schema": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "it is no JSON: "),
+        (b'{"schema": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "it is nested too deep."),
+        (b'{"parameters": {"a": NaN}}', "it is not valid JSON: NaN is not a JSON value."),
+        (b'{"parameters": {"a": -1e999}}', "it holds a number that is too large, -1e999."),
+        (b'{"system": "\\ud800"}', "it holds half a surrogate pair"),
     ],
 )
 def test_what_is_no_json_object_is_refused(raw: bytes, message: str) -> None:
@@ -259,7 +330,7 @@ def test_only_the_schema_that_counts_is_read() -> None:
     [
         ({}, 'a/b/_job.json: schema names "_x.json", but the folder a/b has no such blob. Upload it before'),
         ({"a/b/_x.json": b"[1]"}, "a/b/_x.json: it must hold a JSON Schema, {…}, but holds a list."),
-        ({"a/b/_x.json": b"{"}, "a/b/_x.json: it is no JSON: "),
+        ({"a/b/_x.json": b"{"}, "a/b/_x.json: it is not valid JSON: "),
         ({"a/b/_x.json": b"\xff"}, "a/b/_x.json: it is not UTF-8 "),
     ],
 )
@@ -291,11 +362,8 @@ def test_a_schema_is_named_after_its_prompt_file(prompt_file: str, name: str) ->
     assert default_schema_name(prompt_file) == name
 
 
-def test_settings_survive_being_stored_with_the_job() -> None:
-    combined = resolved(
-        {"messages": MESSAGES, "schema": {"enum": [1, None, 0.5, {"a": []}]}, "columns": {"model": None}, "formats": []}
-    )
-    plan = job_plan.JobPlan(
+def plan_with(combined: JobSettings) -> JobPlan:
+    return JobPlan(
         settings=combined,
         default_model="",
         max_requests=1,
@@ -306,7 +374,50 @@ def test_settings_survive_being_stored_with_the_job() -> None:
         formula_guard=True,
     )
 
-    assert job_plan.from_json(job_plan.to_json(plan)).settings == combined
+
+def test_settings_survive_being_stored_with_the_job() -> None:
+    combined = resolved(
+        {
+            "messages": MESSAGES,
+            "schema": {"enum": [1, None, 0.5, {"a": []}]},
+            "columns": {"model": None},
+            "formats": [],
+        },
+        {"pilot": 20, "images": {"pages": 2}, "reuse": {"max_age_days": 1}, "max_cost_usd": 5},
+    )
+
+    stored = parse_plan(write_plan(plan_with(combined))).settings
+
+    assert stored == combined
+    assert stored.sources == ("a/b/_job.json", "a/_job.json")
+
+
+def test_plans_that_version_1_0_0_wrote_are_read() -> None:
+    empty = parse_plan((DATA / "plans" / "no-keys-1.0.0.json").read_bytes())
+    full = parse_plan((DATA / "plans" / "all-keys-1.0.0.json").read_bytes())
+
+    assert empty.settings == JobSettings()
+    assert (empty.max_requests, empty.max_attempts, empty.formats, empty.is_fixed) == (100_000, 3, (), True)
+    assert full.settings == JobSettings(
+        model="gpt-4o-batch",
+        messages=(
+            {"role": "system", "content": "You sort mail."},
+            {"role": "user", "content": [{"type": "text", "text": "Sort {Mail}"}]},
+        ),
+        schema={
+            "type": "object",
+            "properties": {"n": {"type": ["number", "null"], "minimum": 1.0}, "k": {"enum": ["a", None, {"x": []}]}},
+        },
+        schema_name="mail",
+        require_schema=False,
+        parameters={"temperature": 0, "seed": 2**63, "top_p": 0.5},
+        columns={"custom_id": "Ticket", "model": None},
+        limit=10,
+        formats=("xlsx",),
+        max_attempts=2,
+        on_invalid_row="reject",
+    )
+    assert (full.default_model, full.max_attempts, full.rejects_invalid_rows) == ("gpt-4o-batch", 2, True)
 
 
 def test_the_published_schema_is_the_codes_own() -> None:

@@ -381,7 +381,7 @@ class TestRowFaults:
             ({"Prompt": "Q", "Custom ID": "i" * 513, "Required": "a"}, RowCode.INVALID_REQUEST, "513 characters"),
             ({"Prompt": "Q", "prompt": "Q", "Required": "a"}, RowCode.INVALID_REQUEST, "both mean prompt"),
             ({"Prompt": "Q"}, RowCode.INVALID_SCHEMA, "There is no schema"),
-            ({"Prompt": "Q", "Required": "a: date"}, RowCode.INVALID_SCHEMA, "unknown type «date»"),
+            ({"Prompt": "Q", "Required": "a: text"}, RowCode.INVALID_SCHEMA, "unknown type «text»"),
             ({"Prompt": "Q", "Required": 5}, RowCode.INVALID_SCHEMA, "Required must be a text"),
             ({"Prompt": "Q", "Schema": "{"}, RowCode.INVALID_SCHEMA, "Schema is no JSON"),
             ({"Prompt": "Q", "Schema": "[" * 9999}, RowCode.INVALID_SCHEMA, "Schema is no JSON"),
@@ -519,7 +519,7 @@ class TestWithoutSchema:
         assert not job.builder.saw_schema
         assert job.fault({"Prompt": "Q", "Required": ""}).code is RowCode.INVALID_SCHEMA
         assert not job.builder.saw_schema
-        job.fault({"Prompt": "Q", "Required": "a: date"})
+        job.fault({"Prompt": "Q", "Required": "a: text"})
         assert job.builder.saw_schema
         assert Job(schema=SCHEMA).builder.saw_schema
 
@@ -534,6 +534,18 @@ class TestWarnings:
         assert len(ours) == len(set(ours)) == 3
         assert "Schema: $.properties.a: was not required: now it is required and may be null" in ours
         assert [w for w in job.builder.warnings if w.startswith("the job's schema: ")]
+
+    @pytest.mark.parametrize("column", ["Schema", "Required"])
+    def test_a_column_in_the_place_of_the_jobs_schema_is_said_once(self, column: str) -> None:
+        value = json.dumps(SCHEMA) if column == "Schema" else "a"
+        job = Job(("Prompt", column), schema=SCHEMA)
+        assert not job.builder.warnings
+        for _ in range(2):
+            job.request({"Prompt": "Q", column: value})
+        assert job.builder.warnings == (
+            f"The column {column} takes the place of the job's schema. If it is a column of your own, say "
+            f'"columns": {{"{column.lower()}": null}} in _job.json.',
+        )
 
     def test_a_schema_for_every_row_does_not_fill_the_memory_with_them(self) -> None:
         job = Job(("Prompt", "Schema"))
