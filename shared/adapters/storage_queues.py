@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -52,12 +53,24 @@ def to_text(message: Message) -> str:
 
 
 def from_text(text: str) -> Message:
-    """Read a message; raises ValueError where it is none of ours."""
+    """Read a message; raises ValueError where this app did not write it."""
     try:
         found = json.loads(text)
-        return Message(Step(found["step"]), str(found["job"]), int(found["index"]), int(found["attempt"]))
-    except (KeyError, TypeError) as error:
+        message = Message(Step(found["step"]), str(found["job"]), int(found["index"]), int(found["attempt"]))
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError("this queue message was not written by this app") from error
+    # The job's id becomes a key of the table, which takes no more than this.
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", message.job_id):
+        raise ValueError("this queue message was not written by this app")
+    return message
+
+
+def poisoned_message(body: bytes) -> Message | None:
+    """Read a message from a poison queue; None where this app did not write it."""
+    try:
+        return from_text(body.decode())
+    except ValueError:
+        return None
 
 
 def event_from_text(text: str) -> BlobEvent | None:

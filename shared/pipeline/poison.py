@@ -40,6 +40,11 @@ def record(app: App, message: Message) -> None:
         return
 
 
+def report_foreign() -> None:
+    """Log that a message in a poison queue was not written by this app; it goes, as nothing here can handle it."""
+    log.error("a message that this app did not write was taken from a poison queue")
+
+
 def _record(app: App, message: Message) -> None:
     batch = app.store.batch(message.job_id, message.index, message.attempt) if message.index >= 0 else None
     job = app.store.job(message.job_id)

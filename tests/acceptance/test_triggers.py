@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from testing.paths import PROJECT
 from testing.world import settings_for
 
 KEY = "a-function-key"
+FUNCTION_APP = (PROJECT / "function_app.py").read_text("utf-8")
 TABLE = "Custom ID,Prompt,Required,Note\na,Who built it?,Name,1\nb,When?,Year: integer,2\n"
 PATIENCE = 60.0
 
@@ -126,6 +128,30 @@ def test_a_poisoned_message_leaves_a_waiting_job_that_goes_on(running: Running) 
     assert running.until_ended("table.csv")["rows"]["succeeded"] == 2
 
 
+def test_a_message_of_others_in_a_poison_queue_is_logged_once_and_gone(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    queues = QueueServiceClient.from_connection_string(running.settings["BatchStorage"])
+    for setting, function in (
+        ("SUBMISSIONS_QUEUE", "on_poisoned_submission"),
+        ("COMPLETIONS_QUEUE", "on_poisoned_completion"),
+    ):
+        poison = queues.get_queue_client(
+            f"{running.settings[setting]}-poison", message_encode_policy=TextBase64EncodePolicy()
+        )
+        poison.create_queue()
+        for text in ("not ours", '{"step": "collect", "job": "unknown", "index": 0, "attempt": 1}', "[]"):
+            poison.send_message(text)
+        caplog.clear()
+
+        while running.host.run_queue_once(function):
+            pass
+
+        assert poison.get_queue_properties().approximate_message_count == 0
+        foreign = [line for line in caplog.messages if line.startswith("a message that this app did not write")]
+        assert len(foreign) == 2
+
+
 def test_the_http_api_lists_shows_cancels_and_retries_jobs(running: Running) -> None:
     running.prompts.upload_blob("_job.json", '{"model": "gpt-4o-batch"}')
     running.prompts.upload_blob("table.csv", TABLE)
@@ -149,16 +175,27 @@ def test_the_http_api_lists_shows_cancels_and_retries_jobs(running: Running) -> 
     assert running.until_ended("table.csv")["rows"]["succeeded"] == 2
 
 
-def test_all_functions_are_indexed_with_an_empty_environment(tmp_path: Path) -> None:
+MALFORMED = {
+    "PROMPTS_CONTAINER": "Big Letters",
+    "SUBMISSIONS_QUEUE": "under_score",
+    "COMPLETIONS_QUEUE": "x" * 60,
+    "PROMPTS_TRIGGER_SOURCE": "Polling",
+    "POLL_SCHEDULE": "every minute",
+}
+
+
+@pytest.mark.parametrize("settings", [{}, MALFORMED], ids=["empty", "malformed"])
+def test_all_functions_are_indexed_whatever_the_environment_holds(settings: dict[str, str], tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "import json, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from local.functions_host import FunctionsHost\n"
-        "with FunctionsHost(Path(sys.argv[1]), {}) as host:\n"
-        "    host.start_indexing(); print(sorted(f.name for f in host.functions))\n"
+        "with FunctionsHost(Path(sys.argv[1]), json.loads(sys.argv[2])) as host:\n"
+        "    host.start_indexing()\n"
+        "    print(json.dumps({f.name: [f.trigger.name, f.trigger.options] for f in host.functions}, default=str))\n"
     )
     keep = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     done = subprocess.run(
-        [sys.executable, "-c", script, str(PROJECT)],
+        [sys.executable, "-c", script, str(PROJECT), json.dumps(settings)],
         cwd=tmp_path,
         env=keep,
         capture_output=True,
@@ -167,8 +204,14 @@ def test_all_functions_are_indexed_with_an_empty_environment(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for name in ("submit_prompts", "submit_batch", "poll_batches", "complete_batch", "on_poisoned_submission"):
-        assert name in done.stdout
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.keys() == set(re.findall(r'function_name\("(\w+)"\)', FUNCTION_APP))
+    # The host refuses a binding's name with anything else in it, and then the function is missing.
+    assert [name for name, (binding, _) in found.items() if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", binding)] == []
+    assert found["submit_prompts"][1]["path"] == "prompts/{name}"
+    assert found["submit_batch"][1]["queueName"] == "batch-submissions"
+    assert found["on_poisoned_completion"][1]["queueName"] == "batch-completions-poison"
+    assert found["poll_batches"][1]["schedule"] == "0 * * * * *"
 
 
 def test_without_storage_settings_a_function_fails_with_one_message_that_names_them(azurite: str) -> None:

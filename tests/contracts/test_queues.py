@@ -110,6 +110,28 @@ def test_a_message_that_is_none_of_ours_is_refused(text: str) -> None:
         storage_queues.from_text(text)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"not json",
+        b"[" * 100_000,
+        b'{"step": "collect", "job": "J", "index": 1e999, "attempt": 1}',
+        b'{"step": "collect", "job": "a/b\'c", "index": 0, "attempt": 1}',
+        b'{"step": "collect", "job": "' + b"J" * 2000 + b'", "index": 0, "attempt": 1}',
+        b'{"ContainerName": "prompts", "BlobName": "a.csv"}',
+    ],
+)
+def test_a_poisoned_message_that_is_none_of_ours_is_recognised_whatever_it_holds(body: bytes) -> None:
+    assert storage_queues.poisoned_message(body) is None
+
+
+def test_a_poisoned_message_of_ours_is_read() -> None:
+    for message in MESSAGES:
+        assert storage_queues.poisoned_message(storage_queues.to_text(message).encode()) == message
+
+
 def _exists(world: World, name: str) -> bool:
     try:
         _client(world, name).get_queue_properties()
