@@ -14,7 +14,8 @@ from shared.adapters import storage_queues
 from shared.pipeline import poison, receiving, steps
 from shared.pipeline.poll import polling
 from shared.settings import setting_or_default
-from shared.web import api
+from shared.web import api, result_routes
+from shared.web.answer import Answer
 from shared.web.status_page import status_page
 
 STORAGE = "BatchStorage"
@@ -117,6 +118,28 @@ def retry_job(req: func.HttpRequest) -> func.HttpResponse:
     return _response(api.retry_answer(wiring.app, req.route_params["job_id"]))
 
 
+@app.function_name("list_files")
+@app.route(route="jobs/{job_id}/files", methods=["GET"])
+def list_files(req: func.HttpRequest) -> func.HttpResponse:
+    """A job's result files."""
+    return _response(result_routes.files_answer(wiring.app, req.route_params["job_id"]))
+
+
+@app.function_name("get_file")
+@app.route(route="jobs/{job_id}/files/{name}", methods=["GET"])
+def get_file(req: func.HttpRequest) -> func.HttpResponse:
+    """A link to one result file."""
+    job_id, name = req.route_params["job_id"], req.route_params["name"]
+    return _response(result_routes.file_answer(wiring.app, job_id, name, dict(req.params)))
+
+
+@app.function_name("list_rows")
+@app.route(route="jobs/{job_id}/rows", methods=["GET"])
+def list_rows(req: func.HttpRequest) -> func.HttpResponse:
+    """An ended job's rows."""
+    return _response(result_routes.rows_answer(wiring.app, req.route_params["job_id"], dict(req.params)))
+
+
 @app.function_name("dashboard")
 @app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def dashboard(req: func.HttpRequest) -> func.HttpResponse:
@@ -132,7 +155,7 @@ def openapi(req: func.HttpRequest) -> func.HttpResponse:
     return _response(api.openapi_answer())
 
 
-def _response(answer: api.Answer) -> func.HttpResponse:
+def _response(answer: Answer) -> func.HttpResponse:
     return func.HttpResponse(
         answer.content(), status_code=answer.status, headers=dict(answer.headers), mimetype="application/json"
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, BinaryIO
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 import orjson
 from pydantic import TypeAdapter
@@ -111,6 +111,9 @@ class MemoryFiles:
 
     def url(self, container: Container, name: str) -> str:
         return f"https://account.blob/{container.value}/{quote(name, safe='/~')}"
+
+    def link(self, container: Container, name: str, *, until: datetime, download_as: str) -> str:
+        return f"{self.url(container, name)}?{urlencode({'se': until.isoformat(), 'as': download_as})}"
 
     def name_of(self, container: Container, url: str) -> str:
         inside = f"https://account.blob/{container.value}/"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -9,6 +10,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
+from shared.adapters.blob_links import sign
 from shared.adapters.block_writer import BLOCK_SIZE, BlockWriter
 from shared.adapters.storage_errors import holder_is_missing, translate, translated, with_holder
 from shared.adapters.transfers import begin
@@ -99,6 +101,11 @@ class BlobFiles:
 
     def url(self, container: Container, name: str) -> str:
         return str(self._blob(container, name).url)
+
+    def link(self, container: Container, name: str, *, until: datetime, download_as: str) -> str:
+        blob = self._blob(container, name)
+        with translated(_title(container, name)):
+            return f"{blob.url}?{sign(self._client, blob, until, download_as)}"
 
     def name_of(self, container: Container, url: str) -> str:
         mine = urlsplit(f"{self._client.get_container_client(self._names[container]).url}/")

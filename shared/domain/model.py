@@ -15,6 +15,12 @@ CHAT_URLS: Final = frozenset({"/chat/completions", "/v1/chat/completions"})
 RESPONSES_URL: Final = "/v1/responses"
 URLS: Final = (*sorted(CHAT_URLS), RESPONSES_URL)
 
+JOB_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}(-r[0-9]{1,9})?"
+"""What every job id looks like, retries included."""
+
+CURSOR: Final = r"[0-9]{15}-[A-Za-z0-9_\-]{1,100}"
+"""What every place in the list of jobs looks like (`newest_first`)."""
+
 
 class JobState(StrEnum):
     """Where a job stands."""

@@ -58,6 +58,12 @@ class Files(Protocol):
     def url(self, container: Container, name: str) -> str:
         """The blob's address, as the batch service would be told it."""
 
+    def link(self, container: Container, name: str, *, until: datetime, download_as: str) -> str:
+        """Return an address at which anyone may download the blob until `until`, under the name `download_as`.
+
+        Raises Misconfigured where the account's credential cannot sign such addresses.
+        """
+
     def name_of(self, container: Container, url: str) -> str:
         """The name of the blob at an address in this container; NotFound where it lies elsewhere."""
 

@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from shared.domain.model import Job, JobState, newest_first
+from shared.domain.model import CURSOR, Job, JobState, newest_first
 from shared.domain.ports import App, Listed
 from shared.domain.status_report import report, summary
 from shared.pipeline.receiving import new_job
-from shared.web.openapi import CURSOR
 
 LONGEST_NAME: Final = 1024
 """Characters of a blob's name, https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata."""

@@ -1,74 +1,53 @@
-"""The HTTP API's answers: use cases called, their errors turned into statuses. Plain values in and out."""
+"""The HTTP API's answers about jobs: use cases called, plain values in and out."""
 
 import json
 import logging
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from shared.domain import blob_names
-from shared.domain.errors import AppError, Conflict, NotFound, Transient
+from shared.domain.errors import AppError, NotFound
 from shared.domain.model import Job, JobState
 from shared.domain.ports import App, Container
 from shared.domain.status_report import report
 from shared.pipeline import job_control, steps
 from shared.pipeline.listing import list_jobs
 from shared.settings import SettingsFault
-from shared.web.openapi import DESCRIPTION, JOB_ID, LIMIT, LIMIT_MOST
+from shared.web.answer import HEADERS, Answer, BadParameter, checked, guarded, job_of, limit_of
+from shared.web.openapi import DESCRIPTION, LIMIT
+from shared.web.openapi_schemas import LIMIT_MOST
 
 log = logging.getLogger("structuredbatch.http_api")
 
-HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer: its status, its JSON body, and headers."""
-
-    status: int
-    body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
-
-    def content(self) -> bytes:
-        """The body as JSON text in UTF-8."""
-        return json.dumps(self.body, ensure_ascii=False).encode("utf-8", "replace")
-
 
 def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
-    """The jobs, newest first; `query` may hold state, prefix, limit and cursor."""
+    """List jobs, newest first, and the month's spending; `query` may hold state, prefix, limit and cursor."""
 
     def answer(app: App) -> Answer:
-        limit = query.get("limit", str(LIMIT))
-        if not re.fullmatch("[0-9]{1,9}", limit) or not 1 <= int(limit) <= LIMIT_MOST:
-            return _error(400, "invalid_limit", f"limit must be a whole number from 1 to {LIMIT_MOST}.")
-        state = query.get("state", "")
+        limit, state = limit_of(query, LIMIT, LIMIT_MOST), query.get("state", "")
         if state and state not in set(JobState):
-            return _error(400, "invalid_state", f"state must be one of {', '.join(JobState)}.")
+            raise BadParameter("state", f"state must be one of {', '.join(JobState)}.")
         try:
             jobs, cursor = list_jobs(
-                app, state=state, prefix=query.get("prefix", ""), limit=int(limit), cursor=query.get("cursor", "")
+                app, state=state, prefix=query.get("prefix", ""), limit=limit, cursor=query.get("cursor", "")
             )
-        except ValueError:
-            return _error(400, "invalid_cursor", "cursor must be one that this route has given.")
-        return Answer(200, {"jobs": jobs, "cursor": cursor or None})
+        except ValueError as error:
+            raise BadParameter("cursor", "cursor must be one that this route has given.") from error
+        return Answer(200, {"jobs": jobs, "cursor": cursor or None, "month": _month(app)})
 
-    return _guarded(app, answer)
+    return guarded(app, answer)
 
 
 def job_answer(app: Callable[[], App], job_id: str) -> Answer:
-    """One job's status.json; the header Link names the address of its results' folder."""
+    """Return one job's status.json; the header Link names the address of its results' folder."""
 
     def answer(app: App) -> Answer:
-        known = _checked(job_id)
-        job = app.store.job(known)
-        if job is None:
-            raise NotFound("There is no such job.")
+        job = job_of(app, job_id)
         folder = app.files.url(Container.RESULTS, blob_names.results_folder(job))
         link = f'<{folder}>; rel="related"; title="results"'
         return Answer(200, _status(app, job), {**HEADERS, "Link": link})
 
-    return _guarded(app, answer)
+    return guarded(app, answer)
 
 
 def cancel_answer(app: Callable[[], App], job_id: str) -> Answer:
@@ -87,13 +66,18 @@ def retry_answer(app: Callable[[], App], job_id: str) -> Answer:
 
 
 def openapi_answer() -> Answer:
-    """The description of these routes; it needs no app."""
+    """Return the description of these routes; it needs no app."""
     return Answer(200, DESCRIPTION, {**HEADERS, "Cache-Control": "no-cache"})
+
+
+def _month(app: App) -> dict[str, float | None]:
+    """Return what the app has spent and reserved in this calendar month, and may spend; None where it is not known."""
+    return {"spent_usd": None, "reserved_usd": None, "budget_usd": None}
 
 
 def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str], Job]) -> Answer:
     def answer(app: App) -> Answer:
-        job = use_case(app, _checked(job_id))
+        job = use_case(app, checked(job_id))
         try:
             steps.queue_due(app, job.job_id)
         except (AppError, SettingsFault) as error:
@@ -101,37 +85,11 @@ def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str],
             log.warning("steering left to the timer: %s", error, extra={"job_id": job.job_id})
         return Answer(202, _status(app, app.store.job(job.job_id) or job))
 
-    return _guarded(app, answer)
-
-
-def _checked(job_id: str) -> str:
-    """The id, where it can be one at all: table storage refuses keys with some characters."""
-    if not re.fullmatch(JOB_ID, job_id):
-        raise NotFound("There is no such job.")
-    return job_id
-
-
-def _guarded(app: Callable[[], App], answer: Callable[[App], Answer]) -> Answer:
-    try:
-        return answer(app())
-    except NotFound as error:
-        return _error(404, "not_found", str(error))
-    except job_control.NotNow as error:
-        return _error(409, "not_now", str(error))
-    except Conflict as error:
-        return _error(409, "conflict", str(error))
-    except Transient as error:
-        return _error(503, "unavailable", str(error))
-    except SettingsFault as error:
-        return _error(500, "settings", str(error))
-    except Exception:
-        # Every error of the API has the same form; the log has the rest.
-        log.exception("request failed")
-        return _error(500, "internal", "The request failed for a reason that this app does not know; its log has more.")
+    return guarded(app, answer)
 
 
 def _status(app: App, job: Job) -> dict[str, Any]:
-    """The job as its status.json shows it; the file itself where the job has ended, as it is what was promised."""
+    """Return the job as its status.json shows it; once it has ended, the file itself, as it is what was promised."""
     if job.state.ended:
         try:
             name = blob_names.status_file(job.prompt_file, job.job_id)
@@ -140,7 +98,3 @@ def _status(app: App, job: Job) -> dict[str, Any]:
         except (NotFound, ValueError):
             pass  # It was deleted: the table still knows.
     return report(job, app.store.batches(job.job_id), app.now())
-
-
-def _error(status: int, code: str, message: str) -> Answer:
-    return Answer(status, {"error": {"code": code, "message": message}})

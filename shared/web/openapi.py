@@ -1,106 +1,19 @@
-"""The OpenAPI description of the HTTP API, built from the app's own states and codes so that it cannot differ.
-
-https://spec.openapis.org/oas/v3.1.0
-"""
+"""The OpenAPI description of the HTTP API, https://spec.openapis.org/oas/v3.1.0."""
 
 from typing import Any, Final
 
-from shared.domain.model import BatchState, JobCode, JobState, RowCode
+from shared.domain.model import CURSOR, JobState
+from shared.web import row_pages
+from shared.web.openapi_schemas import LIMIT_MOST, SCHEMAS, TEXT, Schema, ref
+from shared.web.result_routes import FILE_NAMES, ROWS, ROWS_MOST
+from shared.web.row_pages import STATUSES
 
 LIMIT: Final = 50
 """Jobs on a page of the list, where nothing else is asked for."""
 
-LIMIT_MOST: Final = 500
-
-JOB_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}(-r[0-9]{1,9})?"
-"""What every job id looks like, retries included."""
-
-CURSOR: Final = r"[0-9]{15}-[A-Za-z0-9_\-]{1,100}"
-"""What every cursor of the list of jobs looks like."""
-
-type Schema = dict[str, Any]
-
-
-def _object(properties: Schema, **more: Any) -> Schema:
-    """An object that has exactly these properties."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-        **more,
-    }
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _nullable(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-_TEXT: Final = {"type": "string"}
-_COUNT: Final = {"type": "integer", "minimum": 0}
-_TIME: Final = {"type": "string", "format": "date-time"}
-_ID: Final = {"type": "string", "pattern": f"^{JOB_ID}$"}
-
-_SUMMARY: Final[Schema] = {
-    "job_id": _ID,
-    "prompt_file": {**_TEXT, "description": "The blob's name, without its container."},
-    "retry_of": {**_nullable(_ID), "description": "The first job whose failed rows this one tries again."},
-    "state": {"enum": list(JobState)},
-    "code": {**_nullable({"enum": list(JobCode)}), "description": "Why a job failed."},
-    "message": {**_nullable(_TEXT), "description": "What the operator should know, and do."},
-    "created_at": _TIME,
-    "updated_at": _TIME,
-    "completed_at": _nullable(_TIME),
-    "rows": _object({"total": _nullable(_COUNT), "succeeded": _COUNT, "failed": _COUNT, "pending": _COUNT}),
-    "usage": _object({"input_tokens": _COUNT, "output_tokens": _COUNT, "total_tokens": _COUNT}),
-    "cost": _object(
-        {"usd": {"type": "number", "minimum": 0}, "unpriced_rows": _COUNT},
-        description="An estimate: list prices for batches, of the models that answered. Some rows may have no price.",
-    ),
-    "errors": {
-        "type": "object",
-        "propertyNames": {"enum": list(RowCode)},
-        "additionalProperties": _COUNT,
-        "description": "Rows without a result, by code.",
-    },
-    "warnings": {"type": "array", "items": _TEXT},
-}
-
-_BATCH: Final[Schema] = {
-    "batch_id": _nullable(_TEXT),
-    "model": _TEXT,
-    "attempt": {"type": "integer", "minimum": 1},
-    "state": {"enum": list(BatchState)},
-    "status": {**_nullable(_TEXT), "description": "The service's own word."},
-    "requests": _COUNT,
-    "completed": _COUNT,
-    "failed": _COUNT,
-    "created_at": _nullable(_TIME),
-    "message": _nullable(_TEXT),
-}
-
-_SCHEMAS: Final[Schema] = {
-    "JobSummary": _object(_SUMMARY, description="status.json without its batches."),
-    "Job": _object(
-        {**_SUMMARY, "batches": {"type": "array", "items": _ref("Batch")}}, description="The job's status.json."
-    ),
-    "Batch": _object(_BATCH),
-    "JobList": _object(
-        {
-            "jobs": {"type": "array", "items": _ref("JobSummary"), "maxItems": LIMIT_MOST},
-            "cursor": {**_nullable(_TEXT), "description": "For the next page; null on the last one."},
-        }
-    ),
-    "Error": _object({"error": _object({"code": _TEXT, "message": _TEXT})}),
-}
-
 
 def _json(description: str, schema: str, **more: Any) -> Schema:
-    return {"description": description, "content": {"application/json": {"schema": _ref(schema)}}, **more}
+    return {"description": description, "content": {"application/json": {"schema": ref(schema)}}, **more}
 
 
 _ERRORS: Final[Schema] = {
@@ -109,11 +22,21 @@ _ERRORS: Final[Schema] = {
     "503": _json("Storage does not answer or does not permit access: try again.", "Error"),
 }
 _UNKNOWN: Final[Schema] = {"404": _json("There is no such job.", "Error")}
+_INVALID: Final[Schema] = {"400": _json("Invalid parameter.", "Error")}
+_SWITCHED_OFF: Final[Schema] = {"403": _json("API_FILES switches files and rows off.", "Error")}
 _NOT_NOW: Final[Schema] = {"409": _json("The job's state does not allow it.", "Error")}
 
 
 def _query(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _limit(description: str, default: int, most: int) -> Schema:
+    return _query("limit", description, {"type": "integer", "minimum": 1, "maximum": most, "default": default})
+
+
+def _cursor(pattern: str) -> Schema:
+    return _query("cursor", "The cursor that the page before gave.", {**TEXT, "pattern": f"^({pattern})?$"})
 
 
 def _steering(operation: str, summary: str, accepted: str) -> Schema:
@@ -126,6 +49,60 @@ def _steering(operation: str, summary: str, accepted: str) -> Schema:
         },
     }
 
+
+_FILES: Final[Schema] = {
+    "parameters": [{"$ref": "#/components/parameters/job_id"}],
+    "get": {
+        "operationId": "listFiles",
+        "summary": "The result files that a job has by now.",
+        "responses": {"200": _json("Their names and sizes.", "FileList"), **_SWITCHED_OFF, **_UNKNOWN, **_ERRORS},
+    },
+}
+
+_FILE: Final[Schema] = {
+    "parameters": [
+        {"$ref": "#/components/parameters/job_id"},
+        {"name": "name", "in": "path", "required": True, "schema": {"enum": list(FILE_NAMES)}},
+    ],
+    "get": {
+        "operationId": "getFile",
+        "summary": "One result file, by a link that is good for five minutes.",
+        "parameters": [
+            _query("redirect", "false: the link comes as JSON.", {"enum": ["true", "false"], "default": "true"})
+        ],
+        "responses": {
+            "200": _json("With redirect=false: the link.", "FileLink"),
+            "302": _json(
+                "The link.", "FileLink", headers={"Location": {"schema": {**TEXT, "format": "uri"}, "required": True}}
+            ),
+            "404": _json("There is no such job, or it has no such file.", "Error"),
+            **_INVALID,
+            **_SWITCHED_OFF,
+            **_ERRORS,
+        },
+    },
+}
+
+_ROWS: Final[Schema] = {
+    "parameters": [{"$ref": "#/components/parameters/job_id"}],
+    "get": {
+        "operationId": "listRows",
+        "summary": "The rows of an ended job, in input order.",
+        "parameters": [
+            _query("status", "Only rows with a result, or only failed ones; empty: both.", {"enum": ["", *STATUSES]}),
+            _limit("Rows on a page; rows of some MB make it shorter.", ROWS, ROWS_MOST),
+            _cursor(row_pages.CURSOR),
+        ],
+        "responses": {
+            "200": _json("One page.", "RowList"),
+            **_INVALID,
+            **_SWITCHED_OFF,
+            **_UNKNOWN,
+            **_NOT_NOW,
+            **_ERRORS,
+        },
+    },
+}
 
 DESCRIPTION: Final[Schema] = {
     "openapi": "3.1.0",
@@ -143,17 +120,13 @@ DESCRIPTION: Final[Schema] = {
                 "summary": "The jobs, newest first.",
                 "parameters": [
                     _query("state", "Only jobs in this state; empty: in any.", {"enum": ["", *JobState]}),
-                    _query("prefix", "Only jobs whose prompt file's name begins like this.", _TEXT),
-                    _query(
-                        "limit",
-                        "Jobs on a page.",
-                        {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT},
-                    ),
-                    _query("cursor", "The cursor that the page before gave.", {**_TEXT, "pattern": f"^({CURSOR})?$"}),
+                    _query("prefix", "Only jobs whose prompt file's name begins like this.", TEXT),
+                    _limit("Jobs on a page.", LIMIT, LIMIT_MOST),
+                    _cursor(CURSOR),
                 ],
                 "responses": {
                     "200": _json("One page.", "JobList"),
-                    "400": _json("A parameter is not right.", "Error"),
+                    **_INVALID,
                     **_ERRORS,
                 },
             }
@@ -170,7 +143,7 @@ DESCRIPTION: Final[Schema] = {
                         headers={
                             "Link": {
                                 "description": "The address of its results' folder, with rel=related, title=results.",
-                                "schema": _TEXT,
+                                "schema": TEXT,
                             }
                         },
                     ),
@@ -186,12 +159,15 @@ DESCRIPTION: Final[Schema] = {
         "/jobs/{job_id}/retry": _steering(
             "retryJob", "Try the failed rows of an ended job again.", "The new job; nothing answered is asked again."
         ),
+        "/jobs/{job_id}/files": _FILES,
+        "/jobs/{job_id}/files/{name}": _FILE,
+        "/jobs/{job_id}/rows": _ROWS,
         "/dashboard": {
             "get": {
                 "operationId": "getDashboard",
                 "summary": "The status page; it needs no key and holds no data.",
                 "security": [],
-                "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": _TEXT}}}},
+                "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": TEXT}}}},
             }
         },
         "/openapi.json": {
@@ -209,8 +185,8 @@ DESCRIPTION: Final[Schema] = {
         },
     },
     "components": {
-        "schemas": _SCHEMAS,
-        "parameters": {"job_id": {"name": "job_id", "in": "path", "required": True, "schema": _TEXT}},
+        "schemas": SCHEMAS,
+        "parameters": {"job_id": {"name": "job_id", "in": "path", "required": True, "schema": TEXT}},
         "securitySchemes": {
             "key_header": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
             "key_query": {"type": "apiKey", "in": "query", "name": "code"},

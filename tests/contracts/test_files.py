@@ -1,6 +1,8 @@
 """What every implementation of Files promises."""
 
 import threading
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -170,6 +172,15 @@ def test_an_address_tells_its_blobs_name(files: Files, name: str) -> None:
     assert files.name_of(WORK, f"{files.url(WORK, name)}?sv=1&sig=x") == name
     with pytest.raises(NotFound):
         files.name_of(Container.RESULTS, files.url(WORK, name))
+
+
+@pytest.mark.parametrize("name", ["a/b.jsonl", "a b#c?d%2F&.csv", "ü/\U0001f600+~.csv"])
+def test_a_link_leads_to_its_blob_and_says_until_when(files: Files, name: str) -> None:
+    files.write(WORK, name, b"x")
+    link = files.link(WORK, name, until=datetime(2126, 11, 22, 10, 15, tzinfo=UTC), download_as="ü 1.csv")
+
+    assert files.name_of(WORK, link) == name
+    assert parse_qs(urlsplit(link).query)["se"][0].startswith("2126-11-22T10:15:00")
 
 
 def test_of_many_that_create_at_once_one_wins(files: Files) -> None:

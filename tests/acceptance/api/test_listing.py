@@ -237,7 +237,8 @@ def test_a_job_is_listed_as_it_goes_along(new_world: Callable[..., World]) -> No
 def test_filters_without_a_value_ask_for_nothing(world: World) -> None:
     """`?state=&prefix=&cursor=`: the Functions host may hand them on empty, or leave them out."""
     empty = dict.fromkeys(("state", "prefix", "cursor"), "")
-    assert api.list_answer(lambda: world.app, empty).body == {"jobs": [], "cursor": None}
+    body = api.list_answer(lambda: world.app, empty).body
+    assert (body["jobs"], body["cursor"]) == ([], None)
 
 
 @pytest.mark.parametrize("limit", ["", "501", "x", "-1"])

@@ -1,0 +1,91 @@
+"""The HTTP API's answers about a job's results: its files, links to them, and its rows."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Final
+
+from shared.domain import blob_names
+from shared.domain.errors import NotFound
+from shared.domain.model import Job
+from shared.domain.ports import App, Container
+from shared.pipeline.job_control import NotNow
+from shared.web.answer import HEADERS, Answer, BadParameter, Forbidden, guarded, job_of, limit_of
+from shared.web.row_pages import STATUSES, InvalidCursor, read_page
+
+FILE_NAMES: Final = (
+    "results.csv",
+    "results.xlsx",
+    "results.parquet",
+    "results.jsonl",
+    "errors.jsonl",
+    "pilot.csv",
+    "status.json",
+)
+"""The files that a job's results can consist of, in the order in which people look for them."""
+
+LINK_LIFE: Final = timedelta(minutes=5)
+
+ROWS: Final = 20
+"""Rows on a page, where nothing else is asked for."""
+
+ROWS_MOST: Final = 200
+
+
+def files_answer(app: Callable[[], App], job_id: str) -> Answer:
+    """List the result files that there are, with their sizes in bytes."""
+
+    def answer(app: App) -> Answer:
+        folder = blob_names.results_folder(_job(app, job_id))
+        there = {blob.name.removeprefix(folder): blob for blob in app.files.blobs(Container.RESULTS, prefix=folder)}
+        found = [{"name": name, "bytes": there[name].size} for name in FILE_NAMES if name in there]
+        return Answer(200, {"files": found})
+
+    return guarded(app, answer)
+
+
+def file_answer(app: Callable[[], App], job_id: str, name: str, query: Mapping[str, str]) -> Answer:
+    """Redirect to a link to one result file that is good for five minutes; with `redirect=false`, tell the link."""
+
+    def answer(app: App) -> Answer:
+        redirect = query.get("redirect") or "true"
+        if redirect not in ("true", "false"):
+            raise BadParameter("redirect", "redirect must be true or false.")
+        job = _job(app, job_id)
+        blob = blob_names.results_folder(job) + name
+        if name not in FILE_NAMES or app.files.info(Container.RESULTS, blob) is None:
+            raise NotFound("The job has no such file.")
+        download_as = f"{PurePosixPath(job.prompt_file).stem}-{name}"
+        url = app.files.link(Container.RESULTS, blob, until=app.now() + LINK_LIFE, download_as=download_as)
+        if redirect == "false":
+            return Answer(200, {"url": url})
+        return Answer(302, {"url": url}, {**HEADERS, "Location": url})
+
+    return guarded(app, answer)
+
+
+def rows_answer(app: Callable[[], App], job_id: str, query: Mapping[str, str]) -> Answer:
+    """Return a page of an ended job's rows, in input order; `query` may hold status, limit and cursor."""
+
+    def answer(app: App) -> Answer:
+        limit, status = limit_of(query, ROWS, ROWS_MOST), query.get("status", "")
+        if status and status not in STATUSES:
+            raise BadParameter("status", f"status must be one of {', '.join(STATUSES)}.")
+        job = _job(app, job_id)
+        if not job.state.ended:
+            raise NotNow(f"The job has no rows to show yet ({job.state.value}).")
+        folder = blob_names.results_folder(job)
+        try:
+            rows, cursor = read_page(app.files, folder, status=status, limit=limit, cursor=query.get("cursor", ""))
+        except InvalidCursor as error:
+            raise BadParameter("cursor", "cursor must be one that this route has given for this job.") from error
+        return Answer(200, {"rows": rows, "cursor": cursor or None})
+
+    return guarded(app, answer)
+
+
+def _job(app: App, job_id: str) -> Job:
+    """Return the job. Raises Forbidden where the settings keep files from the API, and NotFound."""
+    if not app.settings.api_files:
+        raise Forbidden("Files and rows are switched off for this API (API_FILES): read them in the storage account.")
+    return job_of(app, job_id)
