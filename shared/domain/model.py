@@ -264,7 +264,11 @@ class Job:
     """How many first batches the file was cut into; 0 before that is known."""
     input_tokens: int = 0
     """An estimate of what will be sent."""
+    settings: tuple[str, ...] = ()
+    """The blobs that the job's own settings came from, the nearest first."""
     built: bool = False
+    held_by: str = ""
+    """What the job is held by, one of the contract's words; version 1.0.0, which knew one reason only, left it out."""
     released: bool = False
     cancelled: bool = False
     gave_up_at: datetime | None = None
@@ -292,6 +296,8 @@ class Batch:
     """Bytes of the input file."""
     file_id: str = ""
     """The uploaded input file; with storage transfer the address of the input blob."""
+    target: str = ""
+    """The resource's host and the deployment that the batch goes to, `host/deployment`; empty until its upload."""
     uploaded_at: datetime | None = None
     file_expires_at: datetime | None = None
     creating_since: datetime | None = None

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from shared.domain.lifecycle import age_warnings, state_of
-from shared.domain.model import Batch, BatchState, Job, Usage
+from shared.domain.model import Batch, BatchState, Job, JobState, Usage
+
+INPUT_TOKENS: Final = "input_tokens"
+"""What a job is held by that is larger than MAX_JOB_INPUT_TOKENS."""
 
 SHOWN_WARNINGS: Final = 20
 """How many warnings the list of jobs shows, so that a row of the table stays small."""
@@ -27,6 +30,10 @@ def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
         "updated_at": iso(job.completed_at or now),
         "completed_at": iso(job.completed_at),
         "rows": _rows(job, batches),
+        "answered": answered(job, batches),
+        "held_by": (job.held_by or INPUT_TOKENS) if state is JobState.HELD else None,
+        "estimate": _estimate(job),
+        "settings": list(job.settings),
         "usage": {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
@@ -62,6 +69,33 @@ def errors_of(job: Job, batches: Sequence[Batch]) -> dict[str, int]:
     return dict(counts)
 
 
+def answered(job: Job, batches: Sequence[Batch]) -> int:
+    """Count the rows that have an answer or a failure by the service's own counts, or an earlier job's result.
+
+    A row that is asked again has been answered before: of the attempts at one input file's rows, the first tells of
+    all of them, and a later one can only add those that it alone answered.
+    """
+    attempts: dict[int, list[Batch]] = {}
+    for batch in batches:
+        attempts.setdefault(batch.index, []).append(batch)
+    found = job.rows_kept + sum(map(_answered_of, attempts.values()))
+    return found if job.rows_total is None else min(found, job.rows_total)
+
+
+def _answered_of(attempts: Sequence[Batch]) -> int:
+    done = most = 0
+    for batch in sorted(attempts, key=lambda batch: batch.attempt):
+        most = max(most, done + min(sum(batch.counts[1:]), batch.requests))
+        if batch.state is BatchState.COLLECTED:
+            done += batch.requests - batch.followed
+    return most
+
+
+def _estimate(job: Job) -> dict[str, Any]:
+    tokens = job.input_tokens if job.built else None
+    return {"input_tokens": tokens, "output_tokens": None, "usd": None, "basis": None}
+
+
 def iso(time: datetime | None) -> str | None:
     """A time as the files show it: `2026-11-22T10:15:00Z`, None for none."""
     if time is None:
@@ -77,12 +111,12 @@ def is_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 def _rows(job: Job, batches: Sequence[Batch]) -> dict[str, int | None]:
     if job.state.ended:
         failed = sum(job.errors.values())
-        return {"total": job.rows_total, "succeeded": job.rows_succeeded, "failed": failed, "pending": 0}
+        return {"total": job.rows_total, "succeeded": job.rows_succeeded, "failed": failed, "pending": 0, "reused": 0}
     done = [batch for batch in batches if batch.state is BatchState.COLLECTED]
     succeeded = job.rows_kept + sum(batch.succeeded for batch in done)
     failed = sum(errors_of(job, done).values())
     pending = 0 if job.rows_total is None else job.rows_total - succeeded - failed
-    return {"total": job.rows_total, "succeeded": succeeded, "failed": failed, "pending": pending}
+    return {"total": job.rows_total, "succeeded": succeeded, "failed": failed, "pending": pending, "reused": 0}
 
 
 def _batch(batch: Batch) -> dict[str, Any]:
@@ -98,4 +132,6 @@ def _batch(batch: Batch) -> dict[str, Any]:
         "failed": failed,
         "created_at": iso(batch.created_at),
         "message": (batch.wait.message if batch.wait else batch.message) or None,
+        "pilot": False,
+        "target": batch.target or None,
     }

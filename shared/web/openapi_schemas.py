@@ -44,7 +44,28 @@ _SUMMARY: Final[Schema] = {
     "created_at": _TIME,
     "updated_at": _TIME,
     "completed_at": nullable(_TIME),
-    "rows": object_of({"total": nullable(COUNT), "succeeded": COUNT, "failed": COUNT, "pending": COUNT}),
+    "rows": object_of(
+        {"total": nullable(COUNT), "succeeded": COUNT, "failed": COUNT, "pending": COUNT, "reused": COUNT}
+    ),
+    "answered": {**COUNT, "description": "Rows that the service says it has answered or failed so far."},
+    "held_by": {
+        **nullable({"enum": ["input_tokens", "cost", "budget", "pilot"]}),
+        "description": "What the job is held by, null where it is not held.",
+    },
+    "estimate": object_of(
+        {
+            "input_tokens": nullable(COUNT),
+            "output_tokens": nullable(COUNT),
+            "usd": nullable({"type": "number", "minimum": 0}),
+            "basis": nullable({"enum": ["pilot", "history", "cap"]}),
+        },
+        description="What the rows to be sent are estimated at, before anything is sent.",
+    ),
+    "settings": {
+        "type": "array",
+        "items": TEXT,
+        "description": "The _job.json and schema blobs that the job's settings came from, the nearest first.",
+    },
     "usage": object_of({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT}),
     "cost": object_of(
         {"usd": {"type": "number", "minimum": 0}, "unpriced_rows": COUNT},
@@ -70,6 +91,8 @@ _BATCH: Final[Schema] = {
     "failed": COUNT,
     "created_at": nullable(_TIME),
     "message": nullable(TEXT),
+    "pilot": {"type": "boolean", "description": "Whether its rows are the job's pilot."},
+    "target": {**nullable(TEXT), "description": "The endpoint's host and the deployment; null until its upload."},
 }
 
 _NEXT: Final[Schema] = {**nullable(TEXT), "description": "For the next page; null on the last one."}

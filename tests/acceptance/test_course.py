@@ -44,7 +44,7 @@ def test_retries_take_over_what_was_answered_and_read_settings_anew(world: World
     assert _post(world, job_id, "retry")[0] == 409
     assert _post(world, f"{job_id}-r1", "retry")[0] == 409
     second = wait_all(world, [name])[name]
-    assert second["rows"] == {"total": 3, "succeeded": 2, "failed": 1, "pending": 0}
+    assert second["rows"] == {"total": 3, "succeeded": 2, "failed": 1, "pending": 0, "reused": 0}
     assert [set(line["output"]) for line in world.results(name)] == [{"A"}, {"B"}]
     assert world.results(name)[0]["input"] == {"Note": "1"}
     assert list(world.table(name)[0]) == ["custom_id", "Note", "A", "B", "status", "error_code", "error_message"]
@@ -74,7 +74,7 @@ def test_a_job_with_faulty_settings_can_be_retried_once_they_are_mended(world: W
     assert _post(world, first["job_id"], "retry")[0] == 202
     second = wait_all(world, [name])[name]
 
-    assert second["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0}
+    assert second["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0, "reused": 0}
     assert second["batches"][0]["model"] == "m2"
 
 

@@ -94,7 +94,7 @@ def test_source_changed(world: World) -> None:
 
     status = world.status(name)
     assert (status["state"], status["code"], status["rows"]["total"]) == ("failed", "source_changed", None)
-    assert world.run(name)["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0}
+    assert world.run(name)["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0, "reused": 0}
 
 
 def test_batch_failed(world: World) -> None:

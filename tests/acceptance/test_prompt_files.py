@@ -51,7 +51,7 @@ def test_names_and_forms_of_any_kind_are_read(new_world: Callable[..., World]) -
         assert world.event(name) is None
 
     for name, status in run_all(world, files).items():
-        assert status["rows"] == {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}, (name, status)
+        assert status["rows"] == {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}, (name, status)
         assert status["prompt_file"] == name
         assert [line["custom_id"] for line in world.results(name)] == ["x", "row-2"], name
         assert world.results(name)[0]["input"] == {"Note": "1"}, name
@@ -175,7 +175,7 @@ def test_two_headers_of_one_meaning_are_the_files_fault_and_its_rows_are_counted
     status = run_all(world, [name])[name]
 
     assert (status["state"], status["code"]) == ("failed", "invalid_file")
-    assert status["rows"] == {"total": 2, "succeeded": 0, "failed": 2, "pending": 0}
+    assert status["rows"] == {"total": 2, "succeeded": 0, "failed": 2, "pending": 0, "reused": 0}
     assert status["errors"] == {"not_sent": 2}
     assert world.errors(name)[0]["source"]["Note"] == "1"
     assert balances(world, name)
@@ -219,7 +219,7 @@ def test_a_workbook_as_excel_writes_it_goes_from_end_to_end(new_world: Callable[
 
     status = run_all(world, [name])[name]
 
-    assert status["rows"] == {"total": len(CELLS), "succeeded": len(CELLS) - 1, "failed": 1, "pending": 0}
+    assert status["rows"] == {"total": len(CELLS), "succeeded": len(CELLS) - 1, "failed": 1, "pending": 0, "reused": 0}
     assert status["errors"] == {"missing_prompt": 1}
     assert '"Prompts & more", was read' in status["warnings"][0]
     assert {row["custom_id"]: row["Cell"].removeprefix("'") for row in world.table(name)} == CELLS

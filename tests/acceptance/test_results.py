@@ -15,19 +15,23 @@ from tests.acceptance.reading import balances, jsonl, run_all
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 STATUS_KEYS = [
     *("job_id", "prompt_file", "retry_of", "state", "code", "message", "created_at", "updated_at", "completed_at"),
-    *("rows", "usage", "cost", "errors", "warnings", "batches"),
+    *("rows", "answered", "held_by", "estimate", "settings", "usage", "cost", "errors", "warnings", "batches"),
 ]
 BATCH_KEYS = [
     *("batch_id", "model", "attempt", "state", "status", "requests", "completed", "failed", "created_at", "message"),
+    *("pilot", "target"),
 ]
 
 
 def check_form(status: dict[str, Any]) -> None:
     """Check that a status.json has exactly the contract's keys, with their types."""
     assert list(status) == STATUS_KEYS
-    assert list(status["rows"]) == ["total", "succeeded", "failed", "pending"]
+    assert list(status["rows"]) == ["total", "succeeded", "failed", "pending", "reused"]
     assert list(status["usage"]) == ["input_tokens", "output_tokens", "total_tokens"]
     assert list(status["cost"]) == ["usd", "unpriced_rows"]
+    assert list(status["estimate"]) == ["input_tokens", "output_tokens", "usd", "basis"]
+    assert (status["held_by"] is None) == (status["state"] != "held")
+    assert 0 <= status["answered"] <= (status["rows"]["total"] or 0)
     assert all(isinstance(number, int) for number in status["errors"].values())
     assert all(isinstance(text, str) for text in status["warnings"])
     for key in ("created_at", "updated_at"):
@@ -68,8 +72,8 @@ def test_every_state_of_a_job_has_the_same_form(new_world: Callable[..., World])
         note(name)
         world.clock.advance(60)
     assert {"preparing", "held", "waiting", "running", "completed"} <= seen.keys()
-    assert seen["preparing"]["rows"] == {"total": None, "succeeded": 0, "failed": 0, "pending": 0}
-    assert seen["running"]["rows"] == {"total": 2, "succeeded": 0, "failed": 0, "pending": 2}
+    assert seen["preparing"]["rows"] == {"total": None, "succeeded": 0, "failed": 0, "pending": 0, "reused": 0}
+    assert seen["running"]["rows"] == {"total": 2, "succeeded": 0, "failed": 0, "pending": 2, "reused": 0}
     assert seen["held"]["batches"][0]["state"] == "prepared"
     assert seen["completed"]["message"] is None
     assert seen["completed"]["batches"][0]["status"] == "completed"

@@ -73,7 +73,7 @@ def test_rows_worth_asking_again_are_asked_until_the_attempts_run_out(
 def test_a_row_that_succeeds_in_a_follow_up_is_a_result_in_its_place(world: World) -> None:
     status = _run(world, {"rows": [{"custom_id": "row-2", "outcome": "error", "status": 503, "times": 1}]})
 
-    assert status["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0}
+    assert status["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0, "reused": 0}
     assert [line["row"] for line in world.results("table.csv")] == [1, 2, 3]
     assert [line["attempts"] for line in world.results("table.csv")] == [1, 2, 1]
 
@@ -202,7 +202,7 @@ def test_the_errors_file_dropped_again_tries_just_those_rows(world: World) -> No
 
     status = world.run(again)
 
-    assert status["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0}
+    assert status["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0, "reused": 0}
     assert world.results(again)[0]["custom_id"] == "row-2"
     assert world.results(again)[0]["input"] == {"Note": "2"}
 

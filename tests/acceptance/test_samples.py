@@ -20,7 +20,7 @@ def test_the_sample_batch_file_gives_three_rows_in_order(world: World) -> None:
     status = world.run(name)
 
     assert status["state"] == "completed"
-    assert status["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0}
+    assert status["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0, "reused": 0}
     assert [line["custom_id"] for line in world.results(name)] == ["task-0", "task-1", "task-2"]
     assert [list(line["output"]) for line in world.results(name)] == [FIELDS] * 3
     assert [row["custom_id"] for row in world.table(name)] == ["task-0", "task-1", "task-2"]

@@ -17,7 +17,7 @@ from testing.world import World
 from tests.acceptance.reading import balances, run_all
 
 TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\n"
-DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}
+DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}
 
 
 def test_a_file_goes_through_with_every_setting_in_its_oddest_legal_form(

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,7 +13,7 @@ from shared.pipeline import job_control
 from testing.world import World
 
 TABLE = "Custom ID,Prompt,Required,Note\na,Who built it?,Name,1\nb,When?,Year: integer,2\n"
-DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}
+DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}
 
 
 def test_a_cancelled_job_keeps_what_was_answered(world: World) -> None:
@@ -27,7 +28,7 @@ def test_a_cancelled_job_keeps_what_was_answered(world: World) -> None:
 
     assert (asked["state"], asked["message"]) == ("running", BEING_CANCELLED)
     assert status["state"] == "cancelled"
-    assert status["rows"] == {"total": 2, "succeeded": 1, "failed": 1, "pending": 0}
+    assert status["rows"] == {"total": 2, "succeeded": 1, "failed": 1, "pending": 0, "reused": 0}
     assert status["errors"] == {"cancelled": 1}
 
 
@@ -42,6 +43,23 @@ def test_a_job_cancelled_before_anything_was_sent_names_its_rows_not_sent(world:
     assert world.service.journal().totals["billed"] == 0
     with pytest.raises(job_control.NotNow):
         job_control.cancel(world.app, status["job_id"])
+
+
+def test_status_json_says_where_the_settings_came_from_and_what_is_estimated_and_targeted(world: World) -> None:
+    world.put("_job.json", json.dumps({"system": "Be brief."}))
+    world.put("deep/er/_job.json", json.dumps({"schema": "_answer.json"}))
+    world.put("deep/er/_answer.json", json.dumps({"type": "object", "properties": {"Name": {"type": "string"}}}))
+    world.event(world.drop("deep/er/table.csv", "Prompt\nWho built it?\n"))
+    name = world.drop("deep/table.csv", TABLE, model="m")
+
+    status = world.run(name)
+    (batch,) = status["batches"]
+
+    assert world.status("deep/er/table.csv")["settings"] == ["deep/er/_job.json", "deep/er/_answer.json", "_job.json"]
+    assert status["settings"] == ["deep/_job.json", "_job.json"]
+    assert (status["answered"], status["held_by"]) == (2, None)
+    assert status["estimate"]["input_tokens"] > 2
+    assert batch["target"] == f"{urlsplit(world.app.settings.endpoint).netloc}/m"
 
 
 def test_a_retry_asks_only_the_failed_rows_and_its_results_hold_all(world: World) -> None:

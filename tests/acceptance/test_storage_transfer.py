@@ -9,7 +9,7 @@ from shared.pipeline import job_control
 from testing.world import World
 
 TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\n"
-DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}
+DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}
 CREATE = {"method": "POST", "path": "/batches"}
 
 

@@ -92,7 +92,7 @@ def test_a_dropped_file_goes_through_blob_trigger_timer_and_queues_to_its_result
     assert running.status("folder/täble 1.csv")["batches"][0]["state"] == "submitted"
     status = running.until_ended("folder/täble 1.csv")
 
-    assert status["rows"] == {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}
+    assert status["rows"] == {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}
 
 
 def test_a_large_file_is_handed_on_to_the_submissions_queue(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from testing.world import World
 
 TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\n"
-DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}
+DONE = {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}
 
 
 def _dropped(world: World, scenario: dict[str, Any], name: str = "table.csv") -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_the_packaged_app_installed_alone_does_the_main_job(package: Path, azuri
     assert Path(end["shared"]).is_relative_to(package)
     assert end["answered"] == 202
     assert end["status"]["state"] == "completed", end["status"]
-    assert end["status"]["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0}
+    assert end["status"]["rows"] == {"total": 1, "succeeded": 1, "failed": 0, "pending": 0, "reused": 0}
     assert [job["job_id"] for job in end["listed"]["jobs"]] == [end["status"]["job_id"]]
     assert {"submit_prompts", "submit_batch", "poll_batches", "complete_batch", "list_jobs"} <= set(end["functions"])
 

@@ -100,7 +100,7 @@ def test_a_name_with_brackets_is_shown_as_it_is(
 
 
 def status(state: str, succeeded: int = 0, failed: int = 0, **more: Any) -> dict[str, Any]:
-    rows = {"total": 4, "succeeded": succeeded, "failed": failed, "pending": 4 - succeeded - failed}
+    rows = {"total": 4, "succeeded": succeeded, "failed": failed, "pending": 4 - succeeded - failed, "reused": 0}
     return {"state": state, "message": None, "rows": rows, "batches": [], **more}
 
 
@@ -263,7 +263,7 @@ def test_a_job_without_rows_shows_its_message_and_no_empty_table(
 ) -> None:
     monkeypatch.setattr("local.commands.results.LOCAL", tmp_path)
     put(blobs, "results", "empty.csv/job-5/results.csv", "\ufeffcustom_id,status,error_code,error_message\r\n")
-    rows = {"total": 0, "succeeded": 0, "failed": 0, "pending": 0}
+    rows = {"total": 0, "succeeded": 0, "failed": 0, "pending": 0, "reused": 0}
     ended = {**status("failed"), "rows": rows, "code": "empty_file", "message": "The file holds no row."}
     output = io.StringIO()
     assert show_results(blobs, [Dropped("empty.csv", "job-5")], [ended], Console(file=output, width=200), "drop") == 1

@@ -17,6 +17,12 @@ def test_the_example_of_a_prompt_file_is_answered_row_by_row(name: str, new_worl
 
     status = world.run(dropped)
 
-    assert status["rows"] == {"total": len(ROWS[name]), "succeeded": len(ROWS[name]), "failed": 0, "pending": 0}
+    assert status["rows"] == {
+        "total": len(ROWS[name]),
+        "succeeded": len(ROWS[name]),
+        "failed": 0,
+        "pending": 0,
+        "reused": 0,
+    }
     assert [line["row"] for line in world.results(dropped)] == list(range(1, len(ROWS[name]) + 1))
     assert world.result(dropped, "results.xlsx").startswith(b"PK")

@@ -64,7 +64,7 @@ class TestExamples:
     def test_the_example_table_is_answered(self, world: World) -> None:
         name = world.drop("example.csv", README.partition("```csv\n")[2].partition("```")[0])
 
-        assert world.run(name)["rows"] == {"total": 2, "succeeded": 2, "failed": 0, "pending": 0}
+        assert world.run(name)["rows"] == {"total": 2, "succeeded": 2, "failed": 0, "pending": 0, "reused": 0}
         assert isinstance(world.results(name)[1]["output"]["HeightInFeet"], int)
 
     def test_the_ticket_sample_is_answered_and_keeps_its_own_columns(self, world: World) -> None:

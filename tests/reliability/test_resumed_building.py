@@ -47,7 +47,7 @@ class Resumed(Simulation):
         self.go_on(self.host())
         check_balance(self)
         check_payment(self)
-        assert self.status(self.job)["rows"] == {"total": 7, "succeeded": 7, "failed": 0, "pending": 0}
+        assert self.status(self.job)["rows"] == {"total": 7, "succeeded": 7, "failed": 0, "pending": 0, "reused": 0}
         return {int(name[6:11]) for name in self.files.written if name.endswith(("/input.jsonl", "/rows.jsonl"))}
 
 

@@ -63,7 +63,7 @@ def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
 
     status = tampered.wait(name)
 
-    assert status["rows"] == {"total": 4, "succeeded": 4, "failed": 0, "pending": 0}
+    assert status["rows"] == {"total": 4, "succeeded": 4, "failed": 0, "pending": 0, "reused": 0}
     assert [line["custom_id"] for line in tampered.results(name)] == ["a", "b", "c", "d"]
     assert [line["output"] for line in tampered.results(name)] == [
         json.loads(body["choices"][0]["message"]["content"]) for body in _answers(world)
@@ -85,5 +85,5 @@ def test_a_row_that_the_service_answers_twice_is_one_result(world: World) -> Non
 
     status = world.run(name)
 
-    assert status["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0}
+    assert status["rows"] == {"total": 3, "succeeded": 3, "failed": 0, "pending": 0, "reused": 0}
     assert [line["custom_id"] for line in world.results(name)] == ["a", "b", "c"]

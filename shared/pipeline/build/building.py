@@ -1,14 +1,17 @@
 """The prompt file → batches, prepared: copied once, then read as a stream and cut into input files."""
 
 import logging
+from typing import Any
 
 from shared.domain import blob_names
 from shared.domain.errors import JobFault, Misconfigured, Transient
 from shared.domain.lifecycle import is_stopping, next_backoff
 from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import App
+from shared.domain.status_report import INPUT_TOKENS
+from shared.job_settings.plan import JobPlan
 from shared.pipeline.build import snapshot
-from shared.pipeline.build.build_pass import COLUMNS, BuildPass
+from shared.pipeline.build.build_pass import COLUMNS, BuildPass, Built
 from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.claims import Claim, claim_job
@@ -36,8 +39,7 @@ def prepare(app: App, job_id: str) -> None:
         try:
             _prepare(app, claim)
         except JobFault as fault:
-            log.info("prompt file has a fault", extra={"job_id": job_id, "code": fault.code.value})
-            claim.release(built=True, code=fault.code, message=str(fault)[:1000], wait=None)
+            _end_with(claim, fault)
         except Transient as error:
             first = app.settings.backoff
             claim.release(wait=next_backoff(claim.record.wait, str(error), app.now(), first, job_id, error.retry_after))
@@ -61,9 +63,10 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         raise Misconfigured(settings_message(app.settings.faults))
     plan, is_first = fix_plan(app, job)
     try:
-        built = BuildPass(app, claim, plan, anew=is_first).run()
-    except OutdatedError:
-        built = BuildPass(app, claim, plan, anew=True).run()
+        built = _build(app, claim, plan, anew=is_first)
+    except JobFault as fault:
+        _end_with(claim, fault, settings=plan.settings.sources)
+        return
     if blob_names.results_name(job.prompt_file) != job.prompt_file:
         built.warnings.insert(
             0, f"The prompt file's name is too long: its results lie in {blob_names.results_folder(job)}"
@@ -84,6 +87,8 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         rows_kept=built.kept,
         unsent=dict(built.unsent),
         input_tokens=built.input_tokens,
+        settings=plan.settings.sources,
+        held_by=INPUT_TOKENS if held else "",
         warnings=built.first_warnings,
         progress_at=app.now(),
     )
@@ -91,3 +96,16 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         "job built",
         extra={"job_id": job.job_id, "rows": built.total, "batches": len(built.batches), "held": held},
     )
+
+
+def _build(app: App, claim: Claim[Job], plan: JobPlan, *, anew: bool) -> Built:
+    try:
+        return BuildPass(app, claim, plan, anew=anew).run()
+    except OutdatedError:
+        return BuildPass(app, claim, plan, anew=True).run()
+
+
+def _end_with(claim: Claim[Job], fault: JobFault, **changes: Any) -> None:
+    """Write down the fault that ends the job once it is assembled."""
+    log.info("prompt file has a fault", extra={"job_id": claim.record.job_id, "code": fault.code.value})
+    claim.release(built=True, code=fault.code, message=str(fault)[:1000], wait=None, **changes)

@@ -9,6 +9,7 @@ import io
 import logging
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from shared.domain import blob_names
 from shared.domain.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
@@ -133,8 +134,11 @@ def _drop_stale_file(app: App, claim: Claim[Batch]) -> None:
 def _upload(app: App, claim: Claim[Batch]) -> None:
     batch = claim.record
     name = blob_names.batch_input(batch)
+    target = f"{urlsplit(app.settings.endpoint).netloc}/{batch.model}"
     if app.settings.transfer == "storage":
-        claim.change(state=BatchState.UPLOADED, file_id=app.files.url(Container.WORK, name), uploaded_at=app.now())
+        claim.change(
+            state=BatchState.UPLOADED, file_id=app.files.url(Container.WORK, name), uploaded_at=app.now(), target=target
+        )
         return
     content = io.BufferedReader(InputFile(app, claim, name), buffer_size=SEND_SIZE)
     try:
@@ -144,7 +148,11 @@ def _upload(app: App, claim: Claim[Batch]) -> None:
     if file.expires_at is None:
         log.warning("the service set no expiry on an uploaded file", extra={"file_id": file.file_id})
     claim.change(
-        state=BatchState.UPLOADED, file_id=file.file_id, file_expires_at=file.expires_at, uploaded_at=app.now()
+        state=BatchState.UPLOADED,
+        file_id=file.file_id,
+        file_expires_at=file.expires_at,
+        uploaded_at=app.now(),
+        target=target,
     )
 
 

@@ -229,7 +229,7 @@ def test_a_job_is_listed_as_it_goes_along(new_world: Callable[..., World]) -> No
     [ended], _ = list_jobs(world.app, state="", prefix="", limit=50, cursor="")
 
     assert begun["state"] == "running"
-    assert begun["rows"] == {"total": 1, "succeeded": 0, "failed": 0, "pending": 1}
+    assert begun["rows"] == {"total": 1, "succeeded": 0, "failed": 0, "pending": 1, "reused": 0}
     assert dict(ended) == {key: value for key, value in status.items() if key != "batches"}
     assert ended["usage"]["total_tokens"] > 0
 

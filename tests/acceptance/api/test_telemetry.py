@@ -142,7 +142,7 @@ def test_every_state_has_a_line(state: JobState, lines: Callable[[str], list[str
         "code": None,
         "created_at": "2026-11-22T10:00:00Z",
         "updated_at": "2026-11-22T11:00:00Z",
-        "rows": {"total": None, "succeeded": 0, "failed": 0, "pending": 0},
+        "rows": {"total": None, "succeeded": 0, "failed": 0, "pending": 0, "reused": 0},
         "errors": {},
         "usage": {"input_tokens": 0, "output_tokens": 0},
         "cost": {"usd": 0.0, "unpriced_rows": 0},
