@@ -79,8 +79,10 @@ def _restore_service(simulation: Simulation, saved: dict[str, Any]) -> None:
     for file in saved["files"]:
         service._stored[file["id"]] = (file["text"].encode(), file["name"], datetime.fromisoformat(file["at"]))
     for number, made in enumerate(saved["batches"]):
-        times = {"created_at": datetime.fromisoformat(made["created_at"]), "plan": Plan(**made["plan"])}
-        known = {key: made[key] for key in ("batch_id", "input_file_id", "lines", "metadata", "outputs", "executed")}
+        times: dict[str, Any] = {"created_at": datetime.fromisoformat(made["created_at"]), "plan": Plan(**made["plan"])}
+        known: dict[str, Any] = {
+            key: made[key] for key in ("batch_id", "input_file_id", "lines", "metadata", "outputs", "executed")
+        }
         service._made[made["batch_id"]] = _Made(
             number=number,
             quota_checked=True,
