@@ -1,4 +1,4 @@
-"""Runs the function app of the current folder: python -m local.functions_host."""
+"""Run the function app of the current folder: python -m local.functions_host."""
 
 import argparse
 import logging
@@ -7,16 +7,16 @@ import secrets
 import sys
 from pathlib import Path
 
-from local.functions_host import FunctionsHost, IndexingError, SettingsError, read_local_settings
+from local.functions_host import FunctionsHost, Habits, IndexingError, SettingsError, read_local_settings
 from local.functions_host.server import bind, serve
 from local.functions_host.worker import FunctionNameFilter, Worker
 
 _SETTINGS_FILE = "local.settings.json"
-_KEY_VARIABLE = "FUNCTION_KEY"
+_KEY_VARIABLE, _SYSTEM_KEY_VARIABLE = "FUNCTION_KEY", "BLOBS_EXTENSION_KEY"
 
 
 def main() -> int:
-    """Serves the app until Ctrl-C or SIGTERM; returns the exit status, 1 where the app cannot be run."""
+    """Serve the app until Ctrl-C or SIGTERM; return the exit status, 1 where the app cannot be run."""
     arguments = _parse_arguments()
     settings_file = Path(arguments.settings)
     try:
@@ -31,7 +31,12 @@ def main() -> int:
     except OSError:
         return _fail(f"Port {arguments.port} is in use. Choose another: --port PORT, 0 for any free one.")
     key = arguments.function_key or os.environ.get(_KEY_VARIABLE) or secrets.token_urlsafe(24)
-    host = FunctionsHost(Path.cwd(), settings, key)
+    system_key = os.environ.get(_SYSTEM_KEY_VARIABLE) or secrets.token_urlsafe(24)
+    try:
+        habits = Habits(arguments.timer_lease, arguments.in_flight, arguments.miss_same_second)
+    except SettingsError as wrong:
+        return _fail(str(wrong))
+    host = FunctionsHost(Path.cwd(), settings, key, system_key=system_key, habits=habits)
     _configure_logging(arguments.log_level, host.worker)
     try:
         host.start_indexing()
@@ -40,6 +45,8 @@ def main() -> int:
         return _fail(f"The app cannot be run. {wrong}")
     if not (arguments.function_key or os.environ.get(_KEY_VARIABLE)):
         print(f"function key (header x-functions-key): {key}", file=sys.stderr)
+    if not os.environ.get(_SYSTEM_KEY_VARIABLE) and host.awaits_events:
+        print(f"system key of the route for events (?code=...): {system_key}", file=sys.stderr)
 
     def announce() -> None:
         port = listener.getsockname()[1]
@@ -56,6 +63,26 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--function-key", help=f"key of the HTTP functions; default: ${_KEY_VARIABLE}, or a new one")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--stop-timeout", type=float, default=20, help="seconds that running functions get at the end")
+    usual = Habits()
+    parser.add_argument(
+        "--timer-lease",
+        type=int,
+        default=usual.timer_lease_seconds,
+        metavar="SECONDS",
+        help="how long the timers of a killed host rest: 15 to 60, or 0 for no lease; default: 60, as the real host",
+    )
+    parser.add_argument(
+        "--in-flight",
+        type=int,
+        default=usual.in_flight_seconds,
+        metavar="SECONDS",
+        help="how long the messages of a killed host stay hidden; default: 600, as the real host",
+    )
+    parser.add_argument(
+        "--miss-same-second",
+        action="store_true",
+        help="miss blobs of the second of the newest one seen before, as the real host's scan can",
+    )
     return parser.parse_args()
 
 

@@ -9,6 +9,7 @@ import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Event
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -33,68 +34,90 @@ class BlobVersion:
 
     name: str
     etag: str
+    written_at: datetime
 
 
 class BlobTrigger:
     """The trigger of one function."""
 
-    def __init__(self, function: Function, invoker: Invoker, options: HostOptions) -> None:
-        """Raises SettingsError where the binding's path cannot be used."""
+    def __init__(
+        self, function: Function, invoker: Invoker, options: HostOptions, misses_same_second: bool = False
+    ) -> None:
+        """Raise SettingsError where the binding's path cannot be used."""
         self.function = function
         self._invoker = invoker
         self._options = options
         self._connection = function.trigger.options.get("connection")
         self._container, self._pattern = _parse_path(resolve_names(function.trigger.options["path"]))
+        self._misses_same_second = misses_same_second
         self._received: dict[str, str] = {}
+        self._newest = datetime.min.replace(tzinfo=UTC)
 
     @property
     def scans(self) -> bool:
         """Whether the trigger looks for blobs by itself; with the EventGrid source it would wait for events."""
         return str(self.function.trigger.options.get("source", "")).lower() != "eventgrid"
 
-    def takes(self, container: str, name: str) -> bool:
-        """Whether a blob of that name is one of this trigger's."""
-        return container == self._container and self._pattern.fullmatch(name) is not None
-
     def scan(self) -> list[BlobVersion]:
-        """Returns the versions that no earlier scan returned; none where the container does not exist."""
+        """Return the versions that no earlier scan returned; none where the container does not exist."""
         client = connections.blob_service(self._connection).get_container_client(self._container)
         try:
             listed = client.list_blobs(timeout=TIMEOUT_SECONDS)
-            present = {blob.name: _etag(blob) for blob in listed if self._pattern.fullmatch(blob.name)}
+            present = [
+                BlobVersion(blob.name, _etag(blob), blob.last_modified)
+                for blob in listed
+                if self._pattern.fullmatch(blob.name)
+            ]
         except ResourceNotFoundError:
-            present = {}
-        new = [BlobVersion(name, etag) for name, etag in present.items() if self._received.get(name) != etag]
-        self._received = present
+            present = []
+        new = [version for version in present if self._received.get(version.name) != version.etag]
+        if self._misses_same_second:
+            new = [version for version in new if version.written_at > self._newest]
+        self._newest = max([self._newest, *(version.written_at for version in present)])
+        self._received = {version.name: version.etag for version in present}
         return new
 
-    def current_version(self, name: str) -> BlobVersion:
-        """Returns the version of a blob that is there now; raises ResourceNotFoundError."""
-        return BlobVersion(name, _etag(self._properties(name)))
-
     def deliver(self, version: BlobVersion) -> bool:
-        """Runs the function for a version, up to the configured number of times, without delay between them.
+        """Deliver a version that a scan has found; return whether the function succeeded.
 
-        Returns whether it succeeded; at the end of all attempts a message goes to the poison queue. A version that is
-        gone or replaced counts as done: the newer one has its own delivery.
+        A version that is gone or replaced counts as done: the newer one has its own delivery.
         """
+        return self._deliver(self._container, version.name, version.etag)
+
+    def deliver_event(self, container: str, name: str) -> bool:
+        """Deliver an event about a blob of any container, as the blob is now; return whether the function succeeded.
+
+        A blob that is gone counts as done.
+        """
+        return self._deliver(container, name, None)
+
+    def deliver_now(self, name: str) -> bool:
+        """Deliver the event of a blob of this trigger's container; raises ResourceNotFoundError where it is missing."""
+        self._properties(self._container, name)
+        return self.deliver_event(self._container, name)
+
+    def _deliver(self, container: str, name: str, etag: str | None) -> bool:
+        """Run the function, up to the configured number of times, without delay between them; then give the blob up.
+
+        Where an `etag` is given, only as long as the blob has it.
+        """
+        last = ""
         for _ in range(self._options.blob_attempts):
             try:
-                properties = self._properties(version.name)
+                properties = self._properties(container, name)
             except ResourceNotFoundError:
                 return True
-            if _etag(properties) != version.etag:
+            last = _etag(properties)
+            if etag not in (None, last) or self._attempt(container, properties):
                 return True
-            if self._attempt(properties):
-                return True
-        self._poison(version)
+        self._poison(container, name, last)
         return False
 
     def listen(self, stop: Event) -> None:
-        """Scans and delivers until `stop` is set, then waits for the deliveries that run."""
+        """Scan and deliver until `stop` is set, then wait for the deliveries that run."""
         if not self.scans:
             _log.warning(
-                "%s has the source EventGrid, and locally nobody sends events: post one to /runtime/webhooks/blobs, "
+                "%s has the source EventGrid, and nothing sends events locally: post one to /runtime/webhooks/blobs, "
                 "or give its binding the source LogsAndContainerScan.",
                 self.function.name,
             )
@@ -112,26 +135,25 @@ class BlobTrigger:
     def _deliver_or_forget(self, version: BlobVersion) -> None:
         try:
             self.deliver(version)
-        except Exception:  # noqa: BLE001 - in a pool's thread nobody else would see it
+        except Exception:  # noqa: BLE001 - in a pool's thread it would go unseen
             _log.exception("%s/%s could not be delivered", self._container, version.name)
             self._received.pop(version.name, None)  # the next scan finds it again
 
-    def _attempt(self, properties: BlobProperties) -> bool:
-        path = f"{self._container}/{properties.name}"
+    def _attempt(self, container: str, properties: BlobProperties) -> bool:
         try:
-            data = self._data(properties)
-            self._invoker.run(self.function, f"blob {path}", data, self._metadata(properties))
+            data, metadata = self._data(container, properties), self._metadata(container, properties)
+            self._invoker.run(self.function, f"blob {container}/{properties.name}", data, metadata)
         except InvocationError:
             return False
         return True
 
-    def _data(self, properties: BlobProperties) -> TypedData:
+    def _data(self, container: str, properties: BlobProperties) -> TypedData:
         options = self.function.trigger.options
         wants_client = str((options.get("properties") or {}).get("SupportsDeferredBinding")) == "True"
         if wants_client and not _has_expressions(self.function):
             reference = {
                 "Connection": self._connection or "AzureWebJobsStorage",
-                "ContainerName": self._container,
+                "ContainerName": container,
                 "BlobName": properties.name,
             }
             content = json.dumps(reference).encode("utf-8")
@@ -140,13 +162,13 @@ class BlobTrigger:
                     version="1.0", source="AzureStorageBlobs", content_type="application/json", content=content
                 )
             )
-        content = self._client(properties.name).download_blob(timeout=TIMEOUT_SECONDS).readall()
+        content = self._client(container, properties.name).download_blob(timeout=TIMEOUT_SECONDS).readall()
         if str(options.get("dataType", "")).upper() == "BINARY":
             return TypedData(bytes=content)
         # The host reads what is not declared binary as text: without its byte order mark, and damaged where not UTF-8.
         return TypedData(string=content.decode("utf-8-sig", errors="replace"))
 
-    def _metadata(self, properties: BlobProperties) -> dict[str, TypedData]:
+    def _metadata(self, container: str, properties: BlobProperties) -> dict[str, TypedData]:
         described = {
             "ContentLength": properties.size,
             "ContentType": properties.content_settings.content_type,
@@ -155,34 +177,34 @@ class BlobTrigger:
         }
         matched = self._pattern.fullmatch(properties.name)
         return {
-            "BlobTrigger": TypedData(string=f"{self._container}/{properties.name}"),
-            "Uri": TypedData(json=json.dumps(self._client(properties.name).url)),
+            "BlobTrigger": TypedData(string=f"{container}/{properties.name}"),
+            "Uri": TypedData(json=json.dumps(self._client(container, properties.name).url)),
             "Properties": TypedData(json=json.dumps(described)),
             "Metadata": TypedData(json=json.dumps(properties.metadata or {})),
             **{key: TypedData(string=value) for key, value in (matched.groupdict() if matched else {}).items()},
         }
 
-    def _poison(self, version: BlobVersion) -> None:
-        _log.error("%s/%s failed for good; a message goes to %s", self._container, version.name, _POISON_QUEUE)
+    def _poison(self, container: str, name: str, etag: str) -> None:
+        _log.error("%s/%s failed for good; a message goes to %s", container, name, _POISON_QUEUE)
         message = {
             "FunctionId": f"Host.Functions.{self.function.name}",
             "BlobType": "BlockBlob",
-            "ContainerName": self._container,
-            "BlobName": version.name,
-            "ETag": f'"{version.etag}"',
+            "ContainerName": container,
+            "BlobName": name,
+            "ETag": f'"{etag}"',
         }
         client = connections.queue(self._connection, _POISON_QUEUE)
         send_text(client, json.dumps(message), base64=self._options.queue_base64)
 
-    def _properties(self, name: str) -> BlobProperties:
-        return self._client(name).get_blob_properties(timeout=TIMEOUT_SECONDS)
+    def _properties(self, container: str, name: str) -> BlobProperties:
+        return self._client(container, name).get_blob_properties(timeout=TIMEOUT_SECONDS)
 
-    def _client(self, name: str) -> BlobClient:
-        return connections.blob_service(self._connection).get_blob_client(self._container, name)
+    def _client(self, container: str, name: str) -> BlobClient:
+        return connections.blob_service(self._connection).get_blob_client(container, name)
 
 
 def _parse_path(path: str) -> tuple[str, re.Pattern[str]]:
-    """Splits `container/pattern` and turns the pattern, with its {names}, into a regular expression."""
+    """Split `container/pattern` and turn the pattern, with its {names}, into a regular expression."""
     container, _, pattern = path.partition("/")
     if not container or "{" in container:
         raise SettingsError(f"Blob path {path!r} must begin with the name of a container.")

@@ -15,8 +15,17 @@ from local.functions_host.settings import SettingsError
 _DEFAULT = "AzureWebJobsStorage"
 
 
+def is_defined(connection: str | None) -> bool:
+    """Tell whether a setting defines the connection's blob service."""
+    try:
+        blob_service(connection)
+    except SettingsError:
+        return False
+    return True
+
+
 def blob_service(connection: str | None) -> BlobServiceClient:
-    """Returns the client of a connection's blob service; raises SettingsError where no setting defines it."""
+    """Return the client of a connection's blob service; raises SettingsError where no setting defines it."""
     name = connection or _DEFAULT
     value = os.environ.get(name)
     if value is not None:
@@ -25,7 +34,7 @@ def blob_service(connection: str | None) -> BlobServiceClient:
 
 
 def queue(connection: str | None, queue_name: str) -> QueueClient:
-    """Returns the client of a queue, which need not exist; messages are passed on as they are, neither coded way."""
+    """Return the client of a queue, which need not exist; messages are neither encoded nor decoded."""
     name = connection or _DEFAULT
     value = os.environ.get(name)
     if value is not None:

@@ -1,32 +1,33 @@
 """The endpoint that Event Grid posts to: greets a new subscription, and tells blob triggers what was written.
 
-Like the real host's, but that it needs no key and answers once the function has run: there is no queue in between.
-Source: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
+Like the real host's, it asks for the system key blobs_extension, takes an unknown function's name, and delivers every
+event whose blob exists, of another container or about a deletion too: filtering is the subscription's part. Unlike it,
+it answers once the function has run: there is no queue in between.
+Sources: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage and, of azure-sdk-for-net,
+BlobQueueTriggerExecutor.cs.
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from azure.core.exceptions import ResourceNotFoundError
-
 from local.functions_host.blob_trigger import BlobTrigger
-from local.functions_host.http_trigger import HttpCall, HttpResult
+from local.functions_host.http_trigger import HttpCall, HttpResult, has_key
 
+_log = logging.getLogger(__name__)
 PATH: Final = "/runtime/webhooks/blobs"
 _KINDS: Final = ("subscriptionvalidation", "notification", "unsubscribe")
 _PREFIX: Final = "Host.Functions."
 _SUBJECT: Final = re.compile(r"/blobServices/default/containers/([^/]+)/blobs/(.+)", re.DOTALL)
 
 
-def answer(call: HttpCall, triggers: Mapping[str, BlobTrigger]) -> HttpResult:
-    """Answer a call of the endpoint: 404 where it names no blob trigger, 400 where it is none of Event Grid's."""
-    name = dict(parse_qsl(call.query)).get("functionName", "")
-    trigger = triggers.get(name.removeprefix(_PREFIX))
-    if trigger is None:
-        return _text(404, f"There is no blob trigger {name!r}. Give one as functionName={_PREFIX}NAME.")
+def answer(call: HttpCall, triggers: Mapping[str, BlobTrigger], system_key: str) -> HttpResult:
+    """Answer a call of the endpoint: 401 without the system key, 400 for what Event Grid wouldn't send."""
+    if not system_key or not has_key(call, system_key):
+        return HttpResult(401)
     kind = call.headers.get("aeg-event-type", "").lower()
     if kind not in _KINDS:
         return _text(400, "The header aeg-event-type must be SubscriptionValidation, Notification or Unsubscribe.")
@@ -34,11 +35,16 @@ def answer(call: HttpCall, triggers: Mapping[str, BlobTrigger]) -> HttpResult:
         events = json.loads(call.body or b"[]")
         if kind == "subscriptionvalidation":
             return _greeted(events[0]["data"]["validationCode"])
-        written = [place for event in events if (place := _written(event)) is not None]
+        blobs = [place for event in events if (place := _blob_of(event)) is not None]
     except (ValueError, LookupError, TypeError):
-        return _text(400, "That is no list of Event Grid's events.")
-    for container, blob in written:
-        _deliver(trigger, container, blob)
+        return _text(400, "That is not a list of Event Grid events.")
+    name = dict(parse_qsl(call.query)).get("functionName", "")
+    trigger = triggers.get(name.removeprefix(_PREFIX))
+    if trigger is None:
+        _log.warning("Events for %r are dropped: no blob trigger has that name", name)
+        return HttpResult(202)
+    for container, blob in blobs:
+        trigger.deliver_event(container, blob)
     return HttpResult(202)
 
 
@@ -46,22 +52,10 @@ def _greeted(code: str) -> HttpResult:
     return _text(200, json.dumps({"validationResponse": code}), "application/json")
 
 
-def _written(event: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Container and name of the blob that an event says was written; None for any other event."""
+def _blob_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return container and name of the blob that an event is about, whatever happened to it; None for other events."""
     found = _SUBJECT.fullmatch(event["subject"])
-    is_created = event["eventType"] == "Microsoft.Storage.BlobCreated"
-    return (found[1], found[2]) if found and is_created else None
-
-
-def _deliver(trigger: BlobTrigger, container: str, blob: str) -> None:
-    """Run the function; not for another container's blob, nor for one that is gone by now."""
-    if not trigger.takes(container, blob):
-        return
-    try:
-        version = trigger.current_version(blob)
-    except ResourceNotFoundError:
-        return
-    trigger.deliver(version)
+    return (found[1], found[2]) if found else None
 
 
 def _text(status: int, text: str, media: str = "text/plain; charset=utf-8") -> HttpResult:

@@ -13,12 +13,13 @@ from local.functions_host.blob_trigger import BlobTrigger
 from local.functions_host.http_trigger import HttpCall, HttpResult, HttpTrigger, route_call
 from local.functions_host.invocation import Invoker
 from local.functions_host.queue_trigger import QueueTrigger
-from local.functions_host.settings import HostOptions, SettingsError, read_host_options
+from local.functions_host.settings import Habits, HostOptions, SettingsError, read_host_options
 from local.functions_host.timer_trigger import TimerTrigger
 from local.functions_host.worker import Function, IndexingError, Worker
 
 _log = logging.getLogger(__name__)
 _OUTPUTS = ("queue", "http")
+_USUAL = Habits()
 
 
 class _Listener(Protocol):
@@ -27,7 +28,7 @@ class _Listener(Protocol):
     function: Function
 
     def listen(self, stop: threading.Event) -> None:
-        """Returns after `stop` was set and the runs under way have ended."""
+        """Return after `stop` was set and the runs under way have ended."""
 
 
 class FunctionsHost:
@@ -37,14 +38,24 @@ class FunctionsHost:
     `start_indexing()`, `listen()`, `stop()`. The runtime behind it is global to the process: one host at a time.
     """
 
-    def __init__(self, app_dir: Path, settings: Mapping[str, str] | None = None, function_key: str = "") -> None:
-        """`settings` are the app settings, added to this process's environment until `close`.
+    def __init__(
+        self,
+        app_dir: Path,
+        settings: Mapping[str, str] | None = None,
+        function_key: str = "",
+        *,
+        system_key: str = "",
+        habits: Habits = _USUAL,
+    ) -> None:
+        """Make the host; `settings` are the app settings, added to this process's environment until `close`.
 
-        `function_key` opens the HTTP functions that are not anonymous.
+        `function_key` opens the HTTP functions that are not anonymous, `system_key` the endpoint for Event Grid, which
+        stays closed without one.
         """
         self.functions: tuple[Function, ...] = ()
         self._app_dir = app_dir.resolve()
-        self._function_key = function_key
+        self._function_key, self._system_key = function_key, system_key
+        self._habits = habits
         self._former = {name: os.environ.get(name) for name in settings or {}}
         os.environ.update(settings or {})
         self.worker = Worker()
@@ -56,7 +67,7 @@ class FunctionsHost:
         self._threads: list[threading.Thread] = []
 
     def start_indexing(self) -> None:
-        """Imports the app and sets up its triggers; raises IndexingError, which names the function at fault."""
+        """Import the app and set up its triggers; raises IndexingError, which names the function at fault."""
         self.functions = self.worker.index(self._app_dir)
         if not self.functions:
             raise IndexingError(f"function_app.py in {self._app_dir} declares no function.")
@@ -72,7 +83,7 @@ class FunctionsHost:
                 raise IndexingError(f"Function {function.name}: {wrong}") from wrong
 
     def check_connections(self) -> None:
-        """Raises SettingsError where a storage connection that a function names is not among the settings."""
+        """Raise SettingsError where a storage connection that a function names is not among the settings."""
         for function in self.functions:
             for binding in (function.trigger, *function.others):
                 try:
@@ -83,8 +94,13 @@ class FunctionsHost:
                 except (SettingsError, ValueError) as wrong:
                     raise SettingsError(f"Function {function.name}: {wrong}") from wrong
 
+    @property
+    def awaits_events(self) -> bool:
+        """Whether a blob trigger has the source EventGrid."""
+        return not all(trigger.scans for trigger in self._blobs.values())
+
     def run_blob_scan(self, function: str | None = None) -> int:
-        """Delivers every blob version that is new since the last scan, one after the other; returns their number.
+        """Deliver every blob version that is new since the last scan, one after the other; return their number.
 
         Scans for all functions, or for one. A trigger with the EventGrid source finds nothing: see `deliver_blob`.
         """
@@ -95,15 +111,14 @@ class FunctionsHost:
         return len(found)
 
     def deliver_blob(self, function: str, blob: str) -> bool:
-        """Delivers the event of a blob as it is now, delivered before or not, as Event Grid may; whether it succeeded.
+        """Deliver the event of a blob as it is now, delivered before or not; return whether the function succeeded.
 
         Raises azure.core.exceptions.ResourceNotFoundError where the blob does not exist.
         """
-        trigger = self._blobs[function]
-        return trigger.deliver(trigger.current_version(blob))
+        return self._blobs[function].deliver_now(blob)
 
     def run_queue_once(self, function: str) -> int:
-        """Receives one batch of visible messages and handles them one after the other; returns their number."""
+        """Receive one batch of visible messages and handle them one after the other; return their number."""
         trigger = self._queues[function]
         messages = trigger.receive()
         for message in messages:
@@ -111,7 +126,7 @@ class FunctionsHost:
         return len(messages)
 
     def run_timer(self, function: str, past_due: bool = False) -> None:
-        """Runs a timer function now; raises InvocationError where it raises."""
+        """Run a timer function now; raises InvocationError where it raises."""
         self._timers[function].run(past_due)
 
     def http(
@@ -124,7 +139,7 @@ class FunctionsHost:
         body: bytes = b"",
         key: str | None = None,
     ) -> HttpResult:
-        """Answers an HTTP request; `path` begins with the route prefix: /api/jobs. `key` goes along as function key.
+        """Answer an HTTP request; `path` begins with the route prefix: /api/jobs. `key` goes along as function key.
 
         Beside the functions' routes there is the endpoint for Event Grid's events.
         """
@@ -133,11 +148,11 @@ class FunctionsHost:
             given["x-functions-key"] = key
         call = HttpCall(method.upper(), path, query, given, body)
         if (call.method, call.path) == ("POST", event_grid.PATH):
-            return event_grid.answer(call, self._blobs)
+            return event_grid.answer(call, self._blobs, self._system_key)
         return route_call(self._https.values(), call)
 
     def listen(self) -> None:
-        """Starts the blob, queue and timer triggers, each in a thread of its own."""
+        """Start the blob, queue and timer triggers, each in a thread of its own."""
         triggers: list[_Listener] = [*self._blobs.values(), *self._queues.values(), *self._timers.values()]
         for trigger in triggers:
             thread = threading.Thread(
@@ -147,7 +162,7 @@ class FunctionsHost:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Stops listening and waits until the runs under way have ended."""
+        """Stop listening, and wait until the runs under way have ended."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -173,16 +188,18 @@ class FunctionsHost:
     def _add_trigger(self, function: Function, invoker: Invoker, options: HostOptions) -> None:
         for binding in function.others:
             if not binding.is_output or binding.type not in _OUTPUTS:
-                raise SettingsError(f"the local host has no {binding.type} binding (parameter {binding.name}).")
+                raise SettingsError(
+                    f"the local host does not support {binding.type} bindings (parameter {binding.name})."
+                )
         match function.trigger.type:
             case "blobTrigger":
-                self._blobs[function.name] = BlobTrigger(function, invoker, options)
+                self._blobs[function.name] = BlobTrigger(function, invoker, options, self._habits.misses_same_second)
             case "queueTrigger":
-                self._queues[function.name] = QueueTrigger(function, invoker, options)
+                self._queues[function.name] = QueueTrigger(function, invoker, options, self._habits.in_flight_seconds)
             case "timerTrigger":
-                self._timers[function.name] = TimerTrigger(function, invoker)
+                self._timers[function.name] = TimerTrigger(function, invoker, self._habits.timer_lease_seconds)
             case "httpTrigger":
                 key = self._function_key
                 self._https[function.name] = HttpTrigger(function, invoker, options.route_prefix, key)
             case other:
-                raise SettingsError(f"the local host has no {other}.")
+                raise SettingsError(f"the local host does not support {other}.")

@@ -18,7 +18,6 @@ from local.functions_host.messages import Message, TypedData
 from local.functions_host.worker import Function, InvocationError
 
 _DEFAULT_METHODS = ("GET", "POST")
-_NO_KEY = "The function key is missing or wrong: give it in the header x-functions-key, or as ?code=…"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class HttpResult:
     body: bytes = b""
 
     def json(self) -> Any:
-        """Returns the body parsed as JSON."""
+        """Return the body parsed as JSON."""
         return json.loads(self.body)
 
 
@@ -62,20 +61,19 @@ class HttpTrigger:
 
     @property
     def rank(self) -> tuple[int, ...]:
-        """Sorts routes, the most specific first: literal segments before parameters before the rest of a path."""
+        """Sort routes, the most specific first: literal segments before parameters before the rest of a path."""
         return tuple(2 if part.startswith("{*") else int("{" in part) for part in self.route.split("/"))
 
     def match(self, call: HttpCall) -> dict[str, str] | None:
-        """Returns the route's parameters, None where method or path is another's."""
+        """Return the route's parameters, None where method or path don't match."""
         found = self._pattern.fullmatch(call.path) if call.method in self.methods else None
         return {name: value for name, value in found.groupdict().items() if value} if found else None
 
     def answer(self, call: HttpCall, parameters: Mapping[str, str]) -> HttpResult:
-        """Checks the key and runs the function: 401 without the key, 500 where the function raises."""
+        """Check the key and run the function: 401 without the key, 500 where the function raises."""
         query = dict(_joined(parse_qsl(call.query)))
-        given = call.headers.get("x-functions-key") or query.get("code") or ""
-        if not self.is_open and not hmac.compare_digest(given.encode(), self._key.encode()):
-            return _error(401, "unauthorized", _NO_KEY)
+        if not self.is_open and not has_key(call, self._key):
+            return HttpResult(401)
         host = call.headers.get("host", "localhost")
         request = Message(
             method=call.method,
@@ -93,7 +91,7 @@ class HttpTrigger:
 
 
 def route_call(triggers: Iterable[HttpTrigger], call: HttpCall) -> HttpResult:
-    """Answers a request by the most specific route that matches; 404 where none does, as for a method no route has.
+    """Answer a request by the most specific route that matches; 404 where none does, as for a method no route has.
 
     The root, where no function has it, lists what there is.
     """
@@ -104,7 +102,13 @@ def route_call(triggers: Iterable[HttpTrigger], call: HttpCall) -> HttpResult:
             return trigger.answer(call, parameters)
     if call.path in ("", "/") and call.method in ("GET", "HEAD"):
         return _overview(ranked)
-    return _error(404, "not_found", f"No function answers {call.method} {call.path}; GET / lists those there are.")
+    return HttpResult(404)
+
+
+def has_key(call: HttpCall, key: str) -> bool:
+    """Tell whether a request carries a key, in the header x-functions-key or as ?code=…"""
+    given = call.headers.get("x-functions-key") or dict(parse_qsl(call.query)).get("code") or ""
+    return hmac.compare_digest(given.encode(), key.encode())
 
 
 def _overview(triggers: Iterable[HttpTrigger]) -> HttpResult:
@@ -115,13 +119,8 @@ def _overview(triggers: Iterable[HttpTrigger]) -> HttpResult:
     return HttpResult(200, (("content-type", "text/plain; charset=utf-8"),), text.encode("utf-8"))
 
 
-def _error(status: int, code: str, message: str) -> HttpResult:
-    body = json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False)
-    return HttpResult(status, (("content-type", "application/json"),), body.encode("utf-8"))
-
-
 def _route_pattern(route: str) -> re.Pattern[str]:
-    """Turns a template with {name}, {name:int}, {name?} and {*rest} into a regular expression."""
+    """Turn a template with {name}, {name:int}, {name?} and {*rest} into a regular expression."""
     pattern = ""
     for part in route.split("/"):
         optional = re.fullmatch(r"\{(\w+)\?\}", part)
@@ -140,7 +139,7 @@ def _piece(piece: str) -> str:
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    """Joins the values of a name that is given more than once by commas."""
+    """Join the values of a name that is given more than once by commas."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)

@@ -26,7 +26,7 @@ class Invoker:
     def run(
         self, function: Function, reason: str, data: TypedData, metadata: Mapping[str, TypedData] | None = None
     ) -> TypedData | None:
-        """Runs a function and returns what it returned to its trigger.
+        """Run a function and return what it returned to its trigger.
 
         `reason` says in the log what triggered it. Raises InvocationError, after logging it, where the function raised
         or its output could not be written.

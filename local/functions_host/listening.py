@@ -12,7 +12,7 @@ _LONGEST_WAIT_SECONDS = 10.0
 
 
 def poll_until(stop: Event, what: str, step: Callable[[], float]) -> None:
-    """Calls `step`, which returns the seconds to wait before its next call, until `stop` is set.
+    """Call `step`, which returns the seconds to wait before its next call, until `stop` is set.
 
     Where storage cannot be reached, that is said, and tried again with growing waits; so is any fault of this host's
     own, as a trigger that died silently would be worse.

@@ -23,7 +23,7 @@ class TypedData(Message):
     """A value of one kind, named by the field that is set: string, bytes, json, http, model_binding_data, ..."""
 
     def WhichOneof(self, _group: str) -> str | None:
-        """Returns the name of the field that is set, None for an empty value."""
+        """Return the name of the field that is set, None for an empty value."""
         return next(iter(vars(self)), None)
 
 
@@ -31,7 +31,7 @@ class ParameterBinding(Message):
     """A named value: an argument of a function, or one of its outputs."""
 
     def WhichOneof(self, _group: str) -> str:
-        """Returns "data": values always travel in the message, never through shared memory."""
+        """Return "data": values always travel in the message, never through shared memory."""
         return "data"
 
 
@@ -69,5 +69,5 @@ PROTOS = SimpleNamespace(
 
 
 def request(verb: str, **fields: Any) -> Message:
-    """Builds the request message that the runtime's coroutine for `verb` takes."""
+    """Build the request message that the runtime's coroutine for `verb` takes."""
     return Message(request=Message(**{verb: Message(**fields)}), properties={"host": "127.0.0.1", "protos": PROTOS})

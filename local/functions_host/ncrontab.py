@@ -2,6 +2,7 @@
 
 Sources: https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions and the
 library behind it, https://github.com/atifaziz/NCrontab. Unlike in Unix cron, a day must match both its fields.
+Own, as croniter 6 reads 17-9 as a range over midnight, refuses JULY and takes a day 0.
 """
 
 import calendar
@@ -22,7 +23,7 @@ _LONGEST_GAP_YEARS = 8  # from one February 29 to the next, over a century that 
 
 
 class ScheduleError(ValueError):
-    """The text is no NCRONTAB expression; the message says which part is wrong."""
+    """The text is not an NCRONTAB expression; the message says which part is wrong."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Schedule:
     weekdays: frozenset[int]
 
     def next_after(self, moment: datetime) -> datetime:
-        """Returns the first occurrence later than `moment`, in its time zone; ScheduleError if there never is one."""
+        """Return the first occurrence later than `moment`, in its time zone; ScheduleError if there never is one."""
         candidate = moment.replace(microsecond=0) + timedelta(seconds=1)
         while candidate.year <= moment.year + _LONGEST_GAP_YEARS:
             if candidate.month not in self.months:
@@ -57,7 +58,7 @@ class Schedule:
 
 
 def parse_schedule(expression: str) -> Schedule:
-    """Parses an expression of six fields, or of five without the seconds; raises ScheduleError."""
+    """Parse an expression of six fields, or of five without the seconds; raises ScheduleError."""
     parts = expression.split()
     if len(parts) == 5:
         parts = ["0", *parts]
@@ -72,7 +73,7 @@ def _field(text: str, name: str, low: int, high: int, names: tuple[str, ...]) ->
     try:
         return frozenset(value for part in text.split(",") for value in _range(part, low, high, names))
     except ValueError as wrong:
-        raise ScheduleError(f"{text!r} is no valid {name} field: {wrong}.") from wrong
+        raise ScheduleError(f"{text!r} is not a valid {name} field: {wrong}.") from wrong
 
 
 def _range(text: str, low: int, high: int, names: tuple[str, ...]) -> range:
@@ -95,4 +96,4 @@ def _value(text: str, low: int, high: int, names: tuple[str, ...]) -> int:
     for index, known in enumerate(names):
         if text and known.lower().startswith(text.lower()):
             return index + low
-    raise ValueError(f"{text!r} is no value")
+    raise ValueError(f"{text!r} is not a value")

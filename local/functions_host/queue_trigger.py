@@ -22,7 +22,7 @@ from local.functions_host.storage_queue import TIMEOUT_SECONDS, read_text, send_
 from local.functions_host.worker import Function, InvocationError
 
 _log = logging.getLogger(__name__)
-_HIDDEN_SECONDS = 600
+_POISON = "-poison"
 _SHORTEST_POLL_SECONDS = 0.1
 _LONGEST_POLL_SECONDS = 1.0  # of a queue on this machine; the real host waits up to its maxPollingInterval
 
@@ -30,10 +30,11 @@ _LONGEST_POLL_SECONDS = 1.0  # of a queue on this machine; the real host waits u
 class QueueTrigger:
     """The trigger of one function."""
 
-    def __init__(
-        self, function: Function, invoker: Invoker, options: HostOptions, hidden_seconds: float = _HIDDEN_SECONDS
-    ) -> None:
-        """`hidden_seconds`: how long a message is hidden while its function runs; renewed at half of it."""
+    def __init__(self, function: Function, invoker: Invoker, options: HostOptions, hidden_seconds: float) -> None:
+        """Make the trigger; `hidden_seconds` is how long a message is hidden at a time while its function runs.
+
+        It stays hidden for that time after a kill too, and after a failure in a poison queue.
+        """
         self.function = function
         self._invoker = invoker
         self._options = options
@@ -42,7 +43,7 @@ class QueueTrigger:
         self._connection = function.trigger.options.get("connection")
 
     def receive(self) -> list[QueueMessage]:
-        """Takes up to a batch of messages from the queue; none where it does not exist."""
+        """Take up to a batch of messages from the queue; none where it does not exist."""
         client = connections.queue(self._connection, self._queue_name)
         try:
             return list(
@@ -57,27 +58,31 @@ class QueueTrigger:
             return []
 
     def handle(self, message: QueueMessage) -> bool:
-        """Runs the function for a received message and settles it; returns whether the function succeeded."""
+        """Run the function for a received message and settle it; return whether the function succeeded."""
         try:
             text = read_text(message.content, base64=self._options.queue_base64)
         except ValueError:
-            self._poison(message, "it is not base64, as host.json's messageEncoding says")
+            self._give_up(message, "it is not base64, as host.json's messageEncoding says")
             return False
-        if (message.dequeue_count or 0) > self._options.queue_attempts:
-            self._poison(message, "the process died in its last attempt")
+        if (message.dequeue_count or 0) > self._options.queue_attempts and not self._is_poison_queue:
+            self._give_up(message, "the process died in its last attempt")
             return False
         with _Renewal(self, message):
             succeeded = self._run(message, text)
         if succeeded:
             self._delete(message)
-        elif (message.dequeue_count or 0) >= self._options.queue_attempts:
-            self._poison(message, f"it failed {self._options.queue_attempts} times")
         else:
-            self._hide(message, self._options.queue_visibility_seconds)
+            self._settle_failure(message)
         return succeeded
 
+    def _settle_failure(self, message: QueueMessage) -> None:
+        if (message.dequeue_count or 0) >= self._options.queue_attempts or self._is_poison_queue:
+            self._give_up(message, f"it failed {message.dequeue_count} times")
+        else:
+            self._hide(message, self._options.queue_visibility_seconds)
+
     def listen(self, stop: Event) -> None:
-        """Receives and handles messages until `stop` is set, then waits for those that are being handled."""
+        """Receive and handle messages until `stop` is set, then wait for those that are being handled."""
         capacity = self._options.queue_batch_size + self._options.queue_new_batch_threshold
         pool = ThreadPoolExecutor(capacity, thread_name_prefix=self.function.name)
         running: set[Future[None]] = set()
@@ -98,8 +103,12 @@ class QueueTrigger:
         pool.shutdown()
 
     def hide_again(self, message: QueueMessage) -> None:
-        """Renews the hiding of a message whose function still runs."""
+        """Renew the hiding of a message whose function still runs."""
         self._hide(message, self._hidden_seconds)
+
+    @property
+    def _is_poison_queue(self) -> bool:
+        return self._queue_name.endswith(_POISON)
 
     @property
     def renewal_seconds(self) -> float:
@@ -109,7 +118,7 @@ class QueueTrigger:
     def _handle_or_leave(self, message: QueueMessage) -> None:
         try:
             self.handle(message)
-        except Exception:  # noqa: BLE001 - in a pool's thread nobody else would see it
+        except Exception:  # noqa: BLE001 - in a pool's thread it would go unseen
             _log.exception("Message %s of %s was left to come again", message.id, self._queue_name)
 
     def _run(self, message: QueueMessage, text: str) -> bool:
@@ -130,17 +139,21 @@ class QueueTrigger:
         try:
             client.delete_message(message, timeout=TIMEOUT_SECONDS)
         except ResourceNotFoundError:
-            _log.warning("Message %s of %s was taken by somebody else meanwhile", message.id, self._queue_name)
+            _log.warning("Message %s of %s was taken by another host meanwhile", message.id, self._queue_name)
 
-    def _poison(self, message: QueueMessage, why: str) -> None:
-        poison_queue = f"{self._queue_name}-poison"
+    def _give_up(self, message: QueueMessage, why: str) -> None:
+        """Move a message to the poison queue. A poison queue has none of its own: there it stays hidden for a while."""
+        if self._is_poison_queue:
+            _log.error("Message %s of %s comes again later: %s", message.id, self._queue_name, why)
+            return
+        poison_queue = f"{self._queue_name}{_POISON}"
         _log.error("Message %s of %s goes to %s: %s", message.id, self._queue_name, poison_queue, why)
         send_raw(connections.queue(self._connection, poison_queue), message.content)
         self._delete(message)
 
 
 class _Renewal:
-    """Keeps a message hidden for the length of a with-block."""
+    """The hiding of a message, renewed for the length of a with-block."""
 
     def __init__(self, trigger: QueueTrigger, message: QueueMessage) -> None:
         self._trigger = trigger

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def bind(port: int) -> socket.socket:
-    """Returns a socket bound to the loopback port, a free one for 0; raises OSError where it is taken."""
+    """Return a socket bound to the loopback port, a free one for 0; raises OSError where it is taken."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -34,7 +34,7 @@ def bind(port: int) -> socket.socket:
 
 
 def serve(host: FunctionsHost, listener: socket.socket, on_ready: Callable[[], None], stop_seconds: float) -> None:
-    """Runs an indexed host until SIGINT or SIGTERM, then lets what runs finish.
+    """Run an indexed host until SIGINT or SIGTERM, then let what runs finish.
 
     Where that takes longer than `stop_seconds`, the process ends at once with status 1: storage gives the work back.
     """

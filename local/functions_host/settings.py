@@ -33,14 +33,33 @@ class HostOptions:
     queue_base64: bool
 
 
+@dataclass(frozen=True)
+class Habits:
+    """What makes the real host slow to take up again or miss what there is; tests shorten it or switch it on."""
+
+    timer_lease_seconds: int = 60
+    """How long a killed host's timers rest: 15 to 60, or 0 for no lease."""
+    in_flight_seconds: int = 600
+    """How long a killed host's messages stay hidden, and those that failed in a poison queue."""
+    misses_same_second: bool = False
+    """Whether a scan misses blobs written in the second of the newest one that it had seen before."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError where a time is one that storage doesn't take."""
+        if self.timer_lease_seconds and not 15 <= self.timer_lease_seconds <= 60:
+            raise SettingsError("A timer's lease takes 15 to 60 seconds, or 0 for none.")
+        if not 1 <= self.in_flight_seconds <= 604_800:
+            raise SettingsError("Messages in flight are hidden for 1 to 604800 seconds.")
+
+
 def read_local_settings(path: Path) -> dict[str, str]:
-    """Returns the `Values` of a local.settings.json file; raises SettingsError."""
+    """Return the `Values` of a local.settings.json file; raises SettingsError."""
     try:
         content = json.loads(path.read_text("utf-8-sig"))
     except OSError as missing:
         raise SettingsError(f"{path} cannot be read: {missing.strerror}.") from missing
     except ValueError as malformed:
-        raise SettingsError(f"{path} is no JSON: {malformed}.") from malformed
+        raise SettingsError(f"{path} is not valid JSON: {malformed}.") from malformed
     if not isinstance(content, dict) or not isinstance(content.get("Values", {}), dict):
         raise SettingsError(f'{path} must be an object with an object "Values".')
     if content.get("IsEncrypted"):
@@ -53,7 +72,7 @@ def read_local_settings(path: Path) -> dict[str, str]:
 
 
 def resolve_names(text: str) -> str:
-    """Replaces each %NAME% by the app setting of that name; raises SettingsError where there is none."""
+    """Replace each %NAME% by the app setting of that name; raises SettingsError where there is none."""
 
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
@@ -65,12 +84,12 @@ def resolve_names(text: str) -> str:
 
 
 def read_host_options(app_dir: Path) -> HostOptions:
-    """Reads host.json of an app, with the app settings that override it; raises SettingsError."""
+    """Read host.json of an app, with the app settings that override it; raises SettingsError."""
     path = app_dir / "host.json"
     try:
         content = json.loads(path.read_text("utf-8-sig")) if path.exists() else {}
     except ValueError as malformed:
-        raise SettingsError(f"{path} is no JSON: {malformed}.") from malformed
+        raise SettingsError(f"{path} is not valid JSON: {malformed}.") from malformed
     extensions = _Section(content, ("extensions",))
     blobs, queues, http = extensions.below("blobs"), extensions.below("queues"), extensions.below("http")
     batch_size = queues.whole("batchSize", 16)

@@ -10,25 +10,25 @@ TIMEOUT_SECONDS = 60
 
 
 def send_text(client: QueueClient, text: str, *, base64: bool) -> None:
-    """Sends a message, in base64 if so configured, and makes the queue where it is missing."""
+    """Send a message, in base64 if so configured, and make the queue where it is missing."""
     content = base64_codec.b64encode(text.encode("utf-8")).decode("ascii") if base64 else text
     send_raw(client, content)
 
 
 def send_raw(client: QueueClient, content: str) -> None:
-    """Sends a message that is coded already, and makes the queue where it is missing."""
+    """Send a message that is coded already, and make the queue where it is missing."""
     try:
         client.send_message(content, time_to_live=-1, timeout=TIMEOUT_SECONDS)
     except ResourceNotFoundError:
         try:
             client.create_queue(timeout=TIMEOUT_SECONDS)
         except ResourceExistsError:
-            pass  # somebody else made it in between
+            pass  # another process made it in between
         client.send_message(content, time_to_live=-1, timeout=TIMEOUT_SECONDS)
 
 
 def read_text(content: str, *, base64: bool) -> str:
-    """Returns a received message's text; raises ValueError where it is not coded as configured."""
+    """Return a received message's text; raises ValueError where it is not coded as configured."""
     if not base64:
         return content
     try:

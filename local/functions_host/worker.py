@@ -1,4 +1,4 @@
-"""Indexes and calls the functions of an app through Microsoft's own runtime library, as Azure does.
+"""Index and call the functions of an app through Microsoft's own runtime library, as Azure does.
 
 The runtime keeps its state in module globals: one app per process, or one after the other.
 """
@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import json
 import logging
+import re
 import sys
 import threading
 import uuid
@@ -20,6 +21,8 @@ import azure_functions_runtime as runtime
 from local.functions_host.messages import Message, ParameterBinding, StatusResult, TypedData, request
 
 _SCRIPT = "function_app"
+_BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return")
+"""What hosts up to 4.1037 take as a binding's name: without an underscore."""
 
 
 class IndexingError(Exception):
@@ -73,7 +76,7 @@ class Worker:
         runtime.start_threadpool_executor()
 
     def index(self, app_dir: Path) -> tuple[Function, ...]:
-        """Imports function_app.py of the folder and returns its functions; raises IndexingError."""
+        """Import function_app.py of the folder and return its functions; raises IndexingError."""
         if not (app_dir / f"{_SCRIPT}.py").is_file():
             raise IndexingError(f"There is no {_SCRIPT}.py in {app_dir}.")
         _forget_app(app_dir)
@@ -90,7 +93,7 @@ class Worker:
         return tuple(_function(metadata) for metadata in found.function_metadata_results or ())
 
     def invoke(self, function: Function, data: TypedData, metadata: Mapping[str, TypedData] | None = None) -> Outcome:
-        """Calls a function with its trigger's data and returns what came back; raises InvocationError."""
+        """Call a function with its trigger's data and return what came back; raises InvocationError."""
         invocation_id = str(uuid.uuid4())
         self._running[invocation_id] = function.name
         try:
@@ -114,11 +117,11 @@ class Worker:
         return Outcome(answer.return_value, {output.name: output.data for output in answer.output_data})
 
     def running_function(self) -> str | None:
-        """Returns the name of the function that the calling thread is running, for log lines."""
+        """Return the name of the function that the calling thread is running, for log lines."""
         return self._running.get(runtime.invocation_id_cv.get() or "")
 
     def close(self) -> None:
-        """Waits for running functions and ends the threads."""
+        """Wait for running functions and end the threads."""
         runtime.stop_threadpool_executor()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -129,21 +132,21 @@ class Worker:
 
 
 class FunctionNameFilter(logging.Filter):
-    """Adds to each log record the name of the function that wrote it."""
+    """The filter that gives each log record the name of the function that wrote it."""
 
     def __init__(self, worker: Worker) -> None:
         super().__init__()
         self._worker = worker
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Sets `record.function`; outside of functions, to "host" for this host and to the logger's name for others."""
+        """Set `record.function`; outside of functions, to "host" for this host and to the logger's name for others."""
         own = record.name.startswith("local.functions_host")
         record.function = self._worker.running_function() or ("host" if own else record.name)
         return True
 
 
 def _forget_app(app_dir: Path) -> None:
-    """Makes the next import of function_app run it again, from this folder: an app object can be indexed only once."""
+    """Make the next import of function_app run it again, from this folder: an app object can be indexed only once."""
     sys.modules.pop(_SCRIPT, None)
     if str(app_dir) in sys.path:
         sys.path.remove(str(app_dir))
@@ -154,6 +157,12 @@ def _forget_app(app_dir: Path) -> None:
 def _function(metadata: Message) -> Function:
     fields = vars(metadata)
     bindings = [_binding(json.loads(raw)) for raw in fields["raw_bindings"]]
+    for binding in bindings:
+        if not _BINDING_NAME.fullmatch(binding.name):
+            raise IndexingError(
+                f"The '{fields['name']}' function is in error: The binding name {binding.name} is invalid. "
+                "Please assign a valid name to the binding."
+            )
     triggers = [binding for binding in bindings if binding.type.lower().endswith("trigger")]
     if len(triggers) != 1:
         raise IndexingError(f"Function {fields['name']} needs exactly one trigger, it has {len(triggers)}.")

@@ -23,7 +23,7 @@ def main() -> None:
     storage = BlobServiceClient.from_connection_string(settings["BatchStorage"])
     prompts = storage.create_container(settings["PROMPTS_CONTAINER"])
     prompts.upload_blob(name, "Prompt,Required\nHow high is the Eiffel Tower?,HeightInMetres: number\n")
-    with FunctionsHost(package, settings, "key") as host:
+    with FunctionsHost(package, settings, "key", system_key="system key") as host:
         host.start_indexing()
         host.check_connections()
         answered = _post(host, event)
@@ -46,11 +46,11 @@ def main() -> None:
 
 
 def _post(host: FunctionsHost, event: dict[str, object]) -> int:
-    """Post an event as the page about Core Tools does; the answer's status."""
+    """Post an event as Event Grid does; the answer's status."""
     return host.http(
         "POST",
         "/runtime/webhooks/blobs",
-        query="functionName=Host.Functions.submit_prompts",
+        query="functionName=Host.Functions.submit_prompts&code=system%20key",
         headers={"aeg-event-type": "Notification", "Content-Type": "application/json"},
         body=json.dumps([event]).encode(),
     ).status

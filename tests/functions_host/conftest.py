@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
-from local.functions_host import FunctionsHost
+from local.functions_host import FunctionsHost, Habits
 from local.servers.azurite import running_azurite
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"
@@ -47,6 +48,9 @@ class Storage:
             client.create_container()
         client.upload_blob(name, content, overwrite=True)
 
+    def written_at(self, container: str, name: str) -> datetime:
+        return self._blobs.get_blob_client(container, name).get_blob_properties().last_modified
+
     def delete(self, container: str, name: str) -> None:
         self._blobs.get_blob_client(container, name).delete_blob()
 
@@ -57,7 +61,7 @@ class Storage:
         client.send_message(text)
 
     def visible(self, queue: str) -> int:
-        """Counts the messages that nobody has taken."""
+        """Counts the messages that are not in flight."""
         return len(self._queues.get_queue_client(queue).peek_messages())
 
     def texts(self, queue: str, *, coded: bool = True) -> list[str]:
@@ -80,9 +84,17 @@ def account(storage: str) -> Storage:
 def host(storage: str) -> Iterator[FunctionsHost]:
     """The sample app, indexed, its triggers at rest."""
     settings = {"Storage": storage, "INBOX": "inbox", "SCHEDULE": "*/2 * * * * *"}
-    with FunctionsHost(SAMPLE_APP, settings, function_key="secret") as host:
+    with FunctionsHost(SAMPLE_APP, settings, function_key="secret", system_key="system secret") as host:
         host.start_indexing()
         yield host
+
+
+@pytest.fixture
+def brief_host(host: FunctionsHost) -> FunctionsHost:
+    """The same host, whose messages in flight are hidden for a second only."""
+    host._habits = Habits(in_flight_seconds=1)
+    host.start_indexing()
+    return host
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Blob triggers of the functions host, against Azurite."""
 
 import json
+import time
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
-from local.functions_host import FunctionsHost
+from local.functions_host import FunctionsHost, Habits
 from tests.functions_host.conftest import Storage
 
 Runs = list[tuple[str, object]]
@@ -63,6 +64,27 @@ def test_a_new_host_delivers_everything_again(host: FunctionsHost, account: Stor
     account.upload("inbox", "a/b.txt", b"1")
     host.run_blob_scan()
     host.start_indexing()
+    assert host.run_blob_scan() == 1
+
+
+@pytest.mark.parametrize(("misses", "found"), [(True, 0), (False, 1)])
+def test_a_blob_of_the_second_of_the_newest_one_seen_is_missed_where_the_host_is_told_to(
+    host: FunctionsHost, account: Storage, misses: bool, found: int
+) -> None:
+    host._habits = Habits(misses_same_second=misses)
+    host.start_indexing()
+    for number in range(20):
+        host.run_blob_scan()
+        account.upload("inbox", f"a/{number}.txt", b"1")
+        assert host.run_blob_scan() >= (0 if misses else 1)
+        account.upload("inbox", f"b/{number}.txt", b"1")
+        if account.written_at("inbox", f"a/{number}.txt") == account.written_at("inbox", f"b/{number}.txt"):
+            break
+    else:
+        pytest.fail("no two uploads fell into one second")
+    assert host.run_blob_scan() == found
+    time.sleep(1)
+    account.upload("inbox", "later/one.txt", b"1")
     assert host.run_blob_scan() == 1
 
 

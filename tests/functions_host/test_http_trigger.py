@@ -16,8 +16,7 @@ def test_a_function_sees_method_route_query_and_body(host: FunctionsHost) -> Non
 @pytest.mark.parametrize("key", [None, "", "wrong", "sécret"])
 def test_without_the_function_key_a_function_is_closed(host: FunctionsHost, key: str | None) -> None:
     answer = host.http("GET", "/api/orders/7", key=key)
-    assert (answer.status, answer.json()["error"]["code"]) == (401, "unauthorized")
-    assert "x-functions-key" in answer.json()["error"]["message"]
+    assert (answer.status, answer.body) == (401, b"")
 
 
 def test_the_function_key_may_stand_in_the_query(host: FunctionsHost) -> None:
@@ -37,8 +36,7 @@ def test_an_anonymous_function_needs_no_key_and_a_literal_route_wins(host: Funct
 )
 def test_what_no_route_matches_is_not_found(host: FunctionsHost, method: str, path: str) -> None:
     answer = host.http(method, path, key="secret")
-    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
-    assert path in answer.json()["error"]["message"]
+    assert (answer.status, answer.body) == (404, b"")
 
 
 def test_the_root_lists_the_routes_and_which_need_a_key(host: FunctionsHost) -> None:

@@ -51,6 +51,13 @@ def test_all_functions_are_found(host: FunctionsHost) -> None:
         ),
         (
             """
+            @app.queue_trigger(arg_name="a_message", queue_name="q", connection="S")
+            def take(a_message: func.QueueMessage) -> None: ...
+            """,
+            "The 'take' function is in error: The binding name a_message is invalid. Please assign a valid name",
+        ),
+        (
+            """
             @app.timer_trigger(arg_name="t", schedule="often")
             def tick(t: func.TimerRequest) -> None: ...
             """,
@@ -68,7 +75,7 @@ def test_all_functions_are_found(host: FunctionsHost) -> None:
             @app.event_hub_message_trigger(arg_name="e", event_hub_name="h", connection="S")
             def take(e: func.EventHubEvent) -> None: ...
             """,
-            "Function take: the local host has no eventHubTrigger",
+            "Function take: the local host does not support eventHubTrigger",
         ),
         (
             """
@@ -76,7 +83,7 @@ def test_all_functions_are_found(host: FunctionsHost) -> None:
             @app.blob_output(arg_name="o", path="c/b", connection="S")
             def tick(t: func.TimerRequest, o: func.Out[str]) -> None: ...
             """,
-            "Function tick: the local host has no blob binding",
+            "Function tick: the local host does not support blob bindings",
         ),
     ],
 )

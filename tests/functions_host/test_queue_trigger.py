@@ -1,6 +1,8 @@
 """Queue triggers and queue outputs of the functions host, against Azurite."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -43,6 +45,42 @@ def test_a_failed_message_comes_again_and_goes_to_the_poison_queue_in_the_end(
     host.run_queue_once("take_poison")
     assert runs[-1] == ("take_poison", "fail this")
     assert account.texts("letters") == []
+
+
+def test_a_message_that_fails_in_a_poison_queue_stays_there_and_comes_back_whenever_it_is_visible(
+    brief_host: FunctionsHost, account: Storage, runs: Runs
+) -> None:
+    account.send("orders-poison", "fail again")
+    for attempt in range(1, 8):  # more often than a message of any other queue
+        deadline = time.monotonic() + 20
+        while brief_host.run_queue_once("take_poison") == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert runs == [("take_poison", "fail again")] * attempt
+        assert brief_host.run_queue_once("take_poison") == 0
+    assert account.texts("orders-poison-poison") == []
+
+
+def test_a_message_in_a_poison_queue_that_is_not_base64_stays_there(
+    account: Storage, brief_host: FunctionsHost
+) -> None:
+    account.send("orders-poison", "not coded!", coded=False)
+    assert brief_host.run_queue_once("take_poison") == 1
+    deadline = time.monotonic() + 20
+    while not (found := account.texts("orders-poison", coded=False)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found == ["not coded!"]
+
+
+def test_the_message_of_a_killed_host_stays_hidden_for_ten_minutes(host: FunctionsHost, account: Storage) -> None:
+    account.send("orders", "tea")
+    trigger = host._queues["take_order"]
+    (message,) = trigger.receive()  # and then the process dies
+    assert message.next_visible_on is not None
+    hidden = (message.next_visible_on - datetime.now(UTC)).total_seconds()
+    assert 590 < hidden <= 601
+    assert host.run_queue_once("take_order") == 0
 
 
 def test_a_failed_message_stays_hidden_for_the_configured_time(

@@ -1,12 +1,17 @@
 """Timer triggers of the functions host."""
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
 
 import pytest
+from azure.storage.blob import BlobLeaseClient
 
-from local.functions_host import FunctionsHost, InvocationError
+from local.functions_host import FunctionsHost, Habits, InvocationError, SettingsError
+from local.functions_host.timer_lease import lease_blob
 from tests.functions_host.conftest import SAMPLE_APP
 
 Runs = list[tuple[str, Any]]
@@ -46,6 +51,48 @@ def test_a_listening_timer_runs_on_schedule_without_overlap_and_makes_up_for_mis
     gaps = [later - earlier for earlier, later in zip(slow.started, slow.started[1:], strict=False)]
     # A busy machine may delay one of them, but not make up for a tick that is waited for.
     assert min(gaps) < 1.7
+
+
+def test_a_timer_rests_until_the_lease_of_a_killed_host_has_run_out(
+    storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"Storage": storage, "AzureWebJobsStorage": storage, "INBOX": "inbox", "SCHEDULE": "* * * * * *"}
+    killed = subprocess.run([sys.executable, "-c", KILLED, SAMPLE_APP, json.dumps(settings)], check=False, timeout=60)
+    assert killed.returncode == 9
+    with FunctionsHost(SAMPLE_APP, settings) as host:
+        host.start_indexing()
+        runs: Runs = sys.modules["function_app"].RUNS
+        lease = lease_blob("tick")
+        assert lease.get_blob_properties().lease.state == "leased"
+        host.listen()
+        time.sleep(2.5)
+        assert runs == []
+        BlobLeaseClient(lease).break_lease(0)  # in place of a wait for the rest of the minute
+        deadline = time.monotonic() + 20
+        while not runs:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        host.stop()
+        assert lease.get_blob_properties().lease.state == "available"
+
+
+@pytest.mark.parametrize("seconds", [-1, 1, 14, 61])
+def test_a_lease_that_storage_would_refuse_is_refused_at_once(seconds: int) -> None:
+    with pytest.raises(SettingsError, match="15 to 60"):
+        Habits(timer_lease_seconds=seconds)
+
+
+KILLED = """
+import json, os, sys, time
+from pathlib import Path
+from local.functions_host import FunctionsHost
+host = FunctionsHost(Path(sys.argv[1]), json.loads(sys.argv[2]))
+host.start_indexing()
+host.listen()
+while not sys.modules["function_app"].RUNS:
+    time.sleep(0.05)
+os._exit(9)
+"""
 
 
 class SlowRuns(list[object]):

@@ -61,7 +61,10 @@ def take_order(message: func.QueueMessage, letters: func.Out[typing.List[str]]) 
 
 @app.queue_trigger(arg_name="message", queue_name="orders-poison", connection="Storage")
 def take_poison(message: func.QueueMessage) -> None:
-    RUNS.append(("take_poison", message.get_body().decode()))
+    text = message.get_body().decode()
+    RUNS.append(("take_poison", text))
+    if text == "fail again":
+        raise ValueError(text)
 
 
 @app.route(route="orders/{order:int}", methods=["GET", "POST"])
