@@ -11,6 +11,7 @@ from pathlib import Path
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
 
 from local.servers.azurite import ANY_PORTS, start_azurite
 from local.servers.processes import Server, uninterrupted
@@ -18,6 +19,7 @@ from local.servers.processes import Server, uninterrupted
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = PROJECT / ".local"
 PROMPTS = "prompts"
+QUEUES = ("batch-submissions", "batch-completions", "batch-submissions-poison", "batch-completions-poison")
 _READY_SECONDS = 60
 # Long enough to watch, in seconds; the real service takes minutes to hours.
 _SERVICE_TIMES = ("--processing", "0.5", "--validating", "1", "--running", "3", "--finalizing", "1")
@@ -62,6 +64,8 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
         running.callback(_stop, storage.server)
         with BlobServiceClient.from_connection_string(storage.connection_string) as blobs:
             make_prompts_container(blobs)
+        with QueueServiceClient.from_connection_string(storage.connection_string) as queues:
+            make_queues(queues)
         options = ["--port", str(ports.service), "--data", str(folder / "service")]
         command = ["local.batch_service", *options, *_SERVICE_TIMES, "--storage", storage.connection_string]
         service = _start("The batch service", command, folder / "service.log")
@@ -82,6 +86,13 @@ def make_prompts_container(storage: BlobServiceClient) -> None:
     """Makes the container for prompt files where it is missing, as the template does in Azure: people drop into it."""
     with suppress(ResourceExistsError):
         storage.create_container(PROMPTS)
+
+
+def make_queues(storage: QueueServiceClient) -> None:
+    """Make the app's queues where they are missing, as the template does in Azure: hosts warn at each look for one."""
+    for name in QUEUES:
+        with suppress(ResourceExistsError):
+            storage.create_queue(name)
 
 
 @contextmanager

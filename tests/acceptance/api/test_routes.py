@@ -118,7 +118,11 @@ def test_whatever_comes_as_a_job_id_is_not_found_at_worst(client: httpx2.Client,
     reading = [("GET", path) for path in ("", "/files", "/files/results.csv", "/rows")]
     for method, action in (*reading, ("POST", "/cancel"), ("POST", "/release"), ("POST", "/retry")):
         answer = client.request(method, f"/api/jobs/{job_id}{action}")
-        assert is_error(answer, 404, "not_found")
+        # Where a slash makes it another route, the host answers, and its 404 has no body.
+        if "/" in unquote(job_id, errors="surrogateescape"):
+            assert (answer.status_code, answer.content) == (404, b"")
+        else:
+            assert is_error(answer, 404, "not_found")
 
 
 @pytest.mark.parametrize("job_id", ODD_IDS)
