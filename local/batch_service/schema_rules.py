@@ -6,7 +6,7 @@ Source: Microsoft's page "Structured outputs" (the subset, what it lacks) and th
 from functools import lru_cache
 from typing import Any
 
-import orjson
+from shared import json_codec
 
 MAX_NESTING = 10
 MAX_PROPERTIES = 5000
@@ -32,11 +32,13 @@ NEVER = frozenset(
         "minContains",
         "maxContains",
         "uniqueItems",
+        "minLength",
+        "maxLength",
     ]
 )
-AZURE_LACKS = frozenset(
-    ["minLength", "maxLength", "pattern", "format", "minimum", "maximum", "multipleOf", "minItems", "maxItems"]
-)
+AZURE_LACKS = frozenset(["pattern", "format", "minimum", "maximum", "multipleOf", "minItems", "maxItems"])
+FORMATS = frozenset(["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"])
+DEFINITIONS = ("$defs", "definitions")
 AZURE_LACKS |= {"exclusiveMinimum", "exclusiveMaximum"}
 
 
@@ -47,7 +49,7 @@ def fault(name: str, schema_json: bytes, dialect: str) -> str | None:
     `dialect` is `azure` (what Microsoft documents) or `openai` (which also takes pattern, format, minimum, …).
     """
     barred = NEVER | AZURE_LACKS if dialect == "azure" else NEVER
-    schema = orjson.loads(schema_json)
+    schema = json_codec.loads(schema_json)
     try:
         _Check(schema, barred).run()
     except RecursionError:
@@ -70,8 +72,9 @@ class _Check:
             kind = self.root.get("type") if isinstance(self.root, dict) else None
             raise _Fault(f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{kind}\"'.")
         self._schema(self.root, (), 0)
-        for name, sub in self.root.get("$defs", {}).items():
-            self._schema(sub, ("$defs", name), 0)
+        for place in DEFINITIONS:
+            for name, sub in self.root.get(place, {}).items():
+                self._schema(sub, (place, name), 0)
         if self.properties > MAX_PROPERTIES:
             raise _Fault(f"{self.properties} parameters exceeds limit of {MAX_PROPERTIES}.")
 
@@ -81,8 +84,10 @@ class _Check:
         for keyword in schema:
             if keyword in self.barred:
                 raise _Fault(f"In context={path}, '{keyword}' is not permitted.")
+        if schema.get("format", "date") not in FORMATS:
+            raise _Fault(f"In context={path}, '{schema['format']}' is not a valid format.")
         if "$ref" in schema:
-            self._ref(schema["$ref"], path)
+            self._ref(schema, path)
             return
         if not {"type", "enum", "const", "anyOf"} & schema.keys():
             raise _Fault(f"In context={path}, schema must have a 'type' key.")
@@ -119,12 +124,13 @@ class _Check:
         for key, sub in properties.items():
             self._schema(sub, (*path, "properties", key), level + 1)
 
-    def _ref(self, ref: Any, path: tuple[str, ...]) -> None:
-        found = self.root
-        for part in str(ref).removeprefix("#").strip("/").split("/"):
-            if part:
-                found = found.get(part) if isinstance(found, dict) else None
-        if not str(ref).startswith("#") or not isinstance(found, dict):
+    def _ref(self, schema: dict[str, Any], path: tuple[str, ...]) -> None:
+        beside = ", ".join(f"'{keyword}'" for keyword in schema if keyword != "$ref")
+        if beside:
+            raise _Fault(f"In context={path}, $ref cannot have keywords {{{beside}}}.")
+        place, _, name = str(schema["$ref"]).removeprefix("#/").rpartition("/")
+        definitions = self.root.get(place) if place in DEFINITIONS else None
+        if schema["$ref"] != "#" and not (isinstance(definitions, dict) and name in definitions):
             raise _Fault(
                 f"In context={path}, reference can only point to definitions defined at the top level of the schema."
             )

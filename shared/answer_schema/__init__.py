@@ -14,13 +14,14 @@ from shared.answer_schema.first_keys import check_first_keys
 from shared.answer_schema.limits import check_limits
 from shared.answer_schema.recursion import check_recursion
 from shared.answer_schema.references import too_big
-from shared.answer_schema.report import Report, at
+from shared.answer_schema.report import Change, Report, at
 from shared.answer_schema.required_column import from_required
+from shared.answer_schema.restored import restored
 from shared.answer_schema.sent_form import sent_form
 from shared.answer_schema.strict_form import StrictForm
 from shared.domain.errors import Finding, SchemaFault
 
-__all__ = ["AnswerSchema", "check", "from_required", "lint", "prepare"]
+__all__ = ["AnswerSchema", "check", "checks_more", "from_required", "lint", "prepare", "restored"]
 
 
 _NO_SCHEMA: Final = "must be a JSON Schema: an object with a type and properties"
@@ -56,6 +57,18 @@ def lint(schema: object) -> tuple[Finding, ...]:
     report = Report()
     _strict_form(schema, report)
     return (*report.findings, *report.unmended())
+
+
+def checks_more(checked: dict[str, object], sent: dict[str, object]) -> bool:
+    """Whether answers are checked for more than somebody could tell from the schema that was sent.
+
+    So it is where checks were moved into words, and where words that say no check could be taken for one.
+    """
+    if checked == sent:
+        return restored(sent) != sent
+    report = Report()
+    sent_form(checked, report)
+    return Change.DESCRIBED in report.places
 
 
 def check(schema: object) -> tuple[Finding, ...]:

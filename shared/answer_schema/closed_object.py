@@ -13,6 +13,8 @@ type Schema = dict[str, object]
 type Convert = Callable[[object, str], Schema]
 """Writes the strict form of a part, found at a path."""
 
+_NAMES_SHOWN: Final = 5
+_NAME_SHOWN: Final = 60
 _OPEN_MAP: Final = "is an open map, which is not supported; name its properties, or make it a list of key and value"
 
 
@@ -23,8 +25,10 @@ def closed_object(node: Schema, path: str, report: Report, convert: Convert) -> 
     properties, required = node.get("properties"), node.get("required", [])
     if not isinstance(properties, dict) or not properties:
         return report.refused(path, "has no properties; name at least one under properties")
-    if not isinstance(required, list) or not all(isinstance(n, str) and n in properties for n in required):
+    if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         return report.refused(at(path, "required"), "must be a list of names that stand under properties")
+    if unknown := [name for name in required if name not in properties]:
+        return report.refused(at(path, "required"), _unknown(unknown))
     _check_names(node, properties, set(required), path, report)
     parts: Schema = {
         "type": "object",
@@ -37,6 +41,13 @@ def closed_object(node: Schema, path: str, report: Report, convert: Convert) -> 
     }
     kept = ANNOTATIONS | parts.keys()
     return {key: parts.get(key, value) for key, value in (node | parts).items() if key in kept}
+
+
+def _unknown(names: list[str]) -> str:
+    shown = ", ".join(f'"{name[:_NAME_SHOWN]}"' for name in names[:_NAMES_SHOWN])
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    stand = "which does not stand" if len(names) == 1 else "which do not stand"
+    return f"lists {shown}{more}, {stand} under properties; add it there, or leave it out here"
 
 
 def _property(schema: object, required: bool, path: str, report: Report, convert: Convert) -> Schema:

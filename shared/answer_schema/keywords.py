@@ -7,7 +7,7 @@ supported schemas (the forbidden ones) and JSON Schema 2020-12 (the meaning).
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import orjson
+from shared import json_codec
 
 TYPES: Final = ("string", "number", "integer", "boolean", "object", "array", "null")
 
@@ -58,7 +58,20 @@ def _plural(noun: str) -> Callable[[object], str]:
 
 def as_text(value: object) -> str:
     """A JSON value as a description says it: a text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else json_codec.dumps(value).decode()
+
+
+_OFFSET: Final = "with or without an offset such as Z or +02:00"
+_FORMATS_ASKED: Final = {
+    "date": "A date as YYYY-MM-DD, such as 2026-04-01.",
+    "time": f"A time of day as HH:MM:SS, such as 06:30:00, {_OFFSET}.",
+    "date-time": f"A date and time as YYYY-MM-DDTHH:MM:SS, such as 2026-04-01T06:30:00, {_OFFSET}.",
+}
+
+
+def _format(value: object) -> str:
+    """Ask for what is checked in the words of a format; those that RFC 3339 defines are not known by their names."""
+    return _FORMATS_ASKED.get(as_text(value), f"Format: {as_text(value)}.")
 
 
 _CHARACTERS, _ITEMS = _plural("character"), _plural("item")
@@ -68,7 +81,7 @@ CHECKS: Final[Mapping[str, Mapping[str, Callable[[object], str]]]] = {
         "minLength": lambda value: f"At least {_CHARACTERS(value)}.",
         "maxLength": lambda value: f"At most {_CHARACTERS(value)}.",
         "pattern": lambda value: f"Matches the regular expression {as_text(value)}",
-        "format": lambda value: f"Format: {as_text(value)}.",
+        "format": _format,
         "contentEncoding": lambda value: f"Encoded as {as_text(value)}.",
         "contentMediaType": lambda value: f"Of the media type {as_text(value)}.",
     },
@@ -78,7 +91,7 @@ CHECKS: Final[Mapping[str, Mapping[str, Callable[[object], str]]]] = {
         "exclusiveMinimum": lambda value: f"Greater than {as_text(value)}.",
         "exclusiveMaximum": lambda value: f"Less than {as_text(value)}.",
         "multipleOf": lambda value: f"A multiple of {as_text(value)}.",
-        "format": lambda value: f"Format: {as_text(value)}.",
+        "format": _format,
     },
     "array": {
         "minItems": lambda value: f"At least {_ITEMS(value)}.",
@@ -99,6 +112,16 @@ FORMATS: Final = frozenset({
     "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer", "regex",
 })  # fmt: skip
 """The formats that JSON Schema defines; others, such as `password` and `int32`, can only be told to the model."""
+
+NEVER_TAKEN: Final = frozenset({
+    "minLength", "maxLength", "uniqueItems", "contains", "minContains", "maxContains"
+})  # fmt: skip
+"""Checks that no version of the service takes: "In context=(), 'uniqueItems' is not permitted."."""
+
+FORMATS_TAKEN: Final = frozenset({
+    "date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid",
+})  # fmt: skip
+"""The formats that some versions of the service take; none takes any other."""
 
 _TOLD: Final = frozenset({"examples", "contentEncoding", "contentMediaType"})
 

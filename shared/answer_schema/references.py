@@ -1,13 +1,14 @@
 """A schema's `$ref`s: what they point to, and the names that the targets get in the strict schema."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
 type Pointer = tuple[str, ...]
 
 ROOT: Final[Pointer] = ()
+DEFINITIONS: Final = ("$defs", "definitions")
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 
@@ -45,6 +46,7 @@ class References:
     def __init__(self, schema: Mapping[str, object]) -> None:
         self._schema = schema
         self._names: dict[Pointer, str] = {}
+        self._parts: dict[str, Pointer] | None = None
         self.root = self._root()
         self.unwritten: list[tuple[str, Pointer]] = []
         """Targets that were named and whose definition nobody has written yet."""
@@ -109,11 +111,31 @@ class References:
         if not isinstance(ref, str):
             raise BadReferenceError("must be a text like #/$defs/name")
         base, _, fragment = ref.partition("#")
-        if base and base != str(self._schema.get("$id", "")).rstrip("#"):
+        within = self._named(base)
+        if within is None:
             raise BadReferenceError("points outside this schema, which is never fetched; copy it under $defs")
         if not fragment:
-            return ROOT
+            return within
         if not fragment.startswith("/"):
             raise BadReferenceError("names an anchor, which is not supported; write #/$defs/name")
         keys = unquote(fragment).removeprefix("/").split("/")
-        return tuple(key.replace("~1", "/").replace("~0", "~") for key in keys)
+        return (*within, *(key.replace("~1", "/").replace("~0", "~") for key in keys))
+
+    def _named(self, name: str) -> Pointer | None:
+        """Where the part lies whose `$id` is `name`, the root for an empty one (TypeBox refers to parts so)."""
+        if not name or name == str(self._schema.get("$id", "")).rstrip("#"):
+            return ROOT
+        if self._parts is None:
+            self._parts = dict(_parts_with_id(self._schema, ROOT))
+        return self._parts.get(name)
+
+
+def _parts_with_id(node: object, pointer: Pointer) -> Iterator[tuple[str, Pointer]]:
+    if isinstance(node, dict):
+        if isinstance(name := node.get("$id"), str):
+            yield name.rstrip("#"), pointer
+        for key, value in node.items():
+            yield from _parts_with_id(value, (*pointer, key))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from _parts_with_id(value, (*pointer, str(place)))

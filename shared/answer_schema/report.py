@@ -17,7 +17,8 @@ UNUSABLE: Final[dict[str, object]] = {"type": "null"}
 class Change(Enum):
     """What is mended without changing the meaning.
 
-    `remedy` is what whoever sends the schema unchanged must do; None where the service takes it as it is, or may.
+    `text` says what was changed, empty where that is no news to the user. `remedy` is what has to be done where the
+    schema is sent unchanged; None where the service takes it as it is, or may.
     """
 
     CLOSED = ("additionalProperties: false was added", "needs additionalProperties: false; add it")
@@ -32,6 +33,11 @@ class Change(Enum):
     NULLABLE = ("nullable was written as a type null", None)
     SPLIT = ("its types were written as anyOf", None)
     DESCRIBED = ("is not supported: it was moved into the description, and is still checked on the answer", None)
+    IMPOSSIBLE = ("fits nothing and was dropped", "fits nothing, and is not supported; leave it out")
+    NULL_FORM = ("is OpenAPI's form of null: it was written as a type null", "allows null only; write the type null")
+    BESIDE_REF = ("", "$ref cannot have other keywords beside it; put the $ref into an anyOf of its own")
+    POINTER = ("", "can only point to $defs at the top of the schema; move what it points to there")
+    NEVER_TAKEN = ("", "is not supported by the service; say it in the description instead")
     TOLD = ("is not supported: it was moved into the description, and is not checked on the answer", None)
     DROPPED = ("says nothing to the service and was dropped", None)
 
@@ -63,7 +69,7 @@ class Report:
 
     def changes(self) -> tuple[str, ...]:
         """Name the changes, one sentence for each kind, with the first places."""
-        return tuple(f"{_listed(paths)}: {change.text}" for change, paths in self.places.items())
+        return tuple(f"{_listed(paths)}: {change.text}" for change, paths in self.places.items() if change.text)
 
     def unmended(self) -> tuple[Finding, ...]:
         """Name the changes as faults, as they are in a schema that is sent unchanged."""

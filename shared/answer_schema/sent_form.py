@@ -1,5 +1,7 @@
 """The schema as it is sent: checks that the service doesn't support stand in the description, in words."""
 
+from collections.abc import Callable
+
 from shared.answer_schema.keywords import CHECKS, as_text, family, is_checked
 from shared.answer_schema.report import Change, Report, at
 
@@ -31,10 +33,15 @@ def sent_form(node: object, report: Report, path: str = "$") -> Schema:
     return _apart(sent)
 
 
-def _described(node: Schema) -> list[tuple[str, str]]:
+def checks_of(node: Schema) -> dict[str, Callable[[object], str]]:
+    """Return the checks that a part of a strict schema may have by its types, and how to say them in words."""
     kinds = node.get("type")
     families = {family(str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])} if kinds else CHECKS
-    words = {key: say for kind in families for key, say in CHECKS[kind].items()}
+    return {key: say for kind in families for key, say in CHECKS.get(kind, {}).items()}
+
+
+def _described(node: Schema) -> list[tuple[str, str]]:
+    words = checks_of(node)
     described = [(key, said) for key, value in node.items() if key in words and (said := words[key](value))]
     examples = node.get("examples")
     if isinstance(examples, list) and examples:

@@ -8,9 +8,12 @@ from typing import Final
 
 from shared.answer_schema import enums
 from shared.answer_schema.closed_object import closed_object
+from shared.answer_schema.impossible import fits_nothing, is_null_form
 from shared.answer_schema.keywords import (
     ANNOTATIONS,
     CHECKS,
+    FORMATS_TAKEN,
+    NEVER_TAKEN,
     PLAIN_CHECKS,
     REFUSED,
     SILENTLY_DROPPED,
@@ -19,7 +22,7 @@ from shared.answer_schema.keywords import (
 )
 from shared.answer_schema.kinds import is_untyped, keywords_of, kinds_allowed, kinds_of
 from shared.answer_schema.nullable import nullable, takes_type_list
-from shared.answer_schema.references import BadReferenceError, References
+from shared.answer_schema.references import DEFINITIONS, BadReferenceError, References
 from shared.answer_schema.report import UNUSABLE, Change, Report, at
 from shared.answer_schema.unwrapping import unwrapped
 
@@ -73,6 +76,10 @@ class StrictForm:
                 path, "must be an object that names a type; true, false and {} are not supported"
             )
         node = unwrapped(node, ("allOf", "oneOf"), path, self._report)
+        if is_null_form(node):
+            self._report.change(Change.NULL_FORM, path)
+            return {"type": "null"} | {key: value for key, value in node.items() if key in ANNOTATIONS}
+        self._note_what_is_never_taken(node, path)
         refused = [key for key in node if key in REFUSED]
         for key in refused:
             self._report.fault(at(path, key), REFUSED[key])
@@ -83,6 +90,14 @@ class StrictForm:
             self._report.change(Change.NULLABLE, path)
             return nullable(strict)
         return strict
+
+    def _note_what_is_never_taken(self, node: Schema, path: str) -> None:
+        """Note what is fine in a schema that is made strict, and refused by the service in one sent unchanged."""
+        if "$ref" in node and len(node) > 1:
+            self._report.change(Change.BESIDE_REF, path)
+        for key in node:
+            if key in NEVER_TAKEN or (key == "format" and node[key] not in FORMATS_TAKEN):
+                self._report.change(Change.NEVER_TAKEN, at(path, key))
 
     def _by_kind(self, node: Schema, path: str) -> Schema:
         if "$ref" in node:
@@ -109,6 +124,8 @@ class StrictForm:
             pointer = self._references.target(node["$ref"])
         except BadReferenceError as exc:
             return self._report.refused(at(path, "$ref"), str(exc))
+        if pointer and (len(pointer) != 2 or pointer[0] not in DEFINITIONS):
+            self._report.change(Change.POINTER, at(path, "$ref"))
         kept = self._beside("$ref", node, [self._references.node(pointer)], path)
         return {"$ref": self._references.name(pointer)} | kept
 
@@ -118,8 +135,16 @@ class StrictForm:
             return self._report.refused(at(path, "anyOf"), "must be a list of schemas")
         if "type" in node:
             branches = [{"type": node["type"]} | b if isinstance(b, dict) and is_untyped(b) else b for b in branches]
-        kept = self._beside("anyOf", node, branches, path)
-        strict = [self._convert(branch, at(path, "anyOf", i)) for i, branch in enumerate(branches)]
+        possible = {number: branch for number, branch in enumerate(branches) if not fits_nothing(branch)}
+        if not possible:
+            return self._report.refused(at(path, "anyOf"), "has no branch that anything fits; say what is allowed")
+        for number in range(len(branches)):
+            if number not in possible:
+                self._report.change(Change.IMPOSSIBLE, at(path, "anyOf", number))
+        kept = self._beside("anyOf", node, list(possible.values()), path)
+        strict = [self._convert(branch, at(path, "anyOf", number)) for number, branch in possible.items()]
+        if len(strict) == 1 < len(branches) and not kept:
+            return strict[0]
         return {key: strict if key == "anyOf" else kept[key] for key in node if key == "anyOf" or key in kept}
 
     def _beside(self, key: str, node: Schema, targets: list[object], path: str) -> Schema:

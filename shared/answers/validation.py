@@ -28,7 +28,8 @@ class Checks:
 def check_of(schema: Mapping[str, Any]) -> Callable[[object], str | None]:
     """Compile a schema into a check, which gives None for an answer that fits and else says where it does not.
 
-    Formats are checked, and nothing is ever fetched. With a schema that cannot be compiled no answer fits.
+    Formats are checked, but for the offset of a time or date-time, which may be left out. Nothing is ever fetched.
+    With a schema that cannot be compiled no answer fits.
     """
     try:
         validator = _compiled(dict(schema))
@@ -50,13 +51,22 @@ def _without_half_pairs(answer: object) -> object:
     return replaced
 
 
+def _is_time_of(format_: str) -> Callable[[str], bool]:
+    """Check a format of RFC 3339, whose offset may be left out."""
+    is_valid = jsonschema_rs.validator_for({"format": format_}, validate_formats=True).is_valid
+    return lambda text: is_valid(text) or is_valid(f"{text}Z")
+
+
+_FORMATS: Final = {format_: _is_time_of(format_) for format_ in ("time", "date-time")}
+
+
 def _compiled(schema: dict[str, Any]) -> jsonschema_rs.Validator:
     try:
-        return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, formats=_FORMATS, offline=True)
     except ValueError:
-        # A dialect of somebody's own cannot be fetched: read the schema as the current one.
+        # An unknown dialect cannot be fetched: read the schema as the current one.
         schema.pop("$schema", None)
-        return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, formats=_FORMATS, offline=True)
 
 
 def _faults(errors: Iterator[jsonschema_rs.ValidationError]) -> str:

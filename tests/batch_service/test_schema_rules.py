@@ -40,6 +40,28 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (_property({"type": "string", "default": "a"}), "In context=('properties', 'x'), 'default' is not permitted."),
     (_property({"oneOf": [{"type": "string"}]}), "In context=('properties', 'x'), 'oneOf' is not permitted."),
     (_property({"type": "string", "minLength": 1}), "In context=('properties', 'x'), 'minLength' is not permitted."),
+    *[
+        (
+            _property({"type": "string", keyword: value}),
+            f"In context=('properties', 'x'), '{keyword}' is not permitted.",
+        )
+        for keyword, value in (
+            ("maxLength", 9),
+            ("uniqueItems", True),
+            ("contains", {"type": "string"}),
+            ("minContains", 1),
+            ("maxContains", 1),
+        )
+    ],
+    (
+        _with({"properties": {"x": {"$ref": "#/$defs/a", "description": "d"}}, "required": ["x"], "$defs": {"a": {}}}),
+        "In context=('properties', 'x'), $ref cannot have keywords {'description'}.",
+    ),
+    (
+        _with({"properties": {"x": {"$ref": "#/properties/y"}, "y": {"type": "string"}}, "required": ["x", "y"]}),
+        "In context=('properties', 'x'), reference can only point to definitions defined at the top level of the "
+        "schema.",
+    ),
     (_property({"type": "array"}), "In context=('properties', 'x'), array schema missing items."),
     (_property({"description": "anything"}), "In context=('properties', 'x'), schema must have a 'type' key."),
     (_nested(11), "11 levels of nesting exceeds limit of 10."),
@@ -86,6 +108,21 @@ def test_the_openai_dialect_takes_what_azure_lacks(service: RunningService, clie
     schema = _property({"type": "string", "pattern": "^[A-Z]{3}$"})
     batch = run(service, client, [row("a", schema=schema)])
     assert set(output(client, batch)) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": "string", "minLength": 1}, "In context=('properties', 'x'), 'minLength' is not permitted."),
+        ({"type": "string", "format": "uri"}, "In context=('properties', 'x'), 'uri' is not a valid format."),
+    ],
+)
+def test_the_openai_dialect_refuses_what_no_version_takes(
+    service: RunningService, client: OpenAI, schema: dict[str, Any], text: str
+) -> None:
+    service.scenario({"schemas": "openai"})
+    line = errors(client, run(service, client, [row("a", schema=_property(schema))]))["a"]
+    assert line["response"]["body"]["error"]["message"] == f"Invalid schema for response_format 'answer': {text}"
 
 
 def test_a_schema_that_is_not_strict_is_not_checked(service: RunningService, client: OpenAI) -> None:
