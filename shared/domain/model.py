@@ -115,6 +115,8 @@ class Record(NamedTuple):
     `values` maps the header or key to the cell or JSON value; where the row could not be parsed it is empty,
     `text` holds the raw text and `fault` says why. In a whole batch request an object `input` holds the user's own
     columns. `custom_id` is what a line of an errors.jsonl bore that is dropped again: for a row that names none itself.
+    `typed` holds the values with the types that the file gave them, where `values` shows them as texts; `gaps` says for
+    a column why its value is missing although a person sees one.
     """
 
     row: int
@@ -122,6 +124,8 @@ class Record(NamedTuple):
     text: str | None = None
     fault: Fault | None = None
     custom_id: str = ""
+    typed: Mapping[str, object] | None = None
+    gaps: Mapping[str, str] | None = None
 
     @property
     def is_request(self) -> bool:
@@ -134,16 +138,22 @@ class RowBlock(NamedTuple):
 
     `keys` are a table's headers or the keys of JSON records. `rows` are as long as these, their cells in the same
     order: texts in tables, texts, numbers, true, false and null in JSON; lists and objects come in a Record each.
+    `typed` are the same cells with the types that the file gave them, where `rows` shows them as texts.
     """
 
     row: int
     keys: tuple[str, ...]
     rows: Sequence[Sequence[object]]
+    typed: Sequence[Sequence[object]] | None = None
 
     def records(self) -> Iterator[Record]:
         """The same rows, one by one."""
-        keys = self.keys
-        return (Record(row, dict(zip(keys, cells, strict=True))) for row, cells in enumerate(self.rows, self.row))
+        return (self.record(place) for place in range(len(self.rows)))
+
+    def record(self, place: int) -> Record:
+        """The row at a place, counted from 0."""
+        typed = None if self.typed is None else dict(zip(self.keys, self.typed[place], strict=True))
+        return Record(self.row + place, dict(zip(self.keys, self.rows[place], strict=True)), typed=typed)
 
 
 class RequestBlock(NamedTuple):

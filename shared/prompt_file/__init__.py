@@ -46,7 +46,8 @@ class PromptFile:
 
 
 def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
-    """Begin to read a prompt file from its bytes, cut in any way; memory stays flat, but for .xlsx.
+    """Begin to read a prompt file from its bytes, cut in any way; memory stays flat, but for .xlsx, whose
+    bytes and shared texts are held.
 
     Raises JobFault, here or while the rows are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
     raised for any bytes at all. What is wrong with a single row is its record's `fault`.
@@ -64,7 +65,7 @@ def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
         from shared.prompt_file.xlsx_reader import Workbook
 
         workbook = Workbook(body, notes)
-        headers, rows = workbook.headers, workbook.records()
+        headers, rows = workbook.headers, workbook.row_blocks()
     else:
         table = CsvTable(body, _SEPARATORS[form.kind], notes)
         headers, rows = table.headers, table.row_blocks()

@@ -1,27 +1,37 @@
-"""The package of an `.xlsx`: a zip of XML parts, whose directory is not believed before a part was read to its end."""
+"""The package of an `.xlsx`: a zip of XML parts that name each other (ECMA-376, part 2).
+
+The zip's directory is not believed before a part was read to its end.
+"""
 
 import copy
 import io
 import posixpath
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 MAX_UNPACKED: Final = 2 * 1024 * 1024 * 1024
 """Bytes of all that a workbook holds, unpacked: enough for a million rows of text, too few for a zip bomb."""
 MAX_SMALL_PART: Final = 16 * 1024 * 1024
-"""Bytes of a part that is no table: the list of sheets, the styles, and the like."""
+"""Bytes of a part that is read whole: the list of sheets, the styles, and the like."""
 
-SHARED_STRINGS: Final = "xl/sharedstrings.xml"
-
-_BOOK: Final = "xl/workbook.xml"
-_RELATIONS: Final = "xl/_rels/workbook.xml.rels"
-_BLOCK: Final = 1024 * 1024
+_BLOCK: Final = 256 * 1024
 
 
 class PackageTooLargeError(Exception):
     """The package, or one of its parts, is larger than it may be; the text says what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One part that another names: by what id, as what kind (`worksheet`, `styles`, …), and its path."""
+
+    id: str
+    kind: str
+    path: str
 
 
 class Package:
@@ -31,23 +41,22 @@ class Package:
         """Read the directory; raises PackageTooLargeError."""
         self._zip = zipfile.ZipFile(io.BytesIO(data))
         entries = self._zip.infolist()
-        # Excel and the reader of cells don't mind the case of a name, nor Windows' separators.
-        self._entries = {entry.filename.replace("\\", "/").casefold(): entry for entry in entries}
+        # Excel doesn't mind the case of a name, nor Windows' separators.
+        self._entries = {_key(entry.filename): entry for entry in entries}
         if len(self._entries) < len(entries):
             raise ValueError("a part is there twice")
         if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
             raise PackageTooLargeError("unpacks to more than 2 GB")
-        for name, entry in self._entries.items():
-            small = posixpath.dirname(name) in ("", "_rels", "xl", "xl/_rels") and name != SHARED_STRINGS
-            if small and name.endswith((".xml", ".rels")) and entry.file_size > MAX_SMALL_PART:
-                raise PackageTooLargeError(f"has a part {name} of more than {MAX_SMALL_PART // 2**20} MB")
 
-    def blocks(self, name: str) -> Iterator[bytes]:
+    def __contains__(self, path: str) -> bool:
+        return _key(path) in self._entries
+
+    def blocks(self, path: str) -> Iterator[bytes]:
         """Unpack a part, a block at a time; raises BadZipFile where it is not as long as the directory says.
 
         Gives nothing for a part that is not there: a workbook of numbers only has no shared texts.
         """
-        found = self._entries.get(name.casefold())
+        found = self._entries.get(_key(path))
         if found is None:
             return
         entry = copy.copy(found)
@@ -62,11 +71,34 @@ class Package:
                     raise zipfile.BadZipFile("a part is longer than the directory says")
                 yield block
 
-    def path_of_sheet(self, index: int) -> str:
-        """Find the part that holds a sheet (ECMA-376, part 1, 12.3.24: through its relationship)."""
-        book = ElementTree.fromstring(b"".join(self.blocks(_BOOK)))
-        sheets = [element for element in book.iter() if element.tag.endswith("}sheet")]
-        relation = next(value for key, value in sheets[index].attrib.items() if key.endswith("}id"))
-        relations = ElementTree.fromstring(b"".join(self.blocks(_RELATIONS)))
-        target = next(element.attrib["Target"] for element in relations if element.attrib.get("Id") == relation)
-        return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    def xml(self, path: str) -> ElementTree.Element:
+        """Read a small part whole; raises PackageTooLargeError, and KeyError where it is not there."""
+        entry = self._entries[_key(path)]
+        if entry.file_size > MAX_SMALL_PART:
+            raise PackageTooLargeError(f"has a part {path} of more than {MAX_SMALL_PART // 2**20} MB")
+        return ElementTree.fromstring(b"".join(self.blocks(path)))
+
+    def relations(self, path: str) -> list[Relation]:
+        """List the parts that a part names, those of the package itself for the path "" (part 2, 6.5.3)."""
+        folder, name = posixpath.split(path)
+        own = posixpath.join(folder, "_rels", f"{name}.rels")
+        if own not in self:
+            return []
+        return [
+            Relation(
+                element.attrib.get("Id", ""),
+                element.attrib.get("Type", "").rpartition("/")[2],
+                _resolved(folder, element.attrib.get("Target", "")),
+            )
+            for element in self.xml(own)
+            if element.attrib.get("TargetMode") != "External"
+        ]
+
+
+def _key(path: str) -> str:
+    return path.replace("\\", "/").lstrip("/").casefold()
+
+
+def _resolved(folder: str, target: str) -> str:
+    """Resolve a relative reference to a part against the folder of the part that holds it."""
+    return posixpath.normpath(posixpath.join("/", folder, unquote(target.replace("\\", "/")))).lstrip("/")

@@ -1,61 +1,128 @@
-"""`.xlsx`: the first sheet of a workbook, read whole, its cells as the texts that a person would type for them."""
+"""`.xlsx`: the first sheet of a workbook, row after row, its cells as the texts that a person would type for them."""
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 from typing import Final
 
-from python_calamine import CalamineSheet, SheetTypeEnum, SheetVisibleEnum, load_workbook
-
 from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, Record, RowCode
+from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode
 from shared.prompt_file.header import read_headers
-from shared.prompt_file.lines import MAX_ROW
-from shared.prompt_file.xlsx_package import SHARED_STRINGS, Package, PackageTooLargeError
-from shared.prompt_file.xlsx_size import SheetSize, measure_cells, measure_texts
+from shared.prompt_file.lines import BLOCK
+from shared.prompt_file.xlsx_book import Book, Sheet
+from shared.prompt_file.xlsx_cells import Cell, CellReader, text_of
+from shared.prompt_file.xlsx_gaps import Gaps
+from shared.prompt_file.xlsx_package import Package, PackageTooLargeError
+from shared.prompt_file.xlsx_sheet import Row, column_letters, read_rows, read_texts
+from shared.prompt_file.xlsx_sniffing import remedy
 
 MAX_PACKED: Final = 256 * 1024 * 1024
 """Bytes of a workbook."""
-MAX_MEMORY: Final = 1024 * 1024 * 1024
-"""Bytes that a sheet may take while it is read: half of what an instance has by default."""
-
-type Cell = str | float | bool | date | time | timedelta
+_BLOCK_TEXT: Final = 256 * 1024
+"""Characters of the rows that come in one step, about."""
+_AHEAD: Final = BLOCK
+"""Rows that are looked at to find the first column."""
 
 
 class Workbook:
-    """A workbook's first visible sheet, as a table: `headers` at once, `records` as they are asked for."""
+    """A workbook's first visible sheet with a value, as a table: `headers` at once, rows as they are asked for."""
 
     def __init__(self, chunks: Iterable[bytes], notes: list[str]) -> None:
-        """Read the workbook; JobFault: `empty_file`, `invalid_file`."""
-        data = _collect(chunks)
+        """Read the workbook up to its header; JobFault: `empty_file`, `invalid_file`."""
+        self._data = _collect(chunks)
+        self._notes = notes
+        rows = self._guarded(self._find_rows())
+        ahead = list(islice(rows, _AHEAD))
+        if not ahead:
+            empty = "The sheet is empty. Its first row must name the columns."
+            raise JobFault(JobCode.EMPTY_FILE, " ".join([empty, *notes]))
+        self._left = min(map(_first_column, ahead))
+        header = _texts(ahead[0].cells[self._left :])
+        width = max(number for number, text in enumerate(header, 1) if text.strip() or number == 1)
+        self.headers = read_headers(header[:width], notes)
+        self._rows = chain(ahead[1:], rows)
+        self._gaps = Gaps(self.headers)
+
+    def row_blocks(self) -> Iterator[RowBlock | Record]:
+        """Read the rows; blank ones are skipped and not counted, and `notes` are complete at the end."""
+        number = 1
+        texts: list[list[str]] = []
+        typed: list[list[Cell]] = []
+        size = 0
+        for row in self._rows:
+            is_plain = self._is_plain(row)
+            if is_plain:
+                typed.append(self._under_headers(row.cells))
+                texts.append(_texts(typed[-1]))
+                size += sum(map(len, texts[-1]))
+                if len(texts) < BLOCK and size < _BLOCK_TEXT:
+                    continue
+            if texts:
+                yield RowBlock(number, self.headers, texts, typed)
+                number += len(texts)
+                texts, typed, size = [], [], 0
+            if not is_plain:
+                yield self._odd_row(number, row)
+                number += 1
+        if texts:
+            yield RowBlock(number, self.headers, texts, typed)
+        self._notes += self._gaps.notes()
+
+    def _is_plain(self, row: Row) -> bool:
+        """Whether each cell has a value and stands under a header."""
+        fits = len(row.cells) <= self._left + len(self.headers)
+        return fits and not row.is_odd and (not self._left or _first_column(row) >= self._left)
+
+    def _under_headers(self, cells: list[Cell]) -> list[Cell]:
+        if not self._left and len(cells) == len(self.headers):
+            return cells
+        found = cells[self._left : self._left + len(self.headers)]
+        return found + [None] * (len(self.headers) - len(found))
+
+    def _odd_row(self, number: int, row: Row) -> Record:
+        """Give a row with cells that have no value, or that stand under no header."""
+        cells, width = self._under_headers(row.cells), len(self.headers)
+        shown = _texts(row.cells)
+        outside = [place for place, text in enumerate(shown) if text.strip() and not 0 <= place - self._left < width]
+        if outside:
+            where = f"{column_letters(outside[0])}{row.number}"
+            reason = (
+                f"Row {number} has cells beyond the last of the {width} columns that the header names: {where}. Give "
+                "that column a header, or delete the cell."
+            )
+            return Record(number, {}, "\t".join(shown).rstrip("\t"), Fault(RowCode.INVALID_REQUEST, reason))
+        values = dict(zip(self.headers, _texts(cells), strict=True))
+        typed = dict(zip(self.headers, cells, strict=True))
+        return Record(number, values, typed=typed, gaps=self._gaps.of_row(cells))
+
+    def _find_rows(self) -> Iterator[Row]:
+        """Open the first sheet that a person sees something in; `notes` say which, where there are several."""
+        package = Package(self._data)
+        book = Book(package)
+        texts = read_texts(package.blocks(book.texts_path))
+        cells = CellReader(texts, book.date_formats(), book.counts_from_1904)
+        candidates = [sheet for sheet in book.sheets if sheet.visible] or book.sheets
+        sheet = candidates[0]
+        rows: Iterator[Row] = iter(())
+        for candidate in candidates:
+            filled = filter(_has_value, read_rows(package.blocks(candidate.path), cells))
+            if (first := next(filled, None)) is not None:
+                sheet = candidate
+                rows = chain([first], _without_totals(filled, book, candidate, first.number))
+                break
+        if len(book.sheets) > 1:
+            self._notes.append(_which_sheet(book.sheets, sheet))
+        yield from rows
+
+    def _guarded(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Give rows, and a JobFault for whatever a damaged file makes the reading raise."""
         try:
-            sheet = _first_sheet(data, notes)
+            yield from rows
         except (JobFault, MemoryError):
             raise
         except PackageTooLargeError as error:
             raise _too_large(str(error)) from None
-        except BaseException as error:  # noqa: BLE001 - damaged files raise any kind, Rust's panics no Exception even
-            raise _unreadable(error) from None
-        # The first rows of a sheet may be empty, and so may others.
-        self._rows = (row for row in map(_texts, _rows_of(sheet)) if any(row))
-        header = next(self._rows, None)
-        if header is None:
-            empty = "The sheet is empty. Its first row must name the columns."
-            raise JobFault(JobCode.EMPTY_FILE, " ".join([empty, *notes]))
-        width = max(number for number, cell in enumerate(header, 1) if cell.strip() or number == 1)
-        self.headers = read_headers(header[:width], notes)
-
-    def records(self) -> Iterator[Record]:
-        """Read row after row; empty ones are skipped and not counted."""
-        for number, row in enumerate(self._rows, 1):
-            if any(row[len(self.headers) :]):
-                yield self._too_wide(number, row)
-            else:
-                yield Record(number, dict(zip(self.headers, row, strict=False)))
-
-    def _too_wide(self, number: int, row: Sequence[str]) -> Record:
-        reason = f"Row {number} has cells beyond the last of the {len(self.headers)} columns that the header names."
-        return Record(number, {}, "\t".join(row).rstrip("\t"), Fault(RowCode.INVALID_REQUEST, reason))
+        except Exception as error:  # noqa: BLE001 - damaged files raise any kind
+            raise JobFault(JobCode.INVALID_FILE, remedy(self._data, error)) from None
 
 
 def _collect(chunks: Iterable[bytes]) -> bytes:
@@ -69,90 +136,39 @@ def _collect(chunks: Iterable[bytes]) -> bytes:
     return bytes(data)
 
 
-def _first_sheet(data: bytes, notes: list[str]) -> CalamineSheet:
-    """Open the first sheet that a person sees; `notes` says which, where there are several."""
-    package, size = Package(data), SheetSize()
-    # Opening the workbook reads the texts already, so they are measured before.
-    lengths = measure_texts(package.blocks(SHARED_STRINGS), size, _check_memory)
-    workbook = load_workbook(io.BytesIO(data))
-    sheets = workbook.sheets_metadata
-    tables = [number for number, sheet in enumerate(sheets) if sheet.typ == SheetTypeEnum.WorkSheet]
-    visible = [number for number in tables if sheets[number].visible == SheetVisibleEnum.Visible]
-    index = (visible or tables)[0]
-    measure_cells(package.blocks(package.path_of_sheet(index)), lengths, size, _check_memory)
-    if len(tables) > 1:
-        seen = "" if index == tables[0] else " that is visible"
-        notes.append(f'The workbook has {len(tables)} sheets; only the first{seen}, "{sheets[index].name}", was read.')
-    return workbook.get_sheet_by_index(index)
+def _without_totals(rows: Iterator[Row], book: Book, sheet: Sheet, header_row: int) -> Iterator[Row]:
+    """Leave out the totals of the sheet's only Excel table, where the header is that table's."""
+    tables = book.tables(sheet)
+    if len(tables) != 1 or tables[0].first_row != header_row:
+        return rows
+    return (row for row in rows if row.number not in tables[0].totals)
 
 
-def _rows_of(sheet: CalamineSheet) -> Iterator[list[Cell]]:
-    """Read the rows, which are made as they are asked for; a value beyond all dates is found only then."""
-    rows = iter(sheet.iter_rows())
-    while True:
-        try:
-            row = next(rows, None)
-        except BaseException as error:  # noqa: BLE001 - as for the whole workbook
-            raise _unreadable(error) from None
-        if row is None:
-            return
-        yield row
+def _which_sheet(sheets: Sequence[Sheet], read: Sheet) -> str:
+    passed = sheets[: sheets.index(read)]
+    seen = " that is visible" if any(not sheet.visible for sheet in passed) else ""
+    if any(sheet.visible for sheet in passed):
+        seen += " and holds anything" if seen else " that holds anything"
+    return f'The workbook has {len(sheets)} sheets; only the first{seen}, "{read.name}", was read.'
 
 
-def _check_memory(size: SheetSize) -> None:
-    """Refuse a sheet that would fill the memory."""
-    if size.longest > MAX_ROW:
-        raise _too_large(f"has a cell with more than {MAX_ROW // 2**20} MB of text")
-    if size.memory > MAX_MEMORY:
-        raise _too_large(
-            f"has cells as far as column {size.columns} and row {size.rows}, and in them {size.text // 2**20} MB of "
-            f"text; {MAX_MEMORY // 2**30} GB of memory cannot hold them. Delete stray cells and long texts, or spread "
-            "the rows over several files"
-        )
+def _has_value(row: Row) -> bool:
+    """Whether a row holds more than white space."""
+    last = row.cells[-1]
+    return type(last) is not str or not last.isspace() or not all(map(_is_blank, row.cells))
 
 
-def _texts(row: Iterable[Cell]) -> list[str]:
-    return [cell if type(cell) is str else text_of(cell) for cell in row]
+def _is_blank(cell: Cell) -> bool:
+    return cell is None or (isinstance(cell, str) and cell.isspace())
 
 
-def text_of(cell: Cell) -> str:
-    """Write a cell as Excel would into a CSV file, but dates as ISO 8601 and numbers without their format."""
-    match cell:
-        case bool():
-            return "TRUE" if cell else "FALSE"
-        case float() | int():
-            # A workbook's numbers are floats; up to 2**53 they hold every whole number, 16 digits of an id included.
-            whole = int(cell) if abs(cell) <= 2**53 else None
-            return str(whole) if whole == cell else f"{cell:.15g}"
-        case datetime() if cell.time() == time():
-            return cell.date().isoformat()
-        case datetime():
-            return cell.isoformat(sep=" ", timespec=_precision(cell))
-        case date():
-            return cell.isoformat()
-        case time():
-            return cell.isoformat(timespec=_precision(cell))
-        case timedelta():
-            return _duration(round(cell.total_seconds()))
-    return cell
+def _first_column(row: Row) -> int:
+    return next((column for column, cell in enumerate(row.cells) if cell is not None), len(row.cells))
 
 
-def _precision(moment: datetime | time) -> str:
-    return "milliseconds" if moment.microsecond else "seconds"
-
-
-def _duration(seconds: int) -> str:
-    minutes, rest = divmod(abs(seconds), 60)
-    return f"{'-' if seconds < 0 else ''}{minutes // 60}:{minutes % 60:02}:{rest:02}"
+def _texts(cells: Sequence[Cell]) -> list[str]:
+    return [cell if type(cell) is str else text_of(cell) for cell in cells]
 
 
 def _too_large(what: str) -> JobFault:
     return JobFault(JobCode.INVALID_FILE, f"The workbook is too large: it {what}. A .csv of any size is read.")
-
-
-def _unreadable(error: BaseException) -> JobFault:
-    return JobFault(
-        JobCode.INVALID_FILE,
-        f"The file is no readable .xlsx workbook ({type(error).__name__}): it may be damaged, protected by a "
-        "password, or an older .xls. Save it again as Excel Workbook (.xlsx) or as CSV UTF-8.",
-    )

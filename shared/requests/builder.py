@@ -100,6 +100,13 @@ class RequestBuilder:
         """The row as a batch request, or why it can be none. Custom ids that were used before are not looked for."""
         if record.fault is not None:
             return record.fault
+        found = self._request_of(record)
+        if isinstance(found, Fault) and record.gaps:
+            # What a person sees in the workbook is not what the file holds.
+            return Fault(found.code, " ".join([found.message, *record.gaps.values()]))
+        return found
+
+    def _request_of(self, record: Record) -> Request | Fault:
         try:
             if self._table is None and record.is_request:
                 return self._whole.build(record)

@@ -98,7 +98,7 @@ FAULTS: dict[str, tuple[JobCode, str]] = {
     "lines-named-json.json": (JobCode.INVALID_FILE, "for one object a line, name it .jsonl"),
     "not-compressed.csv.gz": (JobCode.INVALID_FILE, "upload it without .gz in its name"),
     "cut-off.csv.gz": (JobCode.INVALID_FILE, "Upload it again, whole."),
-    "old-excel-renamed.xlsx": (JobCode.INVALID_FILE, "or an older .xls"),
+    "old-excel-renamed.xlsx": (JobCode.INVALID_FILE, "it is an older .xls workbook"),
 }
 
 MIXED = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.domain.model import JobCode, RowCode
 from shared.prompt_file import xlsx_package, xlsx_reader
-from shared.prompt_file.xlsx_reader import text_of
+from shared.prompt_file.xlsx_cells import text_of
 from testing.reading import read
 
 
@@ -114,12 +114,15 @@ def test_a_sheet_without_a_row_is_an_empty_file(rows: list[list[Any]]) -> None:
     assert read("a.xlsx", workbook_of(*rows)).fault is JobCode.EMPTY_FILE
 
 
-@pytest.mark.parametrize("rows", [[], [["a", "b"]]])
-def test_a_first_sheet_without_a_row_is_named_where_there_are_others(rows: list[list[Any]]) -> None:
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [([], 'only the first that holds anything, "Data", was read'), ([["a", "b"]], 'only the first, "Sheet", was read')],
+)
+def test_the_sheet_without_a_row_is_named_where_there_are_others(rows: list[list[Any]], named: str) -> None:
     reading = read("a.xlsx", workbook_of(*rows, change=lambda book: book.create_sheet("Data").append(["a"])))
 
     assert reading.fault is JobCode.EMPTY_FILE
-    assert 'only the first, "Sheet", was read' in reading.message
+    assert named in reading.message
 
 
 def test_no_bytes_are_an_empty_file() -> None:
@@ -169,15 +172,16 @@ def test_a_workbook_of_too_many_bytes_is_refused_before_it_is_whole(monkeypatch:
     assert "has more than" in read("a.xlsx", workbook_of(["a"], ["1"]), size=100).message
 
 
-def test_a_stray_cell_far_out_does_not_fill_the_memory() -> None:
+def test_a_stray_cell_far_out_is_its_rows_fault_and_takes_no_memory() -> None:
     def change(book: Any) -> None:
         book.active["XFD1048576"] = "stray"
 
-    reading = read("a.xlsx", workbook_of(["a"], ["1"], change=change))
+    first, stray = read("a.xlsx", workbook_of(["a"], ["1"], change=change)).records
 
-    assert reading.fault is JobCode.INVALID_FILE
-    assert "has cells as far as column 16384 and row 1048576, and in them 0 MB of text" in reading.message
-    assert "Delete stray cells" in reading.message
+    assert first.values == {"a": "1"}
+    assert stray.fault is not None
+    assert "cells beyond the last of the 1 columns" in stray.fault.message
+    assert "XFD1048576" in stray.fault.message
 
 
 def test_a_format_far_out_is_no_cell() -> None:
