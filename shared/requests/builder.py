@@ -106,7 +106,7 @@ class RequestBuilder:
             return Fault(found.code, " ".join([found.message, *record.gaps.values()]))
         return found
 
-    def _request_of(self, record: Record) -> Request | Fault:
+    def _request_of(self, record: Record) -> RequestBlock | Fault:
         try:
             if self._table is None and record.is_request:
                 return self._whole.build(record)

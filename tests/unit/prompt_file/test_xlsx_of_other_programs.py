@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.domain.model import JobCode
+from shared.answer_schema.schema_list import SchemaList
+from shared.domain.model import Fault, JobCode, RowCode
+from shared.job_settings import JobSettings
 from shared.prompt_file import form_of, open_prompt_file
+from shared.requests import RequestBuilder
 from testing.paths import DATA
 from testing.reading import Reading, read
 
@@ -454,3 +457,20 @@ def test_cells_keep_the_types_that_the_file_gave_them_beside_their_texts() -> No
     assert records[0].typed["Prompt"] is True
     assert records[0].typed["V"].isoformat() == "2026-03-29"
     assert records[1].typed["Prompt"] == 1.5
+
+
+def test_the_fault_of_a_row_without_a_prompt_says_that_its_formula_was_never_calculated() -> None:
+    reading = case("xlsx-rows-of-formulas-without-values/one-formula-row.xlsx")
+    builder = RequestBuilder(
+        JobSettings(require_schema=False),
+        prompt_file="a.xlsx",
+        headers=reading.headers,
+        default_model="gpt-4o",
+        schemas=SchemaList(lambda line: None),
+    )
+
+    fault = builder.build(reading.records[1])
+
+    assert isinstance(fault, Fault)
+    assert fault.code is RowCode.MISSING_PROMPT
+    assert 'Its cell under "Prompt" holds a formula that was never calculated: open the workbook' in fault.message
