@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.answers.outcomes import OutcomeLine
-from shared.answers.prices import price_usd
+from shared.money.prices import price_usd
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ import genai_prices
 import pytest
 from genai_prices.data import providers
 
-from shared.answers.prices import price_usd
 from shared.domain.model import Usage
+from shared.money.prices import price_usd
 
 MILLION = 1_000_000
 MODELS = [model.id for provider in providers if provider.id == "openai" for model in provider.models]
@@ -65,7 +65,7 @@ def test_the_quick_way_gives_every_model_s_full_calculation(tokens: Usage) -> No
 
 
 def test_prices_are_loaded_only_when_asked_for() -> None:
-    code = "import sys, shared.answers.prices; sys.exit('genai_prices' in sys.modules)"
+    code = "import sys, shared.money.prices; sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_fetched_or_updated_in_the_background() -> None:
         "def refuse(*_a, **_k): raise SystemExit('reached out')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "from shared.domain.model import Usage\n"
-        "from shared.answers.prices import price_usd\n"
+        "from shared.money.prices import price_usd\n"
         "assert price_usd('gpt-4o', [(1, 1)])\n"
         "assert threading.active_count() == 1\n"
     )

@@ -13,15 +13,16 @@ _TIER: Final = 100_000
 """Input tokens beyond which some models' prices rise: such answers are priced one by one."""
 
 
-def price_usd(model: str, paid: Sequence[tuple[int, int]]) -> float | None:
+def price_usd(model: str, paid: Sequence[tuple[float, float]]) -> float | None:
     """Price answers in US dollars; None where the model's batch price is not known.
 
-    `model` is the name in the answers, such as `gpt-4o-2024-08-06`; `paid` has each one's input and output tokens.
+    `model` is the name in the answers, such as `gpt-4o-2024-08-06`; `paid` has each one's input and output tokens, or
+    means of them.
     """
     rates = _rates(model)
     if rates is None:
         return None
-    long = sum(_calculated(model, *tokens) or 0.0 for tokens in paid if tokens[0] > _TIER)
+    long = sum(_calculated(model, round(tokens[0]), round(tokens[1])) or 0.0 for tokens in paid if tokens[0] > _TIER)
     short = [tokens for tokens in paid if tokens[0] <= _TIER]
     return long + sum([read for read, _ in short]) * rates[0] + sum([written for _, written in short]) * rates[1]
 

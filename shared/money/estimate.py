@@ -1,0 +1,70 @@
+"""What a job will use and cost, estimated before anything is sent."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.money.prices import price_usd
+from shared.money.sample import RequestSample
+
+
+class Basis(StrEnum):
+    """What the estimate of output tokens rests on."""
+
+    PILOT = "pilot"
+    HISTORY = "history"
+    CAP = "cap"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tokens and US dollars at the batch price; None where they cannot be known."""
+
+    input_tokens: int
+    output_tokens: int | None = None
+    usd: float | None = None
+    basis: Basis | None = None
+
+
+type MeanOutput = Callable[[str, int], float | None]
+"""Gives the mean output tokens of a deployment's answers to the schema of a number, None where none are known."""
+
+
+def estimate(
+    samples: Mapping[str, RequestSample], model_of: Callable[[str], str], mean_output: MeanOutput, basis: Basis
+) -> Estimate:
+    """Estimate the requests of all deployments, by name; `basis` says where `mean_output` comes from.
+
+    `model_of` gives the model behind a deployment, by which it is priced. Where no mean is known, every row counts its
+    cap on output tokens; where there is no cap either, output and cost are unknown.
+    """
+    used: set[Basis] = set()
+    tokens_in, tokens_out, usd = 0, 0, 0.0
+    is_output_known = is_price_known = True
+    for deployment, sample in samples.items():
+        means = {schema: mean_output(deployment, schema) for schema in sample.by_schema}
+        used.update(Basis.CAP if mean is None else basis for mean in means.values())
+        written = sample.output_tokens(means.__getitem__)
+        tokens_in += sample.input_tokens
+        if written is None:
+            is_output_known = False
+            continue
+        tokens_out += written
+        price = price_usd(model_of(deployment), [_per_row(sample.input_tokens, written, sample.requests)])
+        if price is None:
+            is_price_known = False
+        else:
+            usd += price * sample.requests
+    if not is_output_known:
+        return Estimate(tokens_in)
+    return Estimate(tokens_in, tokens_out, usd if is_price_known else None, _weakest(used))
+
+
+def _per_row(read: int, written: int, requests: int) -> tuple[float, float]:
+    return (read / requests, written / requests) if requests else (0.0, 0.0)
+
+
+def _weakest(used: Iterable[Basis]) -> Basis | None:
+    """Name the least certain basis in use, so that an estimate never looks better founded than it is."""
+    found = set(used)
+    return next((basis for basis in (Basis.CAP, Basis.HISTORY, Basis.PILOT) if basis in found), None)

@@ -1,0 +1,118 @@
+"""What a job is estimated to use and cost."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.money.estimate import Basis, Estimate, MeanOutput, estimate
+from shared.money.sample import SAMPLE_SIZE, RequestSample
+from shared.money.tokens import token_counter
+
+
+def lines(texts: list[str], **body: object) -> bytes:
+    """Request lines with one message each."""
+    requests = ({"body": {"messages": [{"role": "user", "content": text}], **body}} for text in texts)
+    return b"".join(json.dumps(request).encode() + b"\n" for request in requests)
+
+
+def sample(
+    texts: list[str], *, block: int = 100, schema: int = 0, counter: object = token_counter("gpt-4o"), **body: object
+) -> RequestSample:
+    """A sample fed block by block."""
+    found = RequestSample(counter)  # type: ignore[arg-type]
+    for start in range(0, len(texts), block):
+        part = texts[start : start + block]
+        found.add(lines(part, **body), [schema] * len(part))
+    return found
+
+
+def unknown(_deployment: str, _schema: int) -> float | None:
+    """No history."""
+    return None
+
+
+def of(
+    found: RequestSample, mean: MeanOutput = unknown, basis: Basis = Basis.HISTORY, model: str = "gpt-4o"
+) -> Estimate:
+    """The estimate of one deployment's sample."""
+    return estimate({"d": found}, lambda _name: model, mean, basis)
+
+
+def test_up_to_a_thousand_requests_are_all_counted() -> None:
+    texts = ["word " * (1 + number % 7) for number in range(SAMPLE_SIZE)]
+    count = token_counter("gpt-4o")
+    assert count is not None
+    assert of(sample(texts)).input_tokens == sum(3 + 3 + count("user") + count(text) for text in texts)
+
+
+def test_more_requests_are_estimated_within_three_percent() -> None:
+    texts = [f"Row {number}: " + "the height of a tall building " * (1 + number % 23) for number in range(20_000)]
+    count = token_counter("gpt-4o")
+    assert count is not None
+    exact = sum(3 + 3 + count("user") + count(text) for text in texts)
+    assert of(sample(texts)).input_tokens == pytest.approx(exact, rel=0.03)
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=12))
+def test_the_sample_follows_from_the_requests_and_not_from_how_they_were_blocked(sizes: list[int]) -> None:
+    texts = [f"{number}" for number in range(sum(sizes))]
+    blocked = RequestSample(None)
+    start = 0
+    for size in sizes:
+        blocked.add(lines(texts[start : start + size]), [0] * size)
+        start += size
+    one = RequestSample(None)
+    one.add(lines(texts), [0] * len(texts))
+    assert blocked == one
+
+
+@given(st.integers(0, 5000))
+def test_the_sample_is_spread_over_the_whole_file(rows: int) -> None:
+    found = sample(["x"] * rows, counter=None)
+    assert found.requests == rows
+    assert min(rows, SAMPLE_SIZE // 2) <= len(found.counted) <= SAMPLE_SIZE
+
+
+def test_where_no_encoding_is_known_tokens_are_estimated_by_bytes() -> None:
+    found = sample(["x" * 400] * 10, counter=None)
+    assert not found.is_exact
+    assert of(found).input_tokens == -(-found.size // 4)
+
+
+def test_a_very_long_request_is_counted_at_the_rate_of_the_others() -> None:
+    texts = ["tall building " * 20] * 99 + ["tall building " * 20_000]
+    count = token_counter("gpt-4o")
+    assert count is not None
+    exact = sum(7 + count(text) for text in texts)
+    assert of(sample(texts)).input_tokens == pytest.approx(exact, rel=0.2)
+
+
+def test_without_history_and_cap_output_and_cost_are_unknown() -> None:
+    assert of(sample(["Hi"])) == Estimate(8, None, None, None)
+
+
+def test_without_history_every_row_counts_its_cap() -> None:
+    found = of(sample(["Hi"] * 10, max_completion_tokens=100))
+    assert (found.output_tokens, found.basis) == (1000, Basis.CAP)
+    assert found.usd == pytest.approx((80 * 1.25 + 1000 * 5) / 1e6)
+
+
+def test_the_mean_of_earlier_answers_counts_and_no_row_counts_more_than_its_cap() -> None:
+    found = sample(["Hi"] * 5, max_completion_tokens=20)
+    found.add(lines(["Hi"] * 5, max_completion_tokens=200), [0] * 5)
+    known = of(found, lambda _deployment, _schema: 30.0)
+    assert (known.output_tokens, known.basis) == (5 * 20 + 5 * 30, Basis.HISTORY)
+
+
+def test_one_schema_without_a_mean_makes_the_estimate_no_better_founded_than_its_cap() -> None:
+    found = sample(["Hi"] * 2, schema=0, max_completion_tokens=50)
+    found.add(lines(["Hi"] * 2, max_completion_tokens=50), [1, 1])
+    known = of(found, lambda _deployment, schema: 10.0 if schema == 0 else None, Basis.PILOT)
+    assert (known.output_tokens, known.basis) == (2 * 10 + 2 * 50, Basis.CAP)
+
+
+def test_an_unknown_price_leaves_the_cost_open_and_the_tokens_known() -> None:
+    found = of(sample(["Hi"], max_completion_tokens=10), model="my-deployment")
+    assert (found.output_tokens, found.usd) == (10, None)
