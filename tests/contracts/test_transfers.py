@@ -45,7 +45,7 @@ class Gate(RequestsTransport):  # type: ignore[misc]  # It has no types of its o
 
 
 @pytest.fixture
-def deployment_backoff() -> Gate:
+def gate() -> Gate:
     """The transport of `gated`."""
     return Gate()
 
