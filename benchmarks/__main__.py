@@ -1,6 +1,5 @@
 """`python3 dev.py bench [--only build,collect] [--rows 10000,100000] [--runs 5] [--json FILE]`, or `bench soak`."""
 
-import argparse
 import json
 import platform
 import sys
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.measure import RUNS, in_child
+from benchmarks.measure import in_child
+from local.commands.command_line import parse
 
 type Figures = dict[str, Any]
 
@@ -98,32 +98,22 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
 
 def main() -> int:
     """Run what was asked for, and show it as one table; `soak` is a run of its own."""
-    if sys.argv[1:2] == ["soak"]:
+    if sys.argv[2:3] == ["soak"]:
         from benchmarks import soak  # The others need none of its servers.
 
-        return soak.main(sys.argv[2:])
-    parser = argparse.ArgumentParser(prog="dev.py bench", description="Benchmarks, each beside a floor of the same run")
-    parser.add_argument("--only", default=",".join(BENCHMARKS), help=f"some of {', '.join(BENCHMARKS)}")
-    parser.add_argument("--rows", default="10000,100000,1000000", help="sizes of build and collect")
-    parser.add_argument("--files", type=int, default=1000, help="how many small files")
-    parser.add_argument("--runs", type=int, default=RUNS, help="warm runs of each comparison")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    given = parser.parse_args()
-    chosen = [name.strip() for name in given.only.split(",")]
-    if unknown := set(chosen) - set(BENCHMARKS):
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
-    sizes = tuple(sorted(int(size) for size in given.rows.split(",")))
+        return soak.main(sys.argv[3:])
+    given = parse("bench", sys.argv[2:])
     found: list[Figures] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        options = Options(folder, sizes, given.runs, given.files)
-        for name in chosen:
+        options = Options(folder, tuple(given.rows), given.runs, given.files)
+        for name in given.only:
             for figures in BENCHMARKS[name](options):
                 found.append(figures)
                 print(report.line(figures), file=sys.stderr)
     report.show(found)
     if given.json:
         machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-        given.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2), "utf-8")
+        Path(given.json).write_text(json.dumps({"machine": machine, "figures": found}, indent=2), "utf-8")
     return 0
 
 

@@ -50,14 +50,19 @@ class Servers:
         return f"{self.functions_url}/api/dashboard#key={self.function_key}" if self.functions_url else None
 
     def check(self) -> None:
-        """Raises ServerError where one of the servers has ended."""
+        """Raise ServerError where one of the servers has ended."""
         for process in self.processes:
             process.check()
 
 
 @contextmanager
-def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = True) -> Iterator[Servers]:
-    """Runs the servers for the length of a with-block, their data and logs in `folder`; raises ServerError."""
+def running_servers(
+    folder: Path, ports: Ports = Ports(), *, functions: bool = True, key: str = ""
+) -> Iterator[Servers]:
+    """Run the servers for the length of a with-block, their data and logs in `folder`; raises ServerError.
+
+    `key` is the function key, by default a new one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running, _told_when_interrupted():
         storage = start_azurite(folder / "storage", ports.storage, folder / "azurite.log")
@@ -72,7 +77,7 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
         running.callback(_stop, service)
         service_url = service.wait_for_line(r"^listening on (http://\S+)$", _READY_SECONDS)[1]
         processes = [storage.server, service]
-        functions_url, key = None, secrets.token_urlsafe(16)
+        functions_url, key = None, key or secrets.token_urlsafe(16)
         if functions:
             settings = app_settings(storage.connection_string, service_url)
             host = _start_functions(folder, settings, ports.functions, key)
@@ -83,7 +88,7 @@ def running_servers(folder: Path, ports: Ports = Ports(), *, functions: bool = T
 
 
 def make_prompts_container(storage: BlobServiceClient) -> None:
-    """Makes the container for prompt files where it is missing, as the template does in Azure: people drop into it."""
+    """Make the container for prompt files where it is missing, as the template does in Azure: people drop into it."""
     with suppress(ResourceExistsError):
         storage.create_container(PROMPTS)
 
@@ -97,7 +102,7 @@ def make_queues(storage: QueueServiceClient) -> None:
 
 @contextmanager
 def _told_when_interrupted() -> Iterator[None]:
-    """Says at once that Ctrl-C was heard: servers that finish what they do take seconds to stop."""
+    """Say at once that Ctrl-C was heard: servers that finish what they do take seconds to stop."""
     try:
         yield
     except KeyboardInterrupt:
@@ -106,7 +111,7 @@ def _told_when_interrupted() -> Iterator[None]:
 
 
 def app_settings(connection_string: str, service_url: str) -> dict[str, str]:
-    """Returns the app settings with which the functions use the local storage and batch service."""
+    """Return the app settings with which the functions use the local storage and batch service."""
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "AzureWebJobsStorage": connection_string,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+from local.commands.command_line import COMMANDS
 from testing.paths import PROJECT
 
 SAMPLE = PROJECT / "tests" / "data" / "seed" / "buildings.csv"
@@ -20,7 +21,7 @@ needs_app = pytest.mark.skipif(not (PROJECT / "function_app.py").exists(), reaso
 posix_only = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
-def command(module: str, folder: Path, *arguments: str) -> list[str]:
+def command(name: str, folder: Path, *arguments: str) -> list[str]:
     """A command of dev.py as it runs inside .venv, but with its files in a folder of the test's own."""
     code = (
         "import pathlib, runpy, sys\n"
@@ -28,12 +29,12 @@ def command(module: str, folder: Path, *arguments: str) -> list[str]:
         "local.servers.stack.LOCAL = pathlib.Path(sys.argv.pop(1))\n"
         "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
     )
-    return [sys.executable, "-c", code, str(folder), module, *arguments]
+    return [sys.executable, "-c", code, str(folder), COMMANDS[name].module, name, *arguments]
 
 
-def run(module: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(module, folder, *arguments),
+        command(name, folder, *arguments),
         cwd=PROJECT,
         env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200"},
         capture_output=True,
@@ -67,7 +68,7 @@ def assert_nothing_left(folder: Path) -> None:
 
 @needs_app
 def test_the_demo_turns_a_file_into_a_table_of_answers(tmp_path: Path) -> None:
-    done = run("local.commands.demo", tmp_path, str(SAMPLE))
+    done = run("demo", tmp_path, str(SAMPLE))
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"buildings\.csv: running", done.stdout)
     for word in ("BuildingName", "HeightInFeet", "task-0", "task-1", "task-2"):
@@ -85,7 +86,7 @@ def test_the_demo_turns_a_file_into_a_table_of_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path, how: signal.Signals) -> None:
     process = subprocess.Popen(
-        command("local.commands.demo", tmp_path, str(SAMPLE)),
+        command("demo", tmp_path, str(SAMPLE)),
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -110,7 +111,7 @@ def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path, how:
 @posix_only
 def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Path) -> None:
     up = subprocess.Popen(
-        command("local.commands.up", tmp_path), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("up", tmp_path), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert up.stdout is not None
@@ -119,13 +120,13 @@ def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Pat
             announced.append(line)
             if line.startswith("Ctrl-C"):
                 break
-        again = run("local.commands.up", tmp_path)
+        again = run("up", tmp_path)
         assert (again.returncode, "running already" in again.stderr) == (1, True)
         connection = re.findall(r"^Storage +(\S+)$", "".join(announced), re.MULTILINE)[0]
         with BlobServiceClient.from_connection_string(connection) as storage:
             assert storage.get_container_client("prompts").exists()  # for whoever drops with a tool of their own
         (tmp_path / "no-model.csv").write_text("Prompt,Required\nName a tower,Name\n", "utf-8")
-        done = run("local.commands.drop", tmp_path, str(SAMPLE), str(tmp_path / "no-model.csv"))
+        done = run("drop", tmp_path, str(SAMPLE), str(tmp_path / "no-model.csv"))
         assert done.returncode == 0, done.stdout + done.stderr
         results = Path(re.findall(r"^Results: (.*)$", done.stdout, re.MULTILINE)[0])
         assert len((results / "results.jsonl").read_text("utf-8").splitlines()) == 3
@@ -143,7 +144,7 @@ def test_a_file_can_be_dropped_into_running_servers_until_they_end(tmp_path: Pat
 def test_two_starts_at_once_do_not_share_ports_and_data(tmp_path: Path) -> None:
     both = [
         subprocess.Popen(
-            command("local.commands.up", tmp_path),
+            command("up", tmp_path),
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -168,13 +169,13 @@ def test_two_starts_at_once_do_not_share_ports_and_data(tmp_path: Path) -> None:
 
 
 def test_a_drop_without_running_servers_says_how_to_start_them(tmp_path: Path) -> None:
-    done = run("local.commands.drop", tmp_path, str(SAMPLE))
+    done = run("drop", tmp_path, str(SAMPLE))
     assert done.returncode == 1
     assert "python3 dev.py up" in done.stderr
 
 
 def test_the_demo_refuses_a_missing_file_before_it_starts_anything(tmp_path: Path) -> None:
-    done = run("local.commands.demo", tmp_path, "no-such-file.csv")
+    done = run("demo", tmp_path, "no-such-file.csv")
     assert done.returncode == 1
     assert "There is no file" in done.stderr
     assert "Starting" not in done.stdout
@@ -182,10 +183,10 @@ def test_the_demo_refuses_a_missing_file_before_it_starts_anything(tmp_path: Pat
     assert not (tmp_path / "demo").exists()
 
 
-def test_the_demo_takes_no_options(tmp_path: Path) -> None:
-    done = run("local.commands.demo", tmp_path, "--all")
+def test_an_option_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    done = run("demo", tmp_path, "--all")
     assert done.returncode == 2
-    assert done.stderr == "usage: python3 dev.py demo [FILE ...]\n"
+    assert done.stderr == "Unrecognized arguments: --all.\nMore: python3 dev.py demo --help\n"
 
 
 @posix_only
@@ -213,7 +214,8 @@ def test_an_interruption_while_the_interpreter_starts_waits_for_the_command_to_e
         "import os, signal, sys\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
         "os.kill(os.getpid(), signal.SIGINT)\n"
-        "os.execv(sys.executable, [sys.executable, '-m', 'local.commands.start', 'local.commands.demo', '--help'])\n"
+        "command = ['-m', 'local.commands.start', 'local.commands.demo', 'demo', '--help']\n"
+        "os.execv(sys.executable, [sys.executable, *command])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=40, check=False
@@ -224,7 +226,7 @@ def test_an_interruption_while_the_interpreter_starts_waits_for_the_command_to_e
 @needs_app
 def test_a_file_at_fault_is_explained_by_its_job_and_not_by_logs(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("Prompt,Required\n", "utf-8")
-    done = run("local.commands.demo", tmp_path, str(tmp_path / "empty.csv"))
+    done = run("demo", tmp_path, str(tmp_path / "empty.csv"))
     assert (done.returncode, done.stderr) == (1, "")
     assert "empty_file" in done.stdout
     assert "made up" not in done.stdout
@@ -237,7 +239,7 @@ def test_services_says_which_port_is_taken(tmp_path: Path) -> None:
             taken.enter_context(socket.create_server(("127.0.0.1", 10001)))
         except OSError:
             pass  # taken already, by somebody else's Azurite: just as good
-        done = run("local.commands.up", tmp_path, "--services-only")
+        done = run("services", tmp_path)
     assert done.returncode == 1
     assert "10001" in done.stderr
     assert "is in use" in done.stderr

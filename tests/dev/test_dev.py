@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import dev
+from benchmarks import __main__ as benchmarks
+from local.commands.command_line import BENCHMARKS, COMMANDS, parse
+from local.setup import pythons
+from local.setup.children import probe
 from testing.paths import PROJECT
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="its stand-ins for Python are shell scripts")
@@ -26,17 +29,15 @@ def project(tmp_path: Path) -> Path:
 
 def new_project(folder: Path) -> Path:
     """Makes a folder with dev.py, requirements that install nothing, and a command that says which Python runs it."""
-    (folder / "local").mkdir(parents=True)
+    commands = folder / "local" / "commands"
+    commands.mkdir(parents=True)
     shutil.copy(PROJECT / "dev.py", folder)
     (folder / "requirements.txt").write_text("# nothing\n")
     (folder / "requirements-dev.txt").write_text("-r requirements.txt\n")
-    (folder / "local" / "__init__.py").touch()
-    (folder / "local" / "commands").mkdir()
-    (folder / "local" / "commands" / "__init__.py").touch()
-    shutil.copy(PROJECT / "local" / "commands" / "start.py", folder / "local" / "commands")
-    (folder / "local" / "commands" / "demo.py").write_text(
-        "import sys\nprint('demo', sys.prefix, *sys.argv[1:], flush=True)\nsys.exit(7)\n"
-    )
+    for name in ("__init__.py", "commands/__init__.py", "commands/start.py", "commands/command_line.py"):
+        shutil.copy(PROJECT / "local" / name, folder / "local" / name)
+    shutil.copytree(PROJECT / "local" / "setup", folder / "local" / "setup")
+    (commands / "demo.py").write_text("import sys\nprint('demo', sys.prefix, *sys.argv[2:], flush=True)\nsys.exit(7)\n")
     return folder
 
 
@@ -47,7 +48,7 @@ def old_python() -> str:
     for major, minor in versions:
         names = [*pyenv.glob(f"{major}.{minor}.*/bin/python3"), shutil.which(f"python{major}.{minor}")]
         for name in filter(None, names):
-            answer = dev.probe([str(name), "-c", "import sys; print(*sys.version_info[:2])"])
+            answer = probe([str(name), "-c", "import sys; print(*sys.version_info[:2])"])
             if answer == f"{major} {minor}":
                 return str(name)
     return sys.executable
@@ -68,8 +69,12 @@ def start(
     )
 
 
-def test_it_is_readable_for_python_3_9() -> None:
-    ast.parse((PROJECT / "dev.py").read_text("utf-8"), feature_version=(3, 9))
+@pytest.mark.parametrize("name", ["dev.py", "local/commands/command_line.py", "local/setup/*.py"])
+def test_what_runs_before_anything_is_installed_is_readable_for_python_3_9(name: str) -> None:
+    paths = list(PROJECT.glob(name))
+    assert paths
+    for path in paths:
+        ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +94,8 @@ def made_project(made: Path, tmp_path: Path) -> Path:
 def test_the_first_call_makes_everything_and_the_second_nothing(project: Path) -> None:
     first = start(project, "demo", "a b.csv")
     assert first.stdout.splitlines()[-1] == f"demo {project / '.venv'} a b.csv"
-    assert "Making .venv" in first.stdout
-    assert "Installing" in first.stdout
+    assert "Making .venv" in first.stderr
+    assert "Installing" in first.stderr
     assert first.returncode == 7, "the command's own status"
     second = start(project, "demo")
     assert second.stdout == f"demo {project / '.venv'}\n"
@@ -105,21 +110,55 @@ def test_a_folder_that_cannot_be_written_to_is_named(project: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_a_command_that_is_asked_for_help_answers_without_installing_anything(project: Path, option: str) -> None:
-    helped = start(project, "demo", option)
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_command_that_is_asked_for_help_tells_about_itself_without_installing_anything(
+    project: Path, command: str, option: str
+) -> None:
+    helped = start(project, command, option)
     assert (helped.returncode, helped.stderr) == (0, "")
-    assert "demo [FILE ...]" in helped.stdout
+    assert f"dev.py {command} " in helped.stdout
+    assert COMMANDS[command].summary[1:] in helped.stdout
     assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["drpo", "a.csv"], "There is no command 'drpo'. Did you mean drop?"),
+        (["drop", "a.csv", "--limt", "5"], "Unrecognized arguments: --limt 5. Did you mean --limit?"),
+        (["drop"], "The following arguments are required: PATH"),
+        (["drop", "a.csv", "--limit", "none"], "'none' must be a whole number from 1"),
+        (["demo", "--answers", "http://127.0.0.1:1/v1"], "--answers needs --model as well"),
+        (["drop", "a.csv", "--account", "x", "--answers", "http://a", "--model", "m"], "on this machine"),
+        (["retry", "job", "--app", "https://a"], "--app needs --key as well"),
+        (["bench", "--only", "buld"], "There is no benchmark 'buld'. Did you mean build?".lower()),
+        (["up", "now"], "Unrecognized arguments: now"),
+    ],
+)
+def test_what_is_mistyped_is_said_at_once(project: Path, arguments: list[str], said: str) -> None:
+    refused = start(project, *arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr or said in refused.stderr.lower()
+    assert not (project / ".venv").exists()
+
+
+def test_options_may_stand_before_between_and_behind_paths() -> None:
+    options = parse("drop", ["--limit", "5", "a.csv", "--json", "b.csv"])
+    assert (options.limit, options.json, options.paths) == (5, True, ["a.csv", "b.csv"])
+
+
+def test_the_benchmarks_that_help_names_are_those_there_are() -> None:
+    assert set(BENCHMARKS) == set(benchmarks.BENCHMARKS)
 
 
 def test_changed_requirements_are_installed_into_the_same_environment(made_project: Path) -> None:
     (made_project / ".venv" / "kept").touch()
     (made_project / "requirements.txt").write_text("# something else\n")
     again = start(made_project, "demo")
-    assert "Installing" in again.stdout
-    assert "Making" not in again.stdout
+    assert "Installing" in again.stderr
+    assert "Making" not in again.stderr
     assert (made_project / ".venv" / "kept").exists()
-    assert "Installing" not in start(made_project, "demo").stdout
+    assert "Installing" not in start(made_project, "demo").stderr
 
 
 def test_a_failed_installation_says_so_and_the_next_call_tries_again(made_project: Path) -> None:
@@ -148,7 +187,7 @@ def test_an_interrupted_installation_leaves_no_process_and_is_made_anew(made_pro
                 while connection.recv(1000):
                     pass  # its request; then the end, as pip is gone
     (made_project / "requirements.txt").write_text("# mended\n")
-    assert "Making .venv" in start(made_project, "demo").stdout
+    assert "Making .venv" in start(made_project, "demo").stderr
 
 
 def pip_free_environment() -> dict[str, str]:
@@ -214,8 +253,8 @@ class FakeMachine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
-    monkeypatch.setattr(dev, "NEEDED", (3, 99))
-    monkeypatch.setattr(dev, "TRIED", ("3.99", "3.100"))
+    monkeypatch.setattr(pythons, "NEEDED", (3, 99))
+    monkeypatch.setattr(pythons, "TRIED", ("3.99", "3.100"))
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -239,25 +278,25 @@ def test_a_python_is_found_wherever_it_is(machine: FakeMachine, place: str) -> N
     machine.add("bin/python", "3 9")
     machine.add("home/.pyenv/versions/3.98.0/bin/python3", "3 98")
     expected = machine.add(place, "3 100")
-    assert dev.find_python() == expected
+    assert pythons.find_python() == expected
 
 
 @posix_only
 def test_pyenv_and_uv_may_be_elsewhere(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYENV_ROOT", str(machine.folder / "py [env]"))
     expected = machine.add("py [env]/versions/3.99.0/bin/python3")
-    assert dev.find_python() == expected
+    assert pythons.find_python() == expected
     shutil.rmtree(machine.folder / "py [env]")
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(machine.folder / "uvs"))
     expected = machine.add("uvs/cpython-3.99.0-any/bin/python3")
-    assert dev.find_python() == expected
+    assert pythons.find_python() == expected
 
 
 @posix_only
 def test_a_shim_without_a_python_behind_it_is_passed_over(machine: FakeMachine) -> None:
     machine.add("bin/python3.99", works=False)
     expected = machine.add("home/.pyenv/versions/3.99.2/bin/python3")
-    assert dev.find_python() == expected
+    assert pythons.find_python() == expected
 
 
 @posix_only
@@ -265,13 +304,13 @@ def test_uv_is_asked_last(machine: FakeMachine) -> None:
     found = machine.add("somewhere/python")
     uv = Path(machine.add("bin/uv"))
     uv.write_text(f"#!/bin/sh\necho {found}\n")
-    assert dev.find_python() == found
+    assert pythons.find_python() == found
 
 
 @posix_only
 def test_nothing_is_found_where_nothing_is(machine: FakeMachine) -> None:
     machine.add("bin/python3", "3 98")
-    assert dev.find_python() is None
+    assert pythons.find_python() is None
 
 
 @posix_only

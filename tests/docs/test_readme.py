@@ -3,6 +3,7 @@
 import json
 import re
 
+from local.commands.command_line import COMMANDS
 from shared.settings import SETTINGS
 from testing.paths import PROJECT
 from testing.world import World
@@ -27,21 +28,22 @@ def test_every_file_that_the_readme_links_to_exists() -> None:
 
 
 def test_the_readme_names_every_command_of_dev_py() -> None:
-    source = (PROJECT / "dev.py").read_text(encoding="utf-8")
-
-    for command in ("demo", "test", "up", "drop", "services", "bench"):
-        assert f"`python3 dev.py {command}" in README
-        assert f'"{command}"' in source
+    assert {"demo", "test", "up", "drop", "services", "bench"} <= COMMANDS.keys()
+    for name, command in COMMANDS.items():
+        assert f"| `python3 dev.py {name}" in README
+        usage = command.usage.replace("...", "…")
+        assert name in ("test", "bench") or f"`python3 dev.py {name} {usage}".strip() in README
 
 
 def test_what_the_demo_is_shown_to_print_is_what_it_prints() -> None:
     shown = README.partition("python3 dev.py test\n```")[2].partition("```\n")[2].partition("```")[0]
     commands = PROJECT / "local" / "commands"
-    printed = "".join((commands / f"{name}.py").read_text(encoding="utf-8") for name in ("demo", "results"))
+    printed = "".join((commands / f"{name}.py").read_text(encoding="utf-8") for name in ("demo", "showing", "drop"))
 
     for line in (
         "Starting storage (Azurite), the local",
         "Status page, while this runs: ",
+        "Dropped ",
         "Results: ",
         "These answers",
     ):

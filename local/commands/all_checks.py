@@ -1,4 +1,4 @@
-"""Lint, types and all tests: python -m local.commands.checks [PYTEST_OPTION ...]."""
+"""Lint, types and all tests."""
 
 import os
 import platform
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from local.commands.command_line import parse
 from local.screenshots.browser import BrowserError, find_browser
 from local.servers.processes import Interrupted, interrupt_on_signals, kill_group, signals_held_back
 from local.servers.stack import PROJECT
@@ -20,23 +21,24 @@ _CHECKS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs every check, whatever the ones before it said; returns 0 where all are well."""
+    """Run every check, whatever the ones before it said; return 0 where all are well."""
+    options = parse(arguments[0], arguments[1:]).rest
     interrupt_on_signals()
     try:
         provide_browser()
         # pytest is the last, so that its closing line is the last that is printed when all is well.
-        checks = [*_CHECKS, ("pytest", ["pytest", *_parallel(arguments), *arguments])]
+        checks = [*_CHECKS, ("pytest", ["pytest", *_parallel(options), *options])]
         failed = [name for name, command in checks if _run(name, command) != 0]
     except KeyboardInterrupt as interruption:
         print("\nStopped.", file=sys.stderr)
         return 128 + interruption.signum if isinstance(interruption, Interrupted) else 130
     if failed:
-        print(f"Not well: {', '.join(failed)}.", flush=True)
+        print(f"Failed: {', '.join(failed)}.", flush=True)
     return 1 if failed else 0
 
 
 def provide_browser() -> None:
-    """Installs Chromium for the tests of the status page, where there is none and Debian's can be had."""
+    """Install Chromium for the tests of the status page, where it is missing and Debian has it."""
     try:
         find_browser()
     except BrowserError:
@@ -67,7 +69,7 @@ def _quiet(command: list[str]) -> bool:
 
 
 def _parallel(arguments: Sequence[str]) -> Sequence[str]:
-    """Three tests at a time, as many of them wait for servers, unless the caller says how many."""
+    """Run three tests at a time, as many of them wait for servers, unless the caller says how many."""
     own = any(argument.startswith(("-n", "--numprocesses")) for argument in arguments)
     return () if own else _PARALLEL
 
@@ -78,7 +80,7 @@ def _run(name: str, command: list[str]) -> int:
 
 
 def _status(command: list[str], environment: dict[str, str], output: int | None) -> int:
-    """Runs a command in a group of its own, which is killed if anything interrupts; returns its status."""
+    """Run a command in a group of its own, which is killed if anything interrupts; return its status."""
     with signals_held_back() as let_go:
         process = subprocess.Popen(
             command,

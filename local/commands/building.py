@@ -1,0 +1,105 @@
+"""Build prompt files as the app does, in a storage of their own where nothing is ever sent."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from local.commands.job_words import NOT_SENT
+from local.commands.uploading import Dropped
+from local.servers.azurite import running_azurite
+from local.servers.stack import app_settings
+from shared import wiring
+from shared.answers import outcomes
+from shared.domain import blob_names
+from shared.domain.model import Batch, Job
+from shared.domain.ports import App, Container
+from shared.domain.status_report import report
+from shared.pipeline.build import building
+from shared.pipeline.receiving import receive
+
+_NOWHERE = "http://127.0.0.1:9"
+"""The address of a batch service that is never asked."""
+
+
+@dataclass(frozen=True)
+class BuiltJob:
+    """What the app would do with one prompt file."""
+
+    status: Mapping[str, Any]
+    code: str | None
+    """The job's fault, None where rows can be sent."""
+    message: str
+    requests: int
+    batches: int
+    models: tuple[str, ...]
+    first_faults: Mapping[str, str]
+    """For each code of rows that cannot be sent, the first such row."""
+    first_request: Mapping[str, Any] | None
+    estimate: Mapping[str, Any]
+    """As in status.json."""
+
+    @property
+    def invalid(self) -> dict[str, int]:
+        """The rows that cannot be sent, by code, without those that a limit leaves out."""
+        return {code: count for code, count in self.status["errors"].items() if code != NOT_SENT}
+
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """The schema that goes with the first request, None where it has none."""
+        body = (self.first_request or {}).get("body", {})
+        chat = (body.get("response_format") or {}).get("json_schema") or {}
+        found = chat.get("schema") or ((body.get("text") or {}).get("format") or {}).get("schema")
+        return found if isinstance(found, dict) else None
+
+
+@contextmanager
+def building_app() -> Iterator[App]:
+    """Run storage for the length of a with-block, and the app's building code over it."""
+    with running_azurite() as azurite:
+        yield wiring.build({**os.environ, **app_settings(azurite.connection_string, _NOWHERE)})
+
+
+def build(app: App, dropped: Dropped) -> BuiltJob:
+    """Build one dropped prompt file, as the functions would, and say what came of it."""
+    receive(app, dropped.blob)
+    building.prepare(app, dropped.job_id)
+    job, batches = app.store.job_with_batches(dropped.job_id)
+    assert job is not None
+    status = report(job, batches, app.now())
+    return BuiltJob(
+        status=status,
+        code=job.code.value if job.code else None,
+        message=job.message or (job.wait.message if job.wait else ""),
+        requests=sum(batch.requests for batch in batches),
+        batches=len(batches),
+        models=tuple(dict.fromkeys(batch.model for batch in batches)),
+        first_faults=_first_faults(app, job),
+        first_request=_first_request(app, batches),
+        estimate=status.get("estimate") or {"input_tokens": job.input_tokens},
+    )
+
+
+def _first_request(app: App, batches: Sequence[Batch]) -> Mapping[str, Any] | None:
+    if not batches:
+        return None
+    line = b""
+    for piece in app.files.read(Container.WORK, blob_names.batch_input(batches[0])):
+        line += piece
+        if b"\n" in piece:
+            break
+    request: Mapping[str, Any] = json.loads(line.partition(b"\n")[0])
+    return request
+
+
+def _first_faults(app: App, job: Job) -> dict[str, str]:
+    if not job.unsent or app.files.info(Container.WORK, blob_names.unsent(job)) is None:
+        return {}
+    firsts: dict[str, str] = {}
+    for line in b"".join(app.files.read(Container.WORK, blob_names.unsent(job))).splitlines():
+        found = outcomes.read_line(line)
+        if found.code is not None and found.code != NOT_SENT:
+            firsts.setdefault(found.code, f"row {found.row}: {found.message}")
+    return firsts

@@ -1,0 +1,60 @@
+"""Which job is meant: by its id, or by its prompt file's name, which stands for its newest job."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from shared.domain.model import JOB_ID
+from shared.domain.ports import App
+from shared.pipeline.listing import list_jobs
+
+type Status = Mapping[str, Any]
+type Page = tuple[list[Status], str]
+
+_PAGE = 500
+_PAGES = 10
+
+
+class NoSuchJobError(Exception):
+    """No job has this id, and no prompt file this name; the message says what may have been meant."""
+
+
+def find_job(word: str, page: Callable[[str], Page]) -> Status:
+    """Return the newest job of that id or prompt file, as the list of jobs shows it; raises NoSuchJobError.
+
+    `page` gives a page of jobs, newest first, and the cursor of the next, from a cursor that is empty at first.
+    """
+    seen: list[Status] = []
+    for status in _jobs(page):
+        seen.append(status)
+        if status["job_id"] == word or _is_file(word.replace("\\", "/"), status["prompt_file"]):
+            return status
+    known = [str(status[key]) for key in ("prompt_file", "job_id") for status in seen]
+    near = difflib.get_close_matches(word, known, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    raise NoSuchJobError(f"There is no job {word}.{meant} 'python3 dev.py jobs' lists them.")
+
+
+def is_job_id(word: str) -> bool:
+    """Whether this can be a job's id."""
+    return re.fullmatch(JOB_ID, word) is not None
+
+
+def stored_page(app: App, cursor: str) -> Page:
+    """Return a page of the jobs in storage, for `find_job`."""
+    return list_jobs(app, state="", prefix="", limit=_PAGE, cursor=cursor)
+
+
+def _jobs(page: Callable[[str], Page]) -> Iterator[Status]:
+    cursor = ""
+    for _ in range(_PAGES):
+        jobs, cursor = page(cursor)
+        yield from jobs
+        if not cursor:
+            return
+
+
+def _is_file(word: str, prompt_file: str) -> bool:
+    """Whether a word names a prompt file: whole, by its end, or as the local path from which it was dropped."""
+    return f"/{prompt_file}".endswith(f"/{word}") or f"/{word}".endswith(f"/{prompt_file}")

@@ -1,0 +1,90 @@
+"""List the newest jobs as a table."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.markup import escape
+from rich.table import Table
+
+from local.commands.command_line import did_you_mean, parse
+from local.commands.job_words import Status, failures, left_out, money, one_line, rows_done
+from local.commands.place import place_of
+from local.commands.running import run_command
+from local.commands.screen import Screen, fail
+from shared.domain.model import JobState
+from shared.pipeline.listing import list_jobs
+
+_STYLES = {"waiting": "yellow", "held": "yellow", "failed": "red", "completed": "green"}
+_MOST = 500
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the newest jobs; return 0, also where there are none."""
+    options = parse(arguments[0], arguments[1:])
+    screen = Screen(as_json=options.json)
+    states = [state.value for state in JobState]
+    if options.state and options.state not in states:
+        meant = did_you_mean(options.state, states) or f" There are {', '.join(states)}."
+        return fail(f"There is no state '{options.state}'.{meant}") + 1
+
+    def work() -> int:
+        app = place_of(options.account).app
+        limit = min(options.limit, _MOST)
+        jobs, more = list_jobs(app, state=options.state or "", prefix=options.prefix or "", limit=limit, cursor="")
+        for status in jobs:
+            screen.event("job", **status)
+        if jobs:
+            screen.console.print(_table(jobs))
+        screen.say(_closing(len(jobs), bool(more)))
+        return 0
+
+    return run_command(work)
+
+
+def _closing(count: int, is_more: bool) -> str:
+    if not count:
+        return "There are no jobs here yet. Drop a file:  python3 dev.py drop FILE"
+    older = f"Older ones: --limit {count * 2}.  " if is_more else ""
+    return f"{older}To look at one:  python3 dev.py results JOB"
+
+
+def _table(jobs: Sequence[Status]) -> Table:
+    table = Table()
+    for name in ("job", "prompt file", "begun", "state", "rows", "cost", "what to know"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("job", "begun", "state", "cost"))
+    for status in jobs:
+        table.add_row(*map(escape, _cells(status)), style=_STYLES.get(status["state"], ""))
+    return table
+
+
+def _cells(status: Status) -> tuple[str, ...]:
+    cost = (status.get("cost") or {}).get("usd")
+    return (
+        status["job_id"],
+        status["prompt_file"],
+        datetime.fromisoformat(status["created_at"]).astimezone().strftime("%d %b %H:%M"),
+        status["state"],
+        _rows(status),
+        money(cost) if cost else "",
+        one_line(_news(status), 160),
+    )
+
+
+def _rows(status: Status) -> str:
+    done, total = rows_done(status)
+    if total is None:
+        return ""
+    return f"{done - left_out(status):,}/{total - left_out(status):,}"
+
+
+def _news(status: Status) -> str:
+    """Return what a person should know of a job: its message, or what failed, or that it was a trial."""
+    unsent = left_out(status)
+    trial = f"trial run, {unsent:,} rows not sent" if unsent else ""
+    failed = ", ".join(f"{count:,} {code}" for code, count in failures(status).items())
+    return " · ".join(part for part in (trial, failed, "" if unsent else status.get("message")) if part)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

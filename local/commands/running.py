@@ -1,0 +1,33 @@
+"""Run a command to its exit status: failures that users can act on become a message, Ctrl-C a quiet end."""
+
+import sys
+from collections.abc import Callable
+
+from azure.core.exceptions import AzureError
+
+from local.commands.job_names import NoSuchJobError
+from local.commands.prompt_paths import DropError
+from local.commands.screen import fail
+from local.servers.processes import Interrupted, ServerError, interrupt_on_signals
+from shared.domain.errors import AppError
+from shared.settings import SettingsFault
+
+FAILURES = (AppError, AzureError, DropError, NoSuchJobError, ServerError, SettingsFault)
+
+
+def run_command(work: Callable[[], int], hint: Callable[[], str] = lambda: "") -> int:
+    """Do a command's work and return its exit status: 1 after a failure, 128 and the signal's number after a signal.
+
+    `hint` says at such an end what goes on and how to fetch it later, empty where nothing has begun.
+    """
+    interrupt_on_signals()
+    try:
+        return work()
+    except FAILURES as failure:
+        status = fail(failure)
+        if hint():
+            print(hint(), file=sys.stderr)
+        return status
+    except KeyboardInterrupt as interruption:
+        print(f"\n{hint() or 'Stopped.'}", file=sys.stderr)
+        return 128 + interruption.signum if isinstance(interruption, Interrupted) else 130

@@ -1,0 +1,116 @@
+"""Show what became of jobs: their tables, or a line each where there are many, and what to do next."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from local.commands.fetching import fetch, file_names
+from local.commands.job_words import Status, failures, left_out, one_line, summary
+from local.commands.results_table import results_table
+from local.commands.screen import Screen
+from shared.domain.ports import App
+
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class Advice:
+    """How the user goes on: by steering the job, or by running the demo again."""
+
+    can_steer: bool
+    option: str = ""
+    """What the steering commands need besides."""
+
+    def send_rest(self, status: Status) -> str:
+        """Return how to send what a trial run left out."""
+        rest = f"{left_out(status):,} rows are left."
+        if self.can_steer:
+            return f"{rest} To send them:  python3 dev.py retry {status['job_id']}{self.option}"
+        return f"{rest} To send all of them, run the demo again without --limit."
+
+    def try_again(self, status: Status, errors: Path) -> str:
+        """Return how to try failed rows again."""
+        quoted = f'"{errors}"' if " " in str(errors) else str(errors)
+        if self.can_steer:
+            again = f"To try the failed rows again:  python3 dev.py retry {status['job_id']}{self.option}"
+            return f"{again}\n(or correct them in {quoted} and drop that file)"
+        # Only files with settings beside them are dropped into a folder: see plan_drops.
+        settings = " copy the job settings (_*.json) beside it," if "/" in status["prompt_file"] else ""
+        return (
+            f"To try the failed rows again: correct errors.jsonl where its messages ask for it,{settings} and drop it:"
+            f"\n  python3 dev.py demo {quoted}"
+        )
+
+
+def show_results(
+    app: App,
+    statuses: Sequence[Status],
+    screen: Screen,
+    root: Path,
+    advice: Advice,
+    *,
+    warnings: bool = False,
+) -> int:
+    """Fetch and print each job's results; return 0 where all jobs have completed, else 1."""
+    is_few = len(statuses) <= _FEW
+    for status in statuses:
+        folder = fetch(app, status["prompt_file"], status["job_id"], root)
+        screen.event("results", folder=str(folder), files=file_names(folder), status=status)
+        if is_few and not screen.as_json:
+            _show_one(status, folder, screen, advice, warnings=warnings)
+    if not is_few:
+        screen.console.print(_jobs_table(statuses))
+        screen.say(f"Results: {root}")
+    return 0 if all(status["state"] == "completed" for status in statuses) else 1
+
+
+def _show_one(status: Status, folder: Path, screen: Screen, advice: Advice, *, warnings: bool) -> None:
+    screen.say("")
+    if status["rows"].get("succeeded") and (folder / "results.csv").exists():
+        screen.console.print(results_table(folder, status["prompt_file"], screen.console.width))
+    screen.say(summary(status), "red" if status["state"] == "failed" else None)
+    for line in _faults(status, folder / "errors.jsonl"):
+        screen.say(line)
+    for warning in status.get("warnings") or () if warnings else ():
+        screen.warn(f"warning: {one_line(warning, 600)}")
+    screen.say(f"Results: {folder}")
+    screen.say(f"  {', '.join(file_names(folder))}", "dim")
+    if status["state"] in ("completed", "cancelled"):
+        if left_out(status):
+            screen.say(advice.send_rest(status), "bold")
+        if failures(status):
+            screen.say(advice.try_again(status, folder / "errors.jsonl"))
+
+
+def _faults(status: Status, errors: Path) -> list[str]:
+    """Return a line for each code of failed rows, with the first row's message; none where the job's fault says it."""
+    if status["state"] == "failed" or not errors.exists():
+        return []
+    firsts: dict[str, str] = {}
+    wanted = failures(status)
+    with errors.open("rb") as lines:
+        for line in lines:
+            if firsts.keys() >= wanted.keys():
+                break
+            error = json.loads(line).get("error") or {}
+            if error.get("code") in wanted and error["code"] not in firsts:
+                firsts[error["code"]] = f"row {error.get('row')}: {one_line(str(error.get('message')))}"
+    return [f"  {wanted[code]:,} {code}, the first is {first}" for code, first in firsts.items()]
+
+
+def _jobs_table(statuses: Sequence[Status]) -> Table:
+    """Return a line for each job that did not go well, up to a screenful, and one for all others."""
+    bad = [status for status in statuses if status["state"] != "completed" or failures(status)]
+    table = Table(title=f"{len(statuses):,} jobs, {len(statuses) - len(bad):,} without a failed row")
+    for name in ("prompt file", "state", "rows", "succeeded", "what failed"):
+        table.add_column(name)
+    for status in bad[:20] or statuses[:10]:
+        faults = status.get("message") or ", ".join(f"{count} {code}" for code, count in failures(status).items())
+        rows = status["rows"]
+        cells = (status["prompt_file"], status["state"], str(rows.get("total") or ""), str(rows["succeeded"]), faults)
+        table.add_row(*(escape(one_line(cell, 80)) for cell in cells))
+    return table
