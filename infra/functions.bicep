@@ -108,6 +108,9 @@ resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
       AzureWebJobsStorage__clientId: identityClientId
       APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+      // Else the exporter keeps five traces a second, and drops the log lines of all others.
+      OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+      OTEL_TRACES_SAMPLER_ARG: '1.0'
       BatchStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
       BatchStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
       BatchStorage__tableServiceUri: storage.properties.primaryEndpoints.table

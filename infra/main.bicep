@@ -8,13 +8,16 @@ targetScope = 'subscription'
 param environmentName string
 
 @minLength(1)
-@description('The region of everything but, where it differs, the Azure OpenAI account.')
+@description('The region of everything but, where they differ, the Azure OpenAI accounts.')
 param location string
 
 @description('The region of the Azure OpenAI account; empty: the same.')
 param openAiLocation string = ''
 
-@description('Who runs this deployment; may drop prompt files and read results. Empty: nobody gets that right here.')
+@description('Further regions, separated by commas: an account with the same deployment in each, for the quota there.')
+param openAiFurtherLocations string = ''
+
+@description('The id of the person or pipeline that deploys: it may drop prompt files and read results. Empty: no one may yet.')
 param principalId string = ''
 
 @description('An Azure OpenAI account that exists already (with a custom subdomain); empty: one is made.')
@@ -23,21 +26,24 @@ param existingOpenAiName string = ''
 @description('The resource group of the existing account; empty: the one made here.')
 param existingOpenAiResourceGroup string = ''
 
+@description('The subscription of the existing account; empty: this one.')
+param existingOpenAiSubscription string = ''
+
 @description('The batch deployment: made in the new account, or existing in the existing one.')
 @minLength(1)
-param deploymentName string = 'gpt-4.1-mini-batch'
+param deploymentName string = 'gpt-5.4-mini-batch'
 
 @description('The model behind the batch deployment that is made.')
-param modelName string = 'gpt-4.1-mini'
+param modelName string = 'gpt-5.4-mini'
 
 @description('The version of that model; it is not upgraded by itself.')
-param modelVersion string = '2025-04-14'
+param modelVersion string = '2026-03-17'
 
 @allowed([
   'GlobalBatch'
   'DataZoneBatch'
 ])
-@description('Where the service may process: anywhere, or within the data zone of the account.')
+@description('Where the service may process: anywhere, or within the data zone (US, EU) of the account. The EU zone has few models: see docs/deployment.md.')
 param deploymentSku string = 'GlobalBatch'
 
 @minValue(1)
@@ -51,17 +57,21 @@ param dynamicQuota bool = true
   'BatchOnly'
   'OpenAIContributor'
 ])
-@description('The role of the app at the account: one of our own for files and batches, or the built-in one.')
+@description('The role of the app at the accounts: a custom one for files and batches alone, or the built-in one.')
 param openAiRole string = 'BatchOnly'
 
 @description('Let the service read prompts from, and write answers to, the work container itself (BATCH_TRANSFER=storage).')
 param ownStorage bool = false
 
-@description('Close storage and the Azure OpenAI account to the internet, and reach them by private endpoints.')
+@description('Close storage and the new Azure OpenAI accounts to the internet, and reach them by private endpoints.')
 param privateNetwork bool = false
 
-@description('Who gets the alerts; empty: they show in the portal only.')
-param alertEmail string = ''
+@minLength(1)
+@description('The e-mail address that gets the alerts; none: they show in the portal only.')
+param alertEmail string
+
+@description('A job estimated to cost more US dollars is held until it is released; none: no cap.')
+param maxJobCostUsd string = '50'
 
 @description('The schedule of the polling timer, as six-field NCRONTAB in UTC; empty: every minute.')
 param pollSchedule string = ''
@@ -92,8 +102,8 @@ param maximumInstanceCount int = 40
 @description('The memory of one instance in MB.')
 param instanceMemoryMB int = 2048
 
-@description('Further app settings of the README, by name: they go on top of those that this template sets.')
-param appSettings object = {}
+@description('Further app settings, NAME=VALUE;NAME=VALUE. In a value, write %22 for a double quote, %25 for % and %3B for a semicolon.')
+param appSettings string = ''
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
@@ -101,6 +111,25 @@ var createOpenAi = empty(existingOpenAiName)
 var openAiName = createOpenAi ? 'oai-${token}' : existingOpenAiName
 var isInOurGroup = createOpenAi || empty(existingOpenAiResourceGroup)
 var openAiGroupName = isInOurGroup ? 'rg-${environmentName}' : existingOpenAiResourceGroup
+var isInOurSubscription = createOpenAi || empty(existingOpenAiSubscription)
+var openAiSubscription = isInOurSubscription ? subscription().subscriptionId : existingOpenAiSubscription
+var furtherLocations = filter(map(split(openAiFurtherLocations, ','), place => toLower(trim(place))), place => !empty(place))
+// Where rows name the deployment, their batches go to the first of these resources that has room.
+var furtherTargets = map(furtherLocations, place => {
+  endpoint: 'https://oai-${token}-${place}.openai.azure.com'
+  deployment: deploymentName
+})
+var deployments = empty(furtherLocations) ? {} : {
+  DEPLOYMENTS: string({ '${deploymentName}': concat([deploymentName], furtherTargets) })
+}
+// For estimates before the first answer. Which model stands behind an existing deployment is not known here.
+var models = createOpenAi ? { DEPLOYMENT_MODELS: '${deploymentName}=${modelName}' } : {}
+var cap = toLower(maxJobCostUsd) == 'none' ? {} : { MAX_JOB_COST_USD: maxJobCostUsd }
+var furtherSettings = toObject(
+  filter(map(split(appSettings, ';'), pair => trim(pair)), pair => contains(pair, '=')),
+  pair => trim(substring(pair, 0, indexOf(pair, '='))),
+  pair => uriComponentToString(trim(substring(pair, indexOf(pair, '=') + 1)))
+)
 var names = {
   prompts: 'prompts'
   results: 'results'
@@ -145,9 +174,37 @@ module openAi 'openai.bicep' = if (createOpenAi) {
   }
 }
 
+module furtherOpenAi 'openai.bicep' = [for place in furtherLocations: {
+  name: 'openai-${place}'
+  scope: group
+  params: {
+    name: 'oai-${token}-${place}'
+    location: place
+    tags: tags
+    isPublic: !privateNetwork
+    deploymentName: deploymentName
+    deploymentSku: deploymentSku
+    capacity: capacity
+    dynamicQuota: dynamicQuota
+    modelName: modelName
+    modelVersion: modelVersion
+  }
+}]
+
+module furtherAccess 'openai-access.bicep' = [for (place, index) in furtherLocations: {
+  name: 'openai-access-${place}'
+  scope: group
+  params: {
+    accountName: furtherOpenAi[index].outputs.name
+    principalId: identity.outputs.principalId
+    role: openAiRole
+    needsIdentity: false
+  }
+}]
+
 module openAiAccess 'openai-access.bicep' = {
   name: 'openai-access'
-  scope: resourceGroup(openAiGroupName)
+  scope: resourceGroup(openAiSubscription, openAiGroupName)
   params: {
     accountName: openAiName
     principalId: identity.outputs.principalId
@@ -155,7 +212,6 @@ module openAiAccess 'openai-access.bicep' = {
     needsIdentity: ownStorage
   }
   dependsOn: [
-    group
     openAi
   ]
 }
@@ -180,6 +236,9 @@ module storage 'storage.bicep' = {
     queueNames: [
       names.submissions
       names.completions
+      // The host looks into these from the start, and warns at each look while they are absent.
+      '${names.submissions}-poison'
+      '${names.completions}-poison'
     ]
     tableName: names.table
     workContainerName: names.work
@@ -234,8 +293,22 @@ module network 'network.bicep' = if (privateNetwork) {
     location: location
     tags: tags
     storageId: storage.outputs.id
-    openAiId: createOpenAi ? openAiAccess.outputs.accountId : ''
+    openAiIds: concat(
+      createOpenAi ? [openAiAccess.outputs.accountId] : [],
+      map(
+        furtherLocations,
+        place => resourceId(
+          subscription().subscriptionId,
+          group.name,
+          'Microsoft.CognitiveServices/accounts',
+          'oai-${token}-${place}'
+        )
+      )
+    )
   }
+  dependsOn: [
+    furtherOpenAi
+  ]
 }
 
 module functions 'functions.bicep' = {
@@ -257,10 +330,16 @@ module functions 'functions.bicep' = {
     ownStorage: ownStorage
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
-    extraSettings: appSettings
+    extraSettings: union(
+      models,
+      deployments,
+      cap,
+      furtherSettings
+    )
   }
   dependsOn: [
     roles
+    furtherAccess
   ]
 }
 
@@ -271,7 +350,7 @@ module alerts 'alerts.bicep' = {
     token: token
     location: location
     tags: tags
-    email: alertEmail
+    email: toLower(alertEmail) == 'none' ? '' : alertEmail
     insightsName: monitoring.outputs.insightsName
     topicName: topic.outputs.name
   }

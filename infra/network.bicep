@@ -1,19 +1,16 @@
-// The private network: storage and the Azure OpenAI account are reached by private endpoints, from the app's subnet.
+// The private network: storage and the Azure OpenAI accounts are reached by private endpoints, from the app's subnet.
 // The function app itself stays reachable, as Event Grid delivers to public addresses only.
 param token string
 param location string
 param tags object
 param storageId string
-@description('Empty: an existing account keeps the network that it has.')
-param openAiId string
+@description('The accounts made here; an existing account keeps the network that it has.')
+param openAiIds array
 
 var storageServices = [
   'blob'
   'queue'
   'table'
-]
-var openAiServices = empty(openAiId) ? [] : [
-  'account'
 ]
 
 resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
@@ -109,14 +106,14 @@ resource storageRecords 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups
   }
 }]
 
-resource openAiZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for service in openAiServices: {
+resource openAiZone 'Microsoft.Network/privateDnsZones@2024-06-01' = if (!empty(openAiIds)) {
   name: 'privatelink.openai.azure.com'
   location: 'global'
   tags: tags
-}]
+}
 
-resource openAiZoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (service, index) in openAiServices: {
-  parent: openAiZones[index]
+resource openAiZoneLink 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = if (!empty(openAiIds)) {
+  parent: openAiZone
   name: 'link-openai'
   location: 'global'
   properties: {
@@ -125,10 +122,10 @@ resource openAiZoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@
       id: network.id
     }
   }
-}]
+}
 
-resource openAiEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for service in openAiServices: {
-  name: 'pe-openai-${token}'
+resource openAiEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for id in openAiIds: {
+  name: 'pe-${last(split(id, '/'))}'
   location: location
   tags: tags
   properties: {
@@ -139,9 +136,9 @@ resource openAiEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for 
       {
         name: 'openai'
         properties: {
-          privateLinkServiceId: openAiId
+          privateLinkServiceId: id
           groupIds: [
-            service
+            'account'
           ]
         }
       }
@@ -149,7 +146,7 @@ resource openAiEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for 
   }
 }]
 
-resource openAiRecords 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [for (service, index) in openAiServices: {
+resource openAiRecords 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [for (id, index) in openAiIds: {
   parent: openAiEndpoints[index]
   name: 'default'
   properties: {
@@ -157,7 +154,7 @@ resource openAiRecords 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@
       {
         name: 'openai'
         properties: {
-          privateDnsZoneId: openAiZones[index].id
+          privateDnsZoneId: openAiZone.id
         }
       }
     ]

@@ -54,3 +54,5 @@ resource deployment 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01
     dynamicQuota ? { dynamicThrottlingEnabled: true } : {}
   )
 }
+
+output name string = account.name

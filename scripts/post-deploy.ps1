@@ -17,8 +17,27 @@ $waitSeconds = if ($env:POST_DEPLOY_WAIT_SECONDS) { [int]$env:POST_DEPLOY_WAIT_S
 $pauseSeconds = if ($env:POST_DEPLOY_PAUSE_SECONDS) { [int]$env:POST_DEPLOY_PAUSE_SECONDS } else { 10 }
 $template = "$PSScriptRoot/../infra/events.bicep"
 
+# What az last wrote to its error stream, warnings among it, by kind of call: never part of an answer, and shown at the end.
+$said = @{}
+
+# Keeps what az wrote to its error stream, and returns what it answered.
+function Get-Answer([string]$kind, [object[]]$lines) {
+    $isError = { $_ -is [System.Management.Automation.ErrorRecord] }
+    $said[$kind] = @($lines | Where-Object $isError | ForEach-Object { $_.ToString() })
+    return ($lines | Where-Object { $_ -isnot [System.Management.Automation.ErrorRecord] } | Out-String).Trim()
+}
+
+function Show-Said {
+    $lines = @($said.Values | ForEach-Object { $_ } | Where-Object { $_ })
+    if ($lines.Count -gt 0) {
+        [Console]::Error.WriteLine("`nThe Azure CLI also said:")
+        foreach ($line in $lines) { [Console]::Error.WriteLine($line) }
+    }
+}
+
 function Stop-WithMessage([string]$message) {
     [Console]::Error.WriteLine("`n$message")
+    Show-Said
     exit 1
 }
 
@@ -40,10 +59,10 @@ if ($LASTEXITCODE -ne 0) {
 
 # Returns true or false as text, never the key itself.
 function Get-HasKey {
-    $answer = az functionapp keys list --subscription $env:AZURE_SUBSCRIPTION_ID `
+    $lines = az functionapp keys list --subscription $env:AZURE_SUBSCRIPTION_ID `
         --resource-group $env:AZURE_RESOURCE_GROUP --name $env:AZURE_FUNCTION_APP_NAME `
         --query 'systemKeys.blobs_extension != null' --output tsv --only-show-errors 2>&1
-    return ($answer | Out-String).Trim()
+    return Get-Answer 'keys' $lines
 }
 
 # A host that scaled to zero answers no questions about keys: any request starts it.
@@ -57,12 +76,14 @@ function Start-App {
 }
 
 function New-Subscription {
-    $answer = az deployment group create --subscription $env:AZURE_SUBSCRIPTION_ID `
+    $lines = az deployment group create --subscription $env:AZURE_SUBSCRIPTION_ID `
         --resource-group $env:AZURE_RESOURCE_GROUP --name structuredbatch-events --template-file $template --output none `
         --parameters "topicName=$($env:AZURE_EVENT_TOPIC_NAME)" "functionAppName=$($env:AZURE_FUNCTION_APP_NAME)" `
         "storageName=$($env:AZURE_STORAGE_ACCOUNT_NAME)" "promptsContainerName=$($env:PROMPTS_CONTAINER)" `
         "deadLetterContainerName=$($env:DEAD_LETTERS_CONTAINER)" 2>&1
-    return ($answer | Out-String).Trim()
+    $succeeded = $LASTEXITCODE -eq 0
+    Get-Answer 'deployment' $lines | Out-Null
+    return $succeeded
 }
 
 $deadline = (Get-Date).AddSeconds($waitSeconds)
@@ -71,7 +92,7 @@ Write-Host "Waiting for the key blobs_extension of $($env:AZURE_FUNCTION_APP_NAM
 while (($answer = Get-HasKey) -ne 'true') {
     if ((Get-Date) -ge $deadline) {
         Stop-WithMessage ("The function app $($env:AZURE_FUNCTION_APP_NAME) has no key blobs_extension after $waitSeconds s, so its host " +
-            "did not start with the function submit_prompts. The last answer was: $answer`n" +
+            "did not start with the function submit_prompts. The last answer was: $(if ($answer) { $answer } else { 'none' })`n" +
             'Look for the reason in the portal (the function app, Diagnose and solve problems, or Application Insights), then: azd hooks run postdeploy')
     }
     Start-App
@@ -79,11 +100,9 @@ while (($answer = Get-HasKey) -ne 'true') {
 }
 
 Write-Host "Subscribing to events of the container $($env:PROMPTS_CONTAINER) ..."
-while ($true) {
-    $answer = New-Subscription
-    if ($LASTEXITCODE -eq 0) { break }
+while (-not (New-Subscription)) {
     if ((Get-Date) -ge $deadline) {
-        Stop-WithMessage ("The event subscription could not be made within $waitSeconds s. The last answer was: $answer`n" +
+        Stop-WithMessage ("The event subscription could not be made within $waitSeconds s.`n" +
             'Until it is there, the poll finds dropped files by itself, some minutes late. Try again with: azd hooks run postdeploy')
     }
     Write-Host 'Not yet; trying again ...'
@@ -92,3 +111,4 @@ while ($true) {
 }
 
 Write-Host "Done: a file dropped into $($env:PROMPTS_CONTAINER) of $($env:AZURE_STORAGE_ACCOUNT_NAME) becomes a job."
+Show-Said

@@ -14,6 +14,17 @@ wait_seconds=${POST_DEPLOY_WAIT_SECONDS:-900}
 pause_seconds=${POST_DEPLOY_PAUSE_SECONDS:-10}
 template=$(dirname "$0")/../infra/events.bicep
 
+# What az last wrote to its error stream, warnings among it: never part of an answer, and shown at the end.
+said=$(mktemp -d)
+show_said() {
+    if [ -n "$(cat "$said"/* 2>/dev/null)" ]; then
+        printf '\nThe Azure CLI also said:\n' >&2
+        cat "$said"/* >&2
+    fi
+    rm -rf "$said"
+}
+trap show_said EXIT
+
 fail() {
     printf '\n%s\n' "$*" >&2
     exit 1
@@ -34,7 +45,8 @@ az account show --subscription "$AZURE_SUBSCRIPTION_ID" --output none 2>/dev/nul
 # Prints true or false, never the key itself.
 has_key() {
     az functionapp keys list --subscription "$AZURE_SUBSCRIPTION_ID" --resource-group "$AZURE_RESOURCE_GROUP" \
-        --name "$AZURE_FUNCTION_APP_NAME" --query 'systemKeys.blobs_extension != null' --output tsv --only-show-errors 2>&1
+        --name "$AZURE_FUNCTION_APP_NAME" --query 'systemKeys.blobs_extension != null' --output tsv --only-show-errors \
+        2>"$said/keys"
 }
 
 # A host that scaled to zero answers no questions about keys: any request starts it.
@@ -49,7 +61,7 @@ subscribe() {
         --name structuredbatch-events --template-file "$template" --output none --parameters \
         "topicName=$AZURE_EVENT_TOPIC_NAME" "functionAppName=$AZURE_FUNCTION_APP_NAME" \
         "storageName=$AZURE_STORAGE_ACCOUNT_NAME" "promptsContainerName=$PROMPTS_CONTAINER" \
-        "deadLetterContainerName=$DEAD_LETTERS_CONTAINER" 2>&1
+        "deadLetterContainerName=$DEAD_LETTERS_CONTAINER" 2>"$said/deployment" >/dev/null
 }
 
 deadline=$(($(date +%s) + wait_seconds))
@@ -57,15 +69,15 @@ deadline=$(($(date +%s) + wait_seconds))
 echo "Waiting for the key blobs_extension of $AZURE_FUNCTION_APP_NAME ..."
 until answer=$(has_key) && [ "$answer" = true ]; do
     [ "$(date +%s)" -lt "$deadline" ] || fail "The function app $AZURE_FUNCTION_APP_NAME has no key blobs_extension after $wait_seconds s, so its host \
-did not start with the function submit_prompts. The last answer was: $answer
+did not start with the function submit_prompts. The last answer was: ${answer:-none}
 Look for the reason in the portal (the function app, Diagnose and solve problems, or Application Insights), then: azd hooks run postdeploy"
     wake
     sleep "$pause_seconds"
 done
 
 echo "Subscribing to events of the container $PROMPTS_CONTAINER ..."
-until answer=$(subscribe); do
-    [ "$(date +%s)" -lt "$deadline" ] || fail "The event subscription could not be made within $wait_seconds s. The last answer was: $answer
+until subscribe; do
+    [ "$(date +%s)" -lt "$deadline" ] || fail "The event subscription could not be made within $wait_seconds s.
 Until it is there, the poll finds dropped files by itself, some minutes late. Try again with: azd hooks run postdeploy"
     echo "Not yet; trying again ..."
     wake

@@ -1,4 +1,4 @@
-"""Reads Bicep files as trees, for rules of our own: no compiler can be had without a download.
+"""Reads Bicep files as trees, for rules of our own, also where there is no compiler.
 
 The parser, pycep, knows the syntax and not the types; and it gives names and string literals alike, as text.
 """

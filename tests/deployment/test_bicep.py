@@ -240,6 +240,13 @@ def test_every_alert_tells_where_to_read_on() -> None:
         assert re.search(rf"(?m)^#+ {re.escape(heading)}$", page), heading
 
 
+def test_azd_asks_for_the_address_of_the_alerts() -> None:
+    # It asks for what has no default and comes out empty in the parameters file.
+    assert parsed("main.bicep")["parameters"]["alertEmail"].get("default") is None
+    given = json.loads((INFRA / "main.parameters.json").read_text("utf-8"))["parameters"]
+    assert given["alertEmail"]["value"] == "${ALERT_EMAIL}"
+
+
 def test_the_private_network_reaches_every_service_that_the_app_uses() -> None:
     variables = parsed("network.bicep")["variables"]
     assert variables["storageServices"]["value"] == ["blob", "queue", "table"]

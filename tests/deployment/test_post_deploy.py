@@ -1,4 +1,4 @@
-"""The step after a deployment, run against a stand-in for the Azure CLI that notes what it was asked."""
+"""The step after a deployment, run against a stand-in for the Azure CLI that warns, and notes what it was asked."""
 
 import os
 import re
@@ -16,6 +16,9 @@ from tests.deployment.bicep import parsed
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs a shell script")
 
 SCRIPT = PROJECT / "scripts" / "post-deploy.sh"
+PWSH = shutil.which("pwsh")
+RUNS = {"sh": [str(SCRIPT)], "pwsh": [PWSH or "pwsh", "-NoProfile", "-File", str(SCRIPT.with_suffix(".ps1"))]}
+WARNING = "WARNING: a new version of this extension is there; see https://aka.ms/x"
 ENVIRONMENT = {
     "AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
     "AZURE_RESOURCE_GROUP": "rg-x",
@@ -32,8 +35,10 @@ printf '%s\\n' "$*" >> calls
 printf 'x\\n' >> "$1.count"
 lines=$(wc -l < "$1"); n=$(wc -l < "$1.count"); [ "$n" -le "$lines" ] || n=$lines
 line=$(sed -n "${n}p" "$1")
-printf '%s\\n' "${line#* }"
-exit "${line%% *}"
+code=${line%% *}
+echo "WARNING: a new version of this extension is there; see https://aka.ms/x" >&2
+if [ "$code" = 0 ]; then printf '%s\\n' "${line#* }"; else printf 'ERROR: %s\\n' "${line#* }" >&2; fi
+exit "$code"
 """
 
 
@@ -42,6 +47,7 @@ class Cloud:
     """The stand-in: what it answers to each kind of question, and what it was asked."""
 
     folder: Path
+    script: list[str]
 
     def answers(self, kind: str, *lines: str) -> None:
         """The answers to questions of one kind, each an exit code and a text."""
@@ -59,18 +65,18 @@ class Cloud:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         everything = {"PATH": path, **ENVIRONMENT, **waits, **environment}
         return subprocess.run(
-            [SCRIPT], cwd=self.folder, env=everything, capture_output=True, text=True, timeout=60, check=False
+            self.script, cwd=self.folder, env=everything, capture_output=True, text=True, timeout=60, check=False
         )
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Cloud:
-    """A cloud in which all goes well."""
+@pytest.fixture(params=["sh", pytest.param("pwsh", marks=pytest.mark.skipif(PWSH is None, reason="no PowerShell 7"))])
+def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Cloud:
+    """A cloud in which all goes well, but for a warning at each call."""
     (tmp_path / "bin").mkdir()
     az = tmp_path / "bin" / "az"
     az.write_text(AZ, "utf-8")
     az.chmod(0o755)
-    found = Cloud(tmp_path)
+    found = Cloud(tmp_path, RUNS[request.param])
     found.answers("account", "0")
     found.answers("functionapp", "0 true")
     found.answers("deployment", "0")
@@ -92,6 +98,16 @@ def test_it_deploys_the_subscription_with_every_parameter_of_its_template(cloud:
     assert given.keys() == parsed("events.bicep")["parameters"].keys()
     (template,) = re.findall(r"--template-file (\S+)", call)
     assert Path(template).is_file()
+
+
+def test_a_warning_is_no_part_of_the_answer_and_is_shown_at_the_end(cloud: Cloud) -> None:
+    done = cloud.run(POST_DEPLOY_WAIT_SECONDS="0")
+    assert done.returncode == 0, done.stderr
+    assert len(cloud.calls("functionapp")) == 1
+    assert "Done: " in done.stdout
+    heading, *shown = done.stderr.strip().splitlines()
+    assert heading == "The Azure CLI also said:"
+    assert set(shown) == {WARNING}
 
 
 def test_it_waits_until_the_host_has_made_the_key(cloud: Cloud) -> None:

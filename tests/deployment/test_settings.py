@@ -27,6 +27,9 @@ PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "FUNCTIONS_WORKER_RUNTIME",
+    # https://learn.microsoft.com/azure/azure-monitor/app/opentelemetry-sampling
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
 }
 
 REFUSED_ON_FLEX_CONSUMPTION = re.compile(
@@ -37,6 +40,10 @@ REFUSED_ON_FLEX_CONSUMPTION = re.compile(
 NOT_IN_THE_TEMPLATE = {
     "BatchStorage": "a connection string; in Azure it is the identity",
     "AZURE_OPENAI_API_KEY": "a secret; in Azure it is the identity",
+    **dict.fromkeys(
+        ("MAX_JOB_COST_USD", "DEPLOYMENT_MODELS", "DEPLOYMENTS"),
+        "main.bicep adds it where there is something to say: tests/deployment/test_compiled.py",
+    ),
     **dict.fromkeys(
         (
             "AZURE_OPENAI_TOKEN_SCOPE",
@@ -50,10 +57,7 @@ NOT_IN_THE_TEMPLATE = {
             "LEASE_SECONDS",
             "MAX_WAIT_HOURS",
             "MAX_JOB_INPUT_TOKENS",
-            "MAX_JOB_COST_USD",
             "MONTHLY_BUDGET_USD",
-            "DEPLOYMENT_MODELS",
-            "DEPLOYMENTS",
             "API_FILES",
             "ON_INVALID_ROW",
             "RESULT_FORMATS",
@@ -62,7 +66,7 @@ NOT_IN_THE_TEMPLATE = {
             "NOTIFY_URL",
             "NOTIFY_SECRET",
         ),
-        "its default is right; others go into appSettings of main.parameters.json",
+        "its default is right; others go into APP_SETTINGS",
     ),
 }
 

@@ -1,0 +1,11 @@
+using 'main.bicep'
+
+param environmentName = 'existing'
+param location = 'swedencentral'
+param alertEmail = 'None'
+param existingOpenAiName = 'company-openai'
+param existingOpenAiResourceGroup = 'rg-company'
+param existingOpenAiSubscription = '11111111-1111-1111-1111-111111111111'
+param deploymentName = 'company-mini'
+param principalId = '22222222-2222-2222-2222-222222222222'
+param maxJobCostUsd = 'none'

@@ -1,0 +1,5 @@
+using 'main.bicep'
+
+param environmentName = 'plain'
+param location = 'swedencentral'
+param alertEmail = 'none'
