@@ -131,7 +131,7 @@ def _settings(storage: str, service_url: str) -> dict[str, str]:
         "BatchStorage": storage,
         "AZURE_OPENAI_ENDPOINT": service_url,
         "AZURE_OPENAI_API_KEY": "local",
-        "AZURE_OPENAI_DEPLOYMENT": "gpt-4.1-mini-batch",
+        "AZURE_OPENAI_DEPLOYMENT": "gpt-5.4-mini-batch",
         "PROMPTS_TRIGGER_SOURCE": "EventGrid",
         "PROMPTS_CONTAINER": "package-prompts",
         "RESULTS_CONTAINER": "package-results",
