@@ -13,6 +13,7 @@ from shared.domain.model import Batch, BatchState, Job, JobState, OpenJob, Remot
 from shared.domain.ports import App, BatchService, Listed
 from shared.pipeline.poll import polling
 from testing.fakes import FakeClock, MemoryFiles, MemoryStore
+from testing.memory_ledger import MemoryLedger
 
 BATCHES_OF_A_JOB = 10
 PAGE = 100
@@ -102,6 +103,7 @@ def app_over(clock: FakeClock, store: MemoryStore, service: ListingService) -> A
         local_app(Path("unused")),
         files=MemoryFiles(clock),
         store=store,
+        ledger=MemoryLedger(),
         service=cast(BatchService, any_service),
         now=clock.now,
     )

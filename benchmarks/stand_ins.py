@@ -14,6 +14,7 @@ from shared.pipeline.receiving import new_job
 from shared.settings import read_settings
 from shared.wiring import utc_now
 from testing.fakes import FakeClock, MemoryQueues, MemoryStore, SilentHook
+from testing.memory_ledger import MemoryLedger
 
 SETTINGS = {
     "BatchStorage": "UseDevelopmentStorage=true",
@@ -47,6 +48,7 @@ def local_app(root: Path, **settings: str) -> App:
         settings=read_settings({**SETTINGS, **settings}),
         files=LocalFiles(root),
         store=MemoryStore(),
+        ledger=MemoryLedger(),
         service=cast(BatchService, service),
         queues=MemoryQueues(clock),
         hook=SilentHook(),

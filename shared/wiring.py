@@ -17,6 +17,7 @@ from shared import telemetry
 from shared.adapters.blob_files import READ_SIZE, BlobFiles
 from shared.adapters.storage_errors import TIMEOUTS
 from shared.adapters.storage_queues import BLOB_POISON, StorageQueues
+from shared.adapters.table_ledger import TableLedger
 from shared.adapters.table_store import TableJobStore
 from shared.adapters.web_hook import HttpWebHook
 from shared.domain.ports import App, BatchService, Container, Queues
@@ -40,10 +41,12 @@ def build(environment: Mapping[str, str]) -> App:
     settings = read_settings(environment)
     if settings.faults:
         log.error(settings_message(settings.faults))
+    table = _table(settings)
     return App(
         settings=settings,
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),
-        store=TableJobStore(_table(settings)),
+        store=TableJobStore(table),
+        ledger=TableLedger(table),
         service=cast(BatchService, _Later(lambda: _service(settings))),
         queues=cast(Queues, _Later(lambda: _queues(settings))),
         hook=HttpWebHook(),

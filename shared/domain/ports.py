@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
+from shared.domain.ledger import Ledger
 from shared.domain.model import Batch, BlobEvent, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile
 from shared.settings import Settings
 
@@ -238,6 +239,7 @@ class App:
     settings: Settings
     files: Files
     store: JobStore
+    ledger: Ledger
     service: BatchService
     queues: Queues
     hook: WebHook

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from shared.domain.ledger import Ledger
 from shared.domain.ports import BatchService, Files, JobStore
 from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
+from testing.memory_ledger import MemoryLedger
 from testing.world import World
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that asks for a port against both kinds."""
-    if {"files", "store", "rig"} & set(metafunc.fixturenames):
+    if {"files", "store", "ledger", "rig"} & set(metafunc.fixturenames):
         metafunc.parametrize("kind", ["memory", "real"])
 
 
@@ -33,6 +35,15 @@ def store(kind: str, request: pytest.FixtureRequest) -> JobStore:
         return MemoryStore()
     world: World = request.getfixturevalue("world")
     return world.app.store
+
+
+@pytest.fixture
+def ledger(kind: str, request: pytest.FixtureRequest) -> Ledger:
+    """The month's money."""
+    if kind == "memory":
+        return MemoryLedger()
+    world: World = request.getfixturevalue("world")
+    return world.app.ledger
 
 
 @dataclass

@@ -16,6 +16,7 @@ from shared.pipeline import poison, receiving, steps
 from shared.pipeline.poll import polling
 from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
+from testing.memory_ledger import MemoryLedger
 
 ENVIRONMENT = {
     "BatchStorage": "UseDevelopmentStorage=true",
@@ -66,6 +67,7 @@ class Simulation:
         self.clock = FakeClock()
         self.files: MemoryFiles = CheckedFiles(self.clock)
         self.store = MemoryStore()
+        self.ledger = MemoryLedger()
         self.queues = MemoryQueues(self.clock)
         self.service = MemoryBatchService(self.clock, self.files)
         self.hook = SilentHook()
@@ -79,6 +81,7 @@ class Simulation:
             settings=self.settings,
             files=self.files,
             store=self.store,
+            ledger=self.ledger,
             service=self.service,
             queues=self.queues,
             hook=self.hook,

@@ -28,6 +28,7 @@ def watched(app: App, before: Around, after: Around = nothing) -> App:
         app,
         files=watch(app.files, "files"),
         store=watch(app.store, "store"),
+        ledger=watch(app.ledger, "ledger"),
         service=watch(app.service, "service"),
         queues=watch(app.queues, "queues"),
         hook=watch(app.hook, "hook"),

@@ -22,6 +22,7 @@ from shared.pipeline.build.build_pass import WARNING_LENGTH, WARNINGS
 from shared.pipeline.receiving import new_job
 from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
+from testing.memory_ledger import MemoryLedger
 
 SETTINGS = {
     "BatchStorage": "UseDevelopmentStorage=true",
@@ -68,6 +69,7 @@ def built(name: str, content: str, environment: dict[str, str], **job_settings: 
         settings=read_settings({**SETTINGS, **environment}),
         files=MemoryFiles(clock, chunk=4096),
         store=MemoryStore(),
+        ledger=MemoryLedger(),
         service=cast(BatchService, service),
         queues=MemoryQueues(clock),
         hook=SilentHook(),

@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money.ledger import Entry, Month, Standing, folded, month_of, standing
+from shared.domain.ledger import (
+    Entry,
+    Month,
+    OutputTokens,
+    Standing,
+    charges_by_month,
+    month_of,
+    outputs_by_key,
+    standing,
+)
 
 AMOUNTS = st.integers(0, 1000).map(float)
 ENTRIES = st.builds(
@@ -45,4 +54,15 @@ def test_a_jobs_own_entry_can_be_left_out() -> None:
 def test_folding_ended_jobs_into_the_month_changes_no_total(going_on: list[Entry], over: list[Entry]) -> None:
     ended = [Entry(entry.job_id, entry.charged, 0.0, ended=True) for entry in over]
     month = Month("2026-11", 7.0)
-    assert standing(folded(month, ended), going_on) == standing(month, [*going_on, *ended])
+    folded = Month(month.name, month.spent + charges_by_month(ended).get(month.name, 0.0))
+    assert standing(folded, going_on) == standing(month, [*going_on, *ended])
+
+
+def test_output_tokens_of_several_jobs_have_one_mean() -> None:
+    entries = [
+        Entry("a", outputs={"k": OutputTokens(30, 1)}),
+        Entry("b", outputs={"k": OutputTokens(90, 5), "l": OutputTokens(7, 1)}),
+    ]
+    assert outputs_by_key(entries) == {"k": OutputTokens(120, 6), "l": OutputTokens(7, 1)}
+    assert outputs_by_key(entries)["k"].mean == 20
+    assert OutputTokens().mean is None
