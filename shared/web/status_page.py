@@ -1,4 +1,4 @@
-"""The status page as it is served: one HTML file, and a policy under which nothing but its own script can run."""
+"""The status page as it is served: one HTML document, and a policy under which nothing but its own script can run."""
 
 import base64
 import hashlib
@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-FILE: Final = Path(__file__).with_name("dashboard.html")
+FOLDER: Final = Path(__file__).with_name("page")
+
+SCRIPTS: Final = ("words", "dom", "api", "list", "job", "results", "steering", "main")
+"""The page's scripts in the order in which they build on one another; they share one scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Page:
 
 @cache
 def status_page() -> Page:
-    """Read the page and compute its headers, once."""
-    html = FILE.read_text("utf-8")
+    """Put the page together from its files and compute its headers, once."""
+    html = _assembled()
     policy = {
         "default-src": "'none'",
         "script-src": _hashes(html, "script"),
@@ -45,8 +48,22 @@ def status_page() -> Page:
     return Page(html, headers)
 
 
+def _assembled() -> str:
+    """Return page.html with the style sheet and all scripts in their places."""
+    script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
+    html = _file("page.html").replace("/* page.css */", _file("page.css"))
+    return html.replace("/* the scripts */", f'"use strict";\n\n{script}')
+
+
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text("utf-8")
+
+
 def _hashes(html: str, element: str) -> str:
-    """The sources that allow exactly the page's inline elements of one kind, https://www.w3.org/TR/CSP3/#source-list-syntax."""
+    """Return the sources that allow exactly the page's inline elements of one kind.
+
+    https://www.w3.org/TR/CSP3/#source-list-syntax
+    """
     contents = re.findall(rf"<{element}>(.*?)</{element}>", html, re.DOTALL)
     digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
     return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
