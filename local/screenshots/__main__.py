@@ -49,7 +49,7 @@ def _take_all(browser: Browser, app: StillApp, folder: Path) -> None:
             )
             page = context.new_page()
             page.goto(app.page)
-            expect(page.locator("#jobs > li")).to_have_count(10)
+            expect(page.locator("#jobs > li")).to_have_count(11)
             _take(page, folder / f"jobs-{device}-{scheme}.png")
             page.get_by_role("link", name="products.jsonl").click()
             expect(page.get_by_text("content_filter", exact=True)).to_be_visible()

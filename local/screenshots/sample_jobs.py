@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.screenshots.sample_results import write_results
 from shared.domain.model import Batch, BatchState, Job, JobCode, JobState, OpenJob, RowCode, Usage, Wait, newest_first
 from shared.domain.ports import App
 from shared.pipeline.reporting import publish
@@ -13,6 +14,7 @@ HOLD = (
     "The job is estimated at 4,812,000 input tokens, over MAX_JOB_INPUT_TOKENS (2,000,000). Release it to send it, or "
     "cancel it."
 )
+TRIAL = "A trial: 5 of 200 rows sent. A retry sends the other 195."
 QUOTA = (
     "The deployment gpt-4o-batch has no room left for enqueued tokens (limit of 5M). The batch is sent when others "
     "have ended; ask for more quota to be quicker."
@@ -24,6 +26,8 @@ def put(app: App, job: Job, batches: Sequence[Batch] = ()) -> None:
     app.store.open_entry(OpenJob(job.job_id, job.prompt_file, job.source_etag, job.created_at))
     app.store.insert_job(job)
     app.store.add_batches(batches)
+    if job.state.ended:
+        write_results(app, job)
     publish(app, job.job_id)
     if job.state.ended:
         app.store.close(job)
@@ -47,6 +51,7 @@ def sample_jobs(now: datetime) -> list[tuple[Job, list[Batch]]]:
             "gpt-4o-mini-2024-07-18",
             "9be04d77",
         ),
+        _trial(now),
         _failed(now),
         _cancelled(now),
         _retry(now),
@@ -86,6 +91,7 @@ def _batch(job: Job, index: int, attempt: int, state: BatchState, requests: int,
         model=more.pop("model", "gpt-4o-batch"),
         url="/chat/completions",
         requests=requests,
+        target=more.pop("target", "contoso.openai.azure.com/gpt-4o-batch"),
         **more,
     )
 
@@ -140,7 +146,20 @@ def _waiting(now: datetime) -> tuple[Job, list[Batch]]:
 
 
 def _held(now: datetime) -> Job:
-    return _job(now, 120, "archive/letters.csv", JobState.HELD, "77aa0c3d", rows_total=61_300, message=HOLD)
+    return _job(
+        now,
+        120,
+        "archive/letters.csv",
+        JobState.HELD,
+        "77aa0c3d",
+        rows_total=61_300,
+        message=HOLD,
+        held_by="input_tokens",
+        built=True,
+        shards=1,
+        input_tokens=4_812_000,
+        settings=("archive/_job.json",),
+    )
 
 
 def _collecting(now: datetime) -> tuple[Job, list[Batch]]:
@@ -165,6 +184,14 @@ def _completed(
         cost_usd=round(0.000239 * rows, 6),
     )
     return job, [batch]
+
+
+def _trial(now: datetime) -> tuple[Job, list[Batch]]:
+    errors = {RowCode.NOT_SENT.value: 195}
+    job, [batch] = _completed(now, 28 * 60, "support/new-prompt.csv", 200, errors, "gpt-4o-2024-08-06", "5ac0ffee")
+    trial = replace(job, settings=("support/_job.json", "support/_answer.json"), message=TRIAL)
+    sent = replace(batch, requests=5, counts=(5, 5, 0), errors={}, usage=Usage(415, 135), cost_usd=0.001195)
+    return trial, [sent]
 
 
 def _failed(now: datetime) -> tuple[Job, list[Batch]]:

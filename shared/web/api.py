@@ -72,7 +72,7 @@ def openapi_answer() -> Answer:
 
 def _month(app: App) -> dict[str, float | None]:
     """Return what the app has spent and reserved in this calendar month, and may spend; None where it is not known."""
-    return {"spent_usd": None, "reserved_usd": None, "budget_usd": None}
+    return {"spent_usd": None, "reserved_usd": None, "budget_usd": app.settings.monthly_budget_usd}
 
 
 def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str], Job]) -> Answer:

@@ -41,8 +41,9 @@ function drawJob(job) {
 }
 
 function saySection(job) {
-  if (!job.message && !job.code) return null;
-  return note(stateOf(job)[1], h("b", null, job.code ? `${stateOf(job)[0]} (${job.code}). ` : `${stateOf(job)[0]}. `), job.message ?? "");
+  const code = job.code ?? job.held_by;
+  if (!job.message && !code) return null;
+  return note(stateOf(job)[1], h("b", null, code ? `${stateOf(job)[0]} (${code}). ` : `${stateOf(job)[0]}. `), job.message ?? "");
 }
 
 function actionSection(job) {
@@ -66,7 +67,7 @@ function rowSection(job) {
     progressBar(h("div", { class: "big bar" }), job),
     h("ul", { class: "legend num" },
       h("li", { class: "ok" }, `${number.format(counts.ok)} succeeded`),
-      h("li", { class: "no" }, `${number.format(counts.no)} failed`),
+      known("no", counts.no, "failed"),
       known("idle", counts.idle, "not sent"),
       known("on", counts.on, "answered at the service so far"),
       total == null ? h("li", { class: "todo" }, rowsLabel(job)) : known("todo", pending - counts.on, "pending"),
@@ -82,11 +83,17 @@ function factSection(job) {
     fact("Created", time(job.created_at)),
     fact(job.completed_at ? "Took" : "Age", span((Date.parse(until) - Date.parse(job.created_at)) / 1000), job.completed_at ? `until ${time(job.completed_at)}` : null),
     fact("Tokens", number.format(usage.total_tokens), read.filter(Boolean).join(", ")),
-    fact("Cost, at most", cost(job.cost), unpriced ? `${plural(unpriced, "row")} of a model without a known price not counted` : "at list prices for batches; the bill decides"),
-    fact("Estimated beforehand", estimate?.input_tokens ? (estimate.usd == null ? "cost unknown" : dollars(estimate.usd)) : null, estimate?.basis && BASES[estimate.basis]),
-    job.held_by ? fact("Held by", HELD_BY[job.held_by] ?? job.held_by) : null,
+    fact("Cost, at most", cost(job.cost).replace("≤ ", ""), unpriced ? `${plural(unpriced, "row")} of a model without a known price not counted` : "at list prices for batches; the bill decides"),
+    estimateFact(estimate),
     job.settings?.length ? h("div", null, h("dt", null, "Job settings"), h("dd", null, job.settings.map((name) => h("bdi", { class: "line mono" }, name)))) : null,
     job.retry_of ? h("div", null, h("dt", null, "Retry of"), h("dd", null, jobLink(job.retry_of, { class: "mono", "data-focus": "first" }, job.retry_of))) : null));
+}
+
+function estimateFact(estimate) {
+  if (!estimate?.input_tokens) return null;
+  const { input_tokens: read, output_tokens: written, usd, basis } = estimate;
+  const words = [`${tokens(read)} tokens to read`, written != null && `${tokens(written)} to write`, BASES[basis]];
+  return fact("Estimated beforehand", usd == null ? "cost unknown" : dollars(usd), words.filter(Boolean).join(", "));
 }
 
 function warningSection(job) {

@@ -87,6 +87,7 @@ function rowTable(job, page, status) {
       cursor = body.cursor;
       draw();
       announce(`${plural(shown.length, "row")} shown`);
+      if (!cursor) frame.focus();
     } catch (error) { if (error instanceof Denied) return failed(error); setText(said, messageOf(error)); }
     more.disabled = false;
   });
@@ -101,8 +102,14 @@ function columnsOf(objects) {
 }
 
 function cell(value, kind) {
-  const text = value == null || value === "" ? "–" : typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? String(value) : String(value);
-  return h("td", { class: [kind, value == null || value === "" ? "none" : typeof value === "number" ? "num right" : ""].filter(Boolean).join(" ") || null }, h("div", { class: "clamp", title: text.length > 90 ? text.slice(0, 2000) : null }, text));
+  const none = value == null || value === "", text = none ? "–" : inWords(value);
+  return h("td", { class: none ? `${kind} none` : kind }, h("div", { class: "clamp", title: text.length > 90 ? text.slice(0, 2000) : null }, text));
+}
+
+// A list of plain values as people write it; other structures as JSON.
+function inWords(value) {
+  if (Array.isArray(value) && value.length && value.every((one) => one !== null && typeof one !== "object")) return value.join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function heading(names, hidden, kind) {

@@ -2,7 +2,7 @@
 
 const QUESTIONS = {
   cancel: (job) => ["Cancel this job?", [`Nothing more of ${job.prompt_file} is sent, and its open batches are cancelled. What was answered is collected and paid.`, "This cannot be undone, but rows without an answer can be retried later."], "Cancel job", "danger"],
-  release: (job) => ["Release this job?", [estimateWords(job), job.message ?? "", `${job.prompt_file} is then sent as it is, whatever caps are set.`], "Release", "primary"],
+  release: (job) => ["Release this job?", [estimateWords(job) || job.message || "", `${job.prompt_file} is then sent, whatever caps are set.`], "Release", "primary"],
   retry: (job) => isTrial(job) ? sendRest(job) : ["Retry the failed rows?", [`${plural(job.rows.failed, "row")} of ${job.prompt_file} without a result ${job.rows.failed === 1 ? "is" : "are"} asked again, in a job of their own, and paid again. Nothing that was answered is asked again.`], "Retry", "primary"],
 };
 

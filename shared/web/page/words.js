@@ -6,10 +6,6 @@ const STATES = {
 };
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const STUCK = new Set(["held", "waiting"]);
-const HELD_BY = {
-  input_tokens: "More input tokens than MAX_JOB_INPUT_TOKENS", cost: "The cap on what one job may cost",
-  budget: "This month's budget", pilot: "Its pilot",
-};
 const ROW_CODES = {
   invalid_json: "The row is not valid JSON.",
   invalid_request: "The row, or its batch request, does not have the form that it must have.",
@@ -83,7 +79,7 @@ function span(seconds) {
 // A length of time as one says it of something uncertain: 20 min, 3 h, 2 d.
 function roughly(seconds) {
   if (seconds < 90) return "1 min";
-  if (seconds < 90 * 60) { const minutes = seconds / 60; return `${minutes < 10 ? Math.round(minutes) : 5 * Math.round(minutes / 5)} min`; }
+  if (seconds < 100 * 60) { const minutes = seconds / 60; return `${minutes < 10 ? Math.round(minutes) : 5 * Math.round(minutes / 5)} min`; }
   if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} d`;
 }
@@ -143,7 +139,7 @@ function timeLeftLabel(job) {
   const left = timeLeft(job);
   if (!left) return "";
   const [least, most] = left.map(roughly);
-  return least === most ? `about ${most} left` : least.split(" ")[1] === most.split(" ")[1] ? `about ${least.split(" ")[0]}–${most} left` : `about ${least} to ${most} left`;
+  return least === most ? `about ${most} left` : least.split(" ")[1] === most.split(" ")[1] ? `about ${least.split(" ")[0]} to ${most} left` : `about ${least} to ${most} left`;
 }
 
 function estimateWords(job) {

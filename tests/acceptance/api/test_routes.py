@@ -148,7 +148,7 @@ def test_a_limit_that_is_none_is_refused(client: httpx2.Client, limit: str) -> N
 
 @pytest.mark.parametrize("limit", ["1", "500"])
 def test_a_limit_within_its_bounds_is_taken(client: httpx2.Client, limit: str) -> None:
-    assert len(client.get("/api/jobs", params={"limit": limit}).json()["jobs"]) == min(int(limit), 10)
+    assert len(client.get("/api/jobs", params={"limit": limit}).json()["jobs"]) == min(int(limit), 11)
 
 
 @pytest.mark.parametrize("query", [{"state": "done"}, {"state": "Completed"}, {"cursor": "x"}, {"cursor": "'"}])

@@ -146,6 +146,43 @@ def test_a_running_job_is_cancelled_by_keyboard_alone(local: Local, page: Page) 
     expect(link).to_be_focused()
 
 
+def test_a_job_that_is_being_cancelled_is_not_offered_to_be_cancelled_again(local: Local, page: Page) -> None:
+    local.play({"batches": [{**QUICK, "running": 3600, "cancelling": 3600}]})
+    local.drop("slow-to-cancel.csv", TABLE)
+    follow(page, "slow-to-cancel.csv")
+    becomes(page, "Running")
+
+    page.get_by_role("button", name="Cancel job").click()
+    page.locator("#ask-yes").click()
+
+    expect(page.locator("#job-body")).to_contain_text("Being cancelled")
+    expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#job-body")).to_contain_text("Being cancelled")
+    expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
+
+
+def test_a_trial_is_looked_at_and_the_rest_is_sent(local: Local, page: Page) -> None:
+    local.play({"batches": [QUICK]})
+    local.drop("trial/_job.json", '{"limit": 1}')
+    local.drop("trial/tickets.csv", TABLE)
+    follow(page, "trial/tickets.csv")
+    becomes(page, "Completed")
+    expect(page.get_by_role("heading", name="Trial: 1 of 2 rows sent")).to_be_visible()
+    expect(page.get_by_role("region", name="First answers").locator("tbody tr")).to_have_count(1)
+
+    page.get_by_role("button", name="Send the other 1").click()
+    page.get_by_role("dialog", name="Send the other 1?").get_by_role("button", name="Send 1").click()
+
+    expect(page.locator("#job-meta")).to_contain_text("-r1")
+    becomes(page, "Completed")
+    expect(page.locator("#job-body")).to_contain_text("2 succeeded")
+    expect(page.get_by_role("region", name="First answers").locator("tbody tr")).to_have_count(2)
+    page.go_back()
+    expect(page.locator("#job-body")).to_contain_text("Tried again in")
+    expect(page.get_by_role("button", name="Send the other 1")).to_have_count(0)
+
+
 def test_a_held_job_is_released(local: Local, page: Page) -> None:
     local.play({"batches": [QUICK]})
     local.drop("large.csv", LARGE)
