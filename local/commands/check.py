@@ -1,6 +1,5 @@
 """Tell what would be sent for prompt files, sending nothing: built by the app's own code, in storage of its own."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from rich.syntax import Syntax
 from local.commands.building import BuiltJob, build, building_app
 from local.commands.command_line import parse
 from local.commands.job_words import counted, left_out, money, one_line
+from local.commands.pretty_json import pretty
 from local.commands.prompt_paths import plan_drops
 from local.commands.running import run_command
 from local.commands.screen import Screen
@@ -96,7 +96,7 @@ def _show_request(built: BuiltJob, request: Mapping[str, Any], screen: Screen) -
     for title, part in (("The first request", shown), ("The schema as sent", built.schema)):
         if part:
             screen.say(f"  {title}:", "bold")
-            text = json.dumps(part, indent=2, ensure_ascii=False)
+            text = pretty(part)
             if screen.is_live:
                 screen.console.print(
                     Syntax(text, "json", theme="ansi_dark", word_wrap=True, background_color="default")

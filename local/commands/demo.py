@@ -59,7 +59,7 @@ class _Demo:
         self._folder = Path(tempfile.mkdtemp(prefix="run-", dir=runs))
         self._screen.say("Starting storage (Azurite), the local batch service and the functions ...")
         with running_servers(self._folder) as servers:
-            self._screen.say(f"Status page, while this runs: {servers.status_page}")
+            self._screen.say_whole(f"Status page, while this runs: {servers.status_page}")
             if self._options.answers:
                 answer_with(servers.service_url, self._options)
             place = replace(local_place(running_of(servers)), check=servers.check)

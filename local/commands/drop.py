@@ -46,7 +46,7 @@ def drop(place: Place, plan: DropPlan, screen: Screen) -> list[Dropped]:
     for one in dropped:
         screen.event("dropped", prompt_file=one.blob, job_id=one.job_id)
     for one in dropped[:8]:
-        screen.say(f"Dropped {PROMPTS}/{one.blob} (job {one.job_id})")
+        screen.say_whole(f"Dropped {PROMPTS}/{one.blob} (job {one.job_id})")
     if len(dropped) > 8:
         screen.say(f"… and {len(dropped) - 8:,} more")
     return dropped

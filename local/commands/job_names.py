@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.domain.model import JOB_ID
@@ -30,10 +30,7 @@ def find_job(word: str, page: Callable[[str], Page]) -> Status:
         seen.append(status)
         if status["job_id"] == word or _is_file(word.replace("\\", "/"), status["prompt_file"]):
             return status
-    known = [str(status[key]) for key in ("prompt_file", "job_id") for status in seen]
-    near = difflib.get_close_matches(word, known, n=1)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    raise NoSuchJobError(f"There is no job {word}.{meant} 'python3 dev.py jobs' lists them.")
+    raise NoSuchJobError(f"There is no job {word}.{_meant(word, seen)} 'python3 dev.py jobs' lists them.")
 
 
 def is_job_id(word: str) -> bool:
@@ -56,5 +53,19 @@ def _jobs(page: Callable[[str], Page]) -> Iterator[Status]:
 
 
 def _is_file(word: str, prompt_file: str) -> bool:
-    """Whether a word names a prompt file: whole, by its end, or as the local path from which it was dropped."""
-    return f"/{prompt_file}".endswith(f"/{word}") or f"/{word}".endswith(f"/{prompt_file}")
+    """Whether a word names a prompt file: whole, by its end, or as the local path from which it was dropped.
+
+    A trial run goes by the name of the file that it tries.
+    """
+    names = prompt_file, re.sub(r"(^|-)trial-[0-9]+/", lambda found: "/" if found[1] else "", prompt_file, count=1)
+    return any(f"/{name}".endswith(f"/{word}") or f"/{word}".endswith(f"/{name}") for name in names)
+
+
+def _meant(word: str, jobs: Sequence[Status]) -> str:
+    """Return ` Did you mean X?` for the nearest name of a job, empty where nothing is near."""
+    known = {str(status["job_id"]): status["job_id"] for status in jobs}
+    for status in jobs:
+        name = str(status["prompt_file"])
+        known |= {name: name, name.rpartition("/")[2]: name}
+    near = difflib.get_close_matches(word.replace("\\", "/").rpartition("/")[2], known, n=1)
+    return f" Did you mean {known[near[0]]}?" if near else ""

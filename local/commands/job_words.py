@@ -10,14 +10,17 @@ NOT_SENT = "not_sent"
 
 
 def rows_done(status: Status) -> tuple[int, int | None]:
-    """Return how many rows are done, as far as our side or the service counted them, and how many there are."""
-    rows = status["rows"]
-    counted = int(rows.get("succeeded") or 0) + int(rows.get("failed") or 0)
+    """Return how many rows are done, as far as our side or the service counted them, and how many there are.
+
+    Those that a trial run leaves out count for neither.
+    """
+    rows, unsent = status["rows"], left_out(status)
+    done = int(rows.get("succeeded") or 0) + int(rows.get("failed") or 0) - unsent
     at_service = sum((batch.get("completed") or 0) + (batch.get("failed") or 0) for batch in status.get("batches", ()))
-    total = rows.get("total")
-    if total is None:
-        return counted, None
-    return max(counted, min(max(at_service, int(status.get("answered") or 0)), total)), total
+    if rows.get("total") is None:
+        return done, None
+    total = int(rows["total"]) - unsent
+    return max(done, min(max(at_service, int(status.get("answered") or 0)), total)), total
 
 
 def describe(status: Status) -> str:

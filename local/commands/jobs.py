@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 
-from rich.markup import escape
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from local.commands.command_line import did_you_mean, parse
-from local.commands.job_words import Status, failures, left_out, money, one_line, rows_done
+from local.commands.job_words import Status, failures, left_out, one_line, rows_done
 from local.commands.place import place_of
 from local.commands.running import run_command
 from local.commands.screen import Screen, fail
@@ -50,32 +50,30 @@ def _closing(count: int, is_more: bool) -> str:
 
 
 def _table(jobs: Sequence[Status]) -> Table:
-    table = Table()
-    for name in ("job", "prompt file", "begun", "state", "rows", "cost", "what to know"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("job", "begun", "state", "cost"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("job", "state", "rows", "cost"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("rows", "cost") else "left")
+    table.add_column("prompt file, and what to know", overflow="fold")
     for status in jobs:
-        table.add_row(*map(escape, _cells(status)), style=_STYLES.get(status["state"], ""))
+        style = _STYLES.get(status["state"], "")
+        news = _news(status)
+        about = Text(status["prompt_file"])
+        if news:
+            about.append(f"\n{one_line(news, 200)}", "dim")
+        table.add_row(status["job_id"], Text(status["state"], style), _rows(status), _cost(status), about)
     return table
 
 
-def _cells(status: Status) -> tuple[str, ...]:
-    cost = (status.get("cost") or {}).get("usd")
-    return (
-        status["job_id"],
-        status["prompt_file"],
-        datetime.fromisoformat(status["created_at"]).astimezone().strftime("%d %b %H:%M"),
-        status["state"],
-        _rows(status),
-        money(cost) if cost else "",
-        one_line(_news(status), 160),
-    )
+def _cost(status: Status) -> str:
+    usd = (status.get("cost") or {}).get("usd")
+    return (f"${usd:,.4f}" if usd >= 0.0001 else "<$0.0001") if usd else ""
 
 
 def _rows(status: Status) -> str:
     done, total = rows_done(status)
     if total is None:
         return ""
-    return f"{done - left_out(status):,}/{total - left_out(status):,}"
+    return f"{done:,}/{total:,}"
 
 
 def _news(status: Status) -> str:

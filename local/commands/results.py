@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from local.commands.command_line import parse
 from local.commands.fetching import results_root
 from local.commands.follow import SETTLED, follow, later
-from local.commands.job_names import find_job, stored_page
+from local.commands.job_names import find_job, is_job_id, stored_page
 from local.commands.job_words import Status
 from local.commands.place import Place, place_of
 from local.commands.running import run_command
@@ -42,7 +42,7 @@ def _show(place: Place, jobs: Sequence[Dropped], screen: Screen, out: str | None
 
 
 def _job(place: Place, word: str) -> Dropped:
-    job = place.app.store.job(word)
+    job = place.app.store.job(word) if is_job_id(word) else None
     if job is not None:
         return Dropped(job.prompt_file, job.job_id)
     status = find_job(word, lambda cursor: stored_page(place.app, cursor))

@@ -26,7 +26,11 @@ class Screen:
         return self.console.is_terminal and not self.as_json
 
     def say(self, text: str, style: str | None = None) -> None:
-        """Print a line for people, as it is; the terminal wraps it."""
+        """Print words for people, wrapped between words where they are longer than the screen is wide."""
+        self.console.print(text, style=style, markup=False)
+
+    def say_whole(self, text: str, style: str | None = None) -> None:
+        """Print a path, an address or a command, never cut in two: it is there to be copied."""
         self.console.print(text, style=style, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:

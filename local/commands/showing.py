@@ -64,7 +64,7 @@ def show_results(
             _show_one(status, folder, screen, advice, warnings=warnings)
     if not is_few:
         screen.console.print(_jobs_table(statuses))
-        screen.say(f"Results: {root}")
+        screen.say_whole(f"Results: {root}")
     return 0 if all(status["state"] == "completed" for status in statuses) else 1
 
 
@@ -77,13 +77,13 @@ def _show_one(status: Status, folder: Path, screen: Screen, advice: Advice, *, w
         screen.say(line)
     for warning in status.get("warnings") or () if warnings else ():
         screen.warn(f"warning: {one_line(warning, 600)}")
-    screen.say(f"Results: {folder}")
+    screen.say_whole(f"Results: {folder}")
     screen.say(f"  {', '.join(file_names(folder))}", "dim")
     if status["state"] in ("completed", "cancelled"):
         if left_out(status):
-            screen.say(advice.send_rest(status), "bold")
+            screen.say_whole(advice.send_rest(status), "bold")
         if failures(status):
-            screen.say(advice.try_again(status, folder / "errors.jsonl"))
+            screen.say_whole(advice.try_again(status, folder / "errors.jsonl"))
 
 
 def _faults(status: Status, errors: Path) -> list[str]:

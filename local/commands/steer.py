@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local.commands.command_line import parse
-from local.commands.http_api import HttpApi
+from local.commands.http_api import HttpApi, RefusedError
 from local.commands.job_names import find_job, is_job_id
 from local.commands.job_words import left_out
 from local.commands.place import NOT_RUNNING
 from local.commands.running import run_command
-from local.commands.screen import Screen
+from local.commands.screen import Screen, fail
 from local.servers.processes import ServerError
 from local.servers.running import read_running
 
@@ -24,12 +24,17 @@ def main(arguments: Sequence[str]) -> int:
 
     def work() -> int:
         api = _api(options)
+        refused = 0
         for word in options.jobs:
             known = None if is_job_id(word) else find_job(word, api.page)
-            status = api.steer(known["job_id"] if known else word, action)
+            try:
+                status = api.steer(known["job_id"] if known else word, action)
+            except RefusedError as refusal:
+                refused = fail(f"{word}: {refusal}")
+                continue
             screen.event(action, **status)
-            screen.say(_told(action, status, known, remote=bool(options.app)))
-        return 0
+            screen.say_whole(_told(action, status, known, remote=bool(options.app)))
+        return refused
 
     return run_command(work)
 
@@ -49,10 +54,10 @@ def _told(action: str, status: Mapping[str, Any], known: Mapping[str, Any] | Non
     results = f"python3 dev.py results {status['job_id']}{' --account NAME' if remote else ''}"
     if action == "retry":
         what = "the rest is being sent" if known and left_out(known) else "rows without an answer are being tried again"
-        return f"{job}: {what}. To follow it and fetch the results:  {results}"
+        return f"{job}: {what}. To follow it and fetch the results:\n  {results}"
     if action == "release":
-        return f"{job}: released, it goes on. To follow it and fetch the results:  {results}"
-    return f"{job}: being cancelled; what was answered is collected. Its results, once it has ended:  {results}"
+        return f"{job}: released, it goes on. To follow it and fetch the results:\n  {results}"
+    return f"{job}: being cancelled; what was answered is collected. Its results, once it has ended:\n  {results}"
 
 
 if __name__ == "__main__":

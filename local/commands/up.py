@@ -75,26 +75,27 @@ def _fixed_ports() -> Ports:
 
 
 def _announcement(servers: Servers, folder: Path) -> str:
-    lines = [
-        "",
+    lines = [""]
+    if servers.status_page:
+        lines += [
+            f"Status page        {servers.status_page}",
+            f"Functions          {servers.functions_url}   (key {servers.function_key})",
+        ]
+    lines += [
         f"Batch service      {servers.service_url}   (emulated: its answers are made up)",
+        f"Log                {folder / ('functions.log' if servers.status_page else 'service.log')}",
         f"Storage            {servers.connection_string}",
         "                   (this connection string is for Azure Storage Explorer, too)",
+        "",
     ]
     if servers.status_page:
         lines += [
-            f"Functions          {servers.functions_url}   (key {servers.function_key})",
-            f"Status page        {servers.status_page}",
-            f"Log                {folder / 'functions.log'}",
-            "",
             "In another terminal:",
             "  python3 dev.py drop FILE     drop a prompt file, follow its job, fetch its results",
             "  python3 dev.py jobs          list the jobs",
         ]
     else:
         lines += [
-            f"Log                {folder / 'service.log'}",
-            "",
             "Now, in another terminal: copy local.settings.example.json to local.settings.json, and: func start",
             "Then drop a prompt file:  python3 dev.py drop FILE",
         ]

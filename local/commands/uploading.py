@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from local.commands.prompt_paths import DropError, DropPlan, Upload
 from shared.domain.model import job_id_of
@@ -28,10 +29,11 @@ def upload(app: App, plan: DropPlan) -> list[Dropped]:
 
 
 def replaced(app: App, plan: DropPlan) -> Sequence[str]:
-    """List the settings of the container that a drop would change."""
+    """List the settings of the container that a drop would change; those of a trial run are its own."""
     names = []
     for one in plan.before:
-        there = app.files.load(Container.PROMPTS, one.blob) if "/_" in f"/{one.blob}" else None
+        is_settings = "/_" in f"/{one.blob}" and isinstance(one.source, Path)
+        there = app.files.load(Container.PROMPTS, one.blob) if is_settings else None
         if there is not None and there[0] != one.read():
             names.append(one.blob)
     return names

@@ -41,7 +41,8 @@ class Invoker:
         except InvocationError as failure:
             _log.error("%s failed (%s): %s\n%s", function.name, reason, failure, failure.stack_trace)
             raise
-        _log.info("%s ran (%s) in %.2f s", function.name, reason, time.monotonic() - started)
+        # The app's own lines tell what has happened; one for each run would bury them under polls without news.
+        _log.debug("%s ran (%s) in %.2f s", function.name, reason, time.monotonic() - started)
         return outcome.returned
 
     def _write(self, binding: Binding, value: TypedData) -> None:
