@@ -6,7 +6,8 @@ take the standard library's slower way.
 
 import json
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -71,3 +72,18 @@ def _finite(number: str) -> float:
     if math.isinf(value):
         raise ValueError("a number is too large")
     return value
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Take a JSON value from outside for an object: another one is an empty object, never an exception."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Take a JSON value from outside for a list, empty where it is none."""
+    return value if isinstance(value, list) else []
+
+
+def word(value: object) -> str:
+    """Take a JSON value from outside for a text, empty where it is none."""
+    return value if isinstance(value, str) else ""

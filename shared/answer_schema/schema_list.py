@@ -84,9 +84,13 @@ class StoredSchemas(Sequence[StoredSchema]):
         self._text = bytearray()
         self._starts = array("Q", [0])
         for line in lines:
-            if line.strip():
-                self._text += line
-                self._starts.append(len(self._text))
+            self.add(line)
+
+    def add(self, line: bytes) -> None:
+        """Add a line of the file; a blank one is passed over."""
+        if line.strip():
+            self._text += line
+            self._starts.append(len(self._text))
 
     def __len__(self) -> int:
         return len(self._starts) - 1

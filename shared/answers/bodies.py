@@ -3,23 +3,35 @@
 Sources: OpenAI's API specification, and Azure OpenAI's page on the content filter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from shared import json_codec
-from shared.json_parts import items, mapping, word
+from shared.domain.model import Usage
+from shared.json_codec import items, mapping, word
 
 TOKENS_LIMIT: Final = 2**31
 """A larger number of tokens is no number of tokens."""
 
 
+_FINAL: Final = ("", "final_answer")
+"""The phases whose messages are the answer: models that answer in phases comment on their work in others."""
+
+_NOT_SAID: Final = ("message", "reasoning")
+"""Output items that are no calls of functions or tools."""
+
+
 class Said(NamedTuple):
-    """What the model said: its text, or its refusal, why it ended, and what the content filter found."""
+    """What the model said: its text, or its refusal, why it ended, and what the content filter found.
+
+    `whole` is all that was paid for, calls of functions and text of other phases included.
+    """
 
     text: str | None
     refusal: str | None
     reason: str
     filters: object = None
+    whole: str | None = None
 
 
 def said_in(body: object) -> Said:
@@ -30,16 +42,21 @@ def said_in(body: object) -> Said:
         if isinstance(body.get("output"), list):
             return _responses(body)
     if body is None or isinstance(body, str):
-        return Said(body, None, "")
-    return Said(json_codec.dumps(body).decode(), None, "")
+        return Said(body, None, "", whole=body)
+    text = json_codec.dumps(body).decode()
+    return Said(text, None, "", whole=text)
 
 
-def tokens_in(usage: object) -> tuple[int, int] | None:
+def usage_in(usage: object) -> Usage | None:
     """Read the tokens that were paid, under either route's names; None for what can be no number of tokens."""
     counts = mapping(usage)
     read = counts.get("prompt_tokens", counts.get("input_tokens"))
     written = counts.get("completion_tokens", counts.get("output_tokens"))
-    return (read, written) if _is_count(read) and _is_count(written) else None
+    details = mapping(counts.get("prompt_tokens_details", counts.get("input_tokens_details")))
+    cached = details.get("cached_tokens")
+    if not _is_count(read) or not _is_count(written):
+        return None
+    return Usage(read, written, cached if _is_count(cached) else 0)
 
 
 def _is_count(number: object) -> TypeGuard[int]:
@@ -50,29 +67,39 @@ def _chat(choices: list[object]) -> Said:
     """Read a chat completion: its first choice, as requests for more than one are refused."""
     choice = mapping(choices[0] if choices else None)
     message = mapping(choice.get("message"))
-    text = _text(message.get("content"))
-    if not text and message.get("tool_calls"):
-        text = json_codec.dumps(message["tool_calls"]).decode()
+    content = message.get("content")
     refusal = message.get("refusal")
+    refusal = refusal if isinstance(refusal, str) and refusal else _part(content, "refusal")
+    calls = [message[key] for key in ("tool_calls", "function_call") if message.get(key)]
+    called = json_codec.dumps(calls[0] if len(calls) == 1 else calls).decode() if calls else None
+    text = _text(content)
     return Said(
-        text,
-        refusal if isinstance(refusal, str) and refusal else _part(message.get("content"), "refusal"),
+        text or called or text,
+        refusal,
         word(choice.get("finish_reason")),
         choice.get("content_filter_results"),
+        _joined([text, refusal, called]),
     )
 
 
 def _responses(body: Mapping[str, Any]) -> Said:
-    """Read a Responses body: the texts of its messages joined, as OpenAI's own client does."""
+    """Read a Responses body: the texts of its final messages joined, as OpenAI's own client does."""
     found = [mapping(item) for item in body["output"]]
-    parts = [part for item in found if item.get("type") == "message" for part in items(item.get("content"))]
-    text = _text(parts) if parts else None
-    calls = [item for item in found if item.get("type") == "function_call"]
-    if not text and calls:
-        text = json_codec.dumps(calls).decode()
+    messages = [item for item in found if item.get("type") == "message"]
+    parts = [part for item in messages if word(item.get("phase")) in _FINAL for part in items(item.get("content"))]
+    text = _text(parts)
+    calls = [item for item in found if item.get("type") not in _NOT_SAID]
+    called = json_codec.dumps(calls).decode() if calls else None
     reason = word(mapping(body.get("incomplete_details")).get("reason")) or word(body.get("status"))
     filters = [mapping(item).get("content_filter_results") for item in items(body.get("content_filters"))]
-    return Said(text, _part(parts, "refusal"), reason, _merged(filters))
+    whole = [said for item in messages for said in (_text(item.get("content")), _part(item.get("content"), "refusal"))]
+    return Said(text or called or text, _part(parts, "refusal"), reason, _merged(filters), _joined([*whole, called]))
+
+
+def _joined(pieces: Sequence[str | None]) -> str | None:
+    """Put all that was said together; None where that is nothing, an empty text where it is one."""
+    said = [piece for piece in pieces if piece is not None]
+    return "\n".join(filter(None, said)) if said else None
 
 
 def _text(content: object) -> str | None:

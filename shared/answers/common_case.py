@@ -19,6 +19,7 @@ class _Message(msgspec.Struct, gc=False):
     content: str
     refusal: None = None
     tool_calls: None = None
+    function_call: None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -29,9 +30,14 @@ class _Choice(msgspec.Struct, gc=False):
 _Tokens = Annotated[int, msgspec.Meta(ge=0, lt=TOKENS_LIMIT)]
 
 
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: _Tokens = 0
+
+
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: _Tokens
     completion_tokens: _Tokens
+    prompt_tokens_details: _Details | None = None
 
 
 class _Body(msgspec.Struct, gc=False):

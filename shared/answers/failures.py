@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from shared.answers.bodies import Said
 from shared.domain.model import RowCode
-from shared.json_parts import mapping, word
+from shared.json_codec import mapping, word
 
 MESSAGE_LIMIT: Final = 500
 """Characters of the service's own words that a message may quote."""
@@ -30,6 +30,17 @@ _STOPS: Final = {
     "max_output_tokens": RowCode.TRUNCATED,
     "content_filter": RowCode.CONTENT_FILTER,
 }
+
+
+_OUT_OF_TOKENS: Final = "output limit was reached"
+"""Azure's words where a model spent all its tokens before the first word of its answer: HTTP 400, without a code."""
+
+_PARAMETER: Final = re.compile(r"[\w.\[\]-]{1,64}")
+_NAMED: Final = re.compile(
+    r" \(parameter (?P<told>[\w.\[\]-]+)\)$"
+    r"|\b(?:Unsupported|Unknown) (?:parameter|value): '(?P<quoted>[\w.\[\]-]+)'"
+    r"|\bUnrecognized request arguments? supplied: (?P<listed>[\w.\[\]-]+)"
+)
 
 
 class Failure(NamedTuple):
@@ -61,18 +72,31 @@ def failure_of(status: int, error: object) -> Failure:
     name = word(details.get("code")) or word(details.get("type"))
     status = status if status >= 300 else status_of(details.get("code") or details.get("status"))
     inner = mapping(details.get("innererror"))
-    code = _failure_code(status, name, inner)
+    code = _failure_code(status, name, inner, word(details.get("message")))
     filters = inner.get("content_filter_result") if code is RowCode.CONTENT_FILTER else None
     said = _quoted(details.get("message") if details else error)
     words = ": ".join(filter(None, (f"HTTP {status}" if status else "", _quoted(name), said)))
+    parameter = _parameter(details.get("param")) if code is RowCode.REQUEST_FAILED else ""
     return Failure(
         code,
-        words + _categories(filters) if words else "The service gave neither an answer nor an error.",
+        words + _categories(filters) + parameter if words else "The service gave neither an answer nor an error.",
         status or (500 if name in _SERVER_CODES else 0),
     )
 
 
-def _failure_code(status: int, name: str, inner: Mapping[str, Any]) -> RowCode:
+def parameter_in(message: str) -> str:
+    """Name the parameter that a request was refused for, by the message of its failure; empty where none is named."""
+    found = _NAMED.search(message)
+    return next(filter(None, found.groups()), "") if found else ""
+
+
+def _parameter(name: object) -> str:
+    return f" (parameter {name})" if isinstance(name, str) and _PARAMETER.fullmatch(name) else ""
+
+
+def _failure_code(status: int, name: str, inner: Mapping[str, Any], message: str) -> RowCode:
+    if status == 400 and _OUT_OF_TOKENS in message:
+        return RowCode.TRUNCATED
     if inner.get("code") == "ResponsibleAIPolicyViolation":
         return RowCode.CONTENT_FILTER
     return RowCode.RATE_LIMITED if status == 429 else _CODES.get(name, RowCode.REQUEST_FAILED)

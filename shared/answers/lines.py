@@ -9,24 +9,28 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from shared import json_codec
-from shared.answers.bodies import said_in, tokens_in
+from shared.answers.bodies import said_in, usage_in
 from shared.answers.failures import ended_early, failure_of, status_of
 from shared.domain.model import Outcome, RowCode, SentRow, Usage
-from shared.json_parts import word
+from shared.json_codec import word
 
 Check = Callable[[object], str | None]
 """Says what of a parsed answer does not fit the row's schema, or None where it fits."""
 
 
 class Answer(NamedTuple):
-    """What the service answered: an error already (`code`), or a text that may still not be what was asked for."""
+    """What the service answered: an error already (`code`), or a text that may still not be what was asked for.
+
+    `whole` is all that was paid for, which is kept where the row fails.
+    """
 
     code: RowCode | None
     message: str
     text: str | None
+    whole: str | None
     finish_reason: str
     model: str
-    tokens: tuple[int, int] | None
+    usage: Usage | None
     status: int
 
 
@@ -45,10 +49,11 @@ def answer_in(line: Mapping[str, object]) -> Answer:
     return Answer(
         code=code,
         message=message,
-        text=said.text if said.refusal is None else said.refusal,
+        text=said.text,
+        whole=said.whole,
         finish_reason=said.reason,
         model=word(fields.get("model")),
-        tokens=tokens_in(fields.get("usage")),
+        usage=usage_in(fields.get("usage")),
         status=status,
     )
 
@@ -58,27 +63,25 @@ def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None)
 
     `check` is the row's schema, None for a row without one, whose answer becomes `{"text": …}`.
     """
-    code, message, text = answer.code, answer.message, answer.text
+    code, message = answer.code, answer.message
     output = None
-    if code is None and text is not None:
-        message, output = checked(text, check)
+    if code is None and answer.text is not None:
+        message, output = checked(answer.text, check)
         if message:
             code = RowCode.INVALID_OUTPUT
-        else:
-            text = None
     return Outcome(
-        sent.row,
-        sent.custom_id,
-        code,
-        message,
-        output,
-        text,
-        answer.finish_reason,
-        answer.model,
-        None if answer.tokens is None else Usage(*answer.tokens),
-        attempts,
-        sent.schema,
-        answer.status,
+        row=sent.row,
+        custom_id=sent.custom_id,
+        code=code,
+        message=message,
+        output=output,
+        text=None if code is None else answer.whole,
+        finish_reason=answer.finish_reason,
+        model=answer.model,
+        usage=answer.usage,
+        attempts=attempts,
+        schema=sent.schema,
+        status=answer.status,
     )
 
 
@@ -100,9 +103,10 @@ def _failed(status: int, error: object, body: Mapping[str, Any]) -> Answer:
         code=failure.code,
         message=failure.message,
         text=None,
+        whole=None,
         finish_reason="",
         model=word(body.get("model")),
-        tokens=tokens_in(body.get("usage")),
+        usage=usage_in(body.get("usage")),
         status=failure.status,
     )
 

@@ -19,7 +19,7 @@ from shared.answers.lines import Answer, answer_in, checked, judged
 from shared.answers.outcomes import best_line, result_line, to_line
 from shared.answers.spilled_lines import MEMORY_LIMIT, SpilledLines
 from shared.answers.validation import Checks
-from shared.domain.model import Fault, Outcome, RowCode, SentRow
+from shared.domain.model import Fault, Outcome, RowCode, SentRow, Usage
 
 SCRATCH_LIMIT: Final = 192 * 1024 * 1024
 """Bytes of the temporary file: the disk of the smallest instances is below 1 GB, and shared."""
@@ -143,9 +143,13 @@ class Matching:
         text, usage = body.choices[0].message.content, body.usage
         complaint, output = checked(text, None if schema < 0 else self._checks.check(schema))
         paid = usage.prompt_tokens, usage.completion_tokens
+        details = usage.prompt_tokens_details
+        cached = 0 if details is None else details.cached_tokens
         if complaint:
-            return self._judged(place, Answer(None, "", text, "stop", body.model, paid, 200))
-        return result_line(self._numbers[place], answer.custom_id, output, body.model, paid, self._attempts, schema)
+            return self._judged(place, Answer(None, "", text, text, "stop", body.model, Usage(*paid, cached), 200))
+        return result_line(
+            self._numbers[place], answer.custom_id, output, body.model, paid, self._attempts, schema, cached
+        )
 
     def _put_unusual(self, shelf: SpilledLines, line: bytes, window: range | None) -> None:
         try:

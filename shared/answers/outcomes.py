@@ -17,7 +17,7 @@ _WEIGHTS: Final[Mapping[RowCode | None, int]] = {RowCode.GAVE_UP: 1, RowCode.NOT
 
 
 class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
-    """An outcome as its line holds it: the fields of Outcome, but `output` is still JSON.
+    """An outcome as its line holds it: the fields of Outcome, but `output` is still JSON, and cached tokens come last.
 
     Most outcomes only pass through: a line takes a fraction of the time of an Outcome to read, and its output, checked
     when it came, goes into the results as it is.
@@ -35,6 +35,7 @@ class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
     attempts: int
     schema: int
     status: int
+    cached_tokens: int = 0
 
     @property
     def outcome(self) -> Outcome:
@@ -48,7 +49,7 @@ class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
             text=self.text,
             finish_reason=self.finish_reason,
             model=self.model,
-            usage=None if self.usage is None else Usage(*self.usage),
+            usage=None if self.usage is None else Usage(*self.usage, self.cached_tokens),
             attempts=self.attempts,
             schema=self.schema,
             status=self.status,
@@ -63,13 +64,18 @@ def to_line(outcome: Outcome) -> bytes:
     """Write an outcome as a compact JSON array of its fields, without a line end."""
     *before, usage, attempts, schema, status = outcome
     paid = None if usage is None else (usage.input_tokens, usage.output_tokens)
-    return json_codec.dumps([*before, paid, attempts, schema, status])
+    cached = [usage.cached_tokens] if usage is not None and usage.cached_tokens else []
+    return json_codec.dumps([*before, paid, attempts, schema, status, *cached])
 
 
 def result_line(
-    row: int, custom_id: str, output: object, model: str, paid: tuple[int, int], attempts: int, schema: int
+    row: int, custom_id: str, output: object, model: str, paid: tuple[int, int], attempts: int, schema: int, cached: int
 ) -> bytes:
     """Write the outcome of a row whose answer is as it should be: nearly all are."""
+    if cached:
+        return json_codec.dumps(
+            [row, custom_id, None, "", output, None, "stop", model, paid, attempts, schema, 200, cached]
+        )
     return json_codec.dumps([row, custom_id, None, "", output, None, "stop", model, paid, attempts, schema, 200])
 
 

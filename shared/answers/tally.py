@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from shared.answers.failures import parameter_in
 from shared.answers.outcomes import OutcomeLine
+from shared.domain.model import RowCode, Usage
 from shared.money.prices import price_usd
 
 
@@ -16,16 +18,37 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_rows: int = 0
+    _refused: int = 0
+    _refusals: set[str] = field(default_factory=set)
 
     def add(self, some: Sequence[OutcomeLine]) -> None:
         """Count outcomes."""
         self.rows += len(some)
         self.codes.update([line.code for line in some if line.code is not None])
+        self.cached_tokens += sum([line.cached_tokens for line in some])
+        self._add_refused([line.message for line in some if _is_refused(line)])
         for model in {line.model for line in some}:
             paid = [line.usage for line in some if line.usage is not None and line.model == model]
             self._add_paid(model, paid)
+
+    def _add_refused(self, messages: Sequence[str]) -> None:
+        self._refused += len(messages)
+        # Two different ones are enough to know that the rows were not all refused alike.
+        self._refusals = set([*self._refusals, *set(messages)][:2])
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens that were paid."""
+        return Usage(self.input_tokens, self.output_tokens, self.cached_tokens)
+
+    @property
+    def refused_parameter(self) -> str:
+        """The parameter that the service refused all rows for, with the same words; empty where that is not so."""
+        alike = self._refused == self.rows and len(self._refusals) == 1
+        return parameter_in(next(iter(self._refusals))) if alike else ""
 
     def _add_paid(self, model: str, paid: Sequence[tuple[int, int]]) -> None:
         self.input_tokens += sum([read for read, _written in paid])
@@ -38,3 +61,7 @@ class Tally:
     def succeeded(self) -> int:
         """Rows with a result."""
         return self.rows - self.codes.total()
+
+
+def _is_refused(line: OutcomeLine) -> bool:
+    return line.status == 400 and line.code == RowCode.REQUEST_FAILED

@@ -128,6 +128,11 @@ class Record(NamedTuple):
     gaps: Mapping[str, str] | None = None
 
     @property
+    def is_dropped_again(self) -> bool:
+        """Whether this is a line of an errors.jsonl."""
+        return self.custom_id != ""
+
+    @property
     def is_request(self) -> bool:
         """Whether this is a whole batch request and no record of columns (only JSON holds objects)."""
         return isinstance(self.values.get("body"), dict) and "url" in self.values
@@ -182,13 +187,18 @@ class SentRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that were paid."""
+    """Tokens that were paid; the cached ones are among the input tokens, as far as the service tells them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
 
 
 class Outcome(NamedTuple):
@@ -217,7 +227,8 @@ class FailedRow(NamedTuple):
     """One input row that has no result, with all that errors.jsonl says of it.
 
     `input` holds the user's own columns. The row also carries its `request` (custom_id, method, url, body), or where
-    it never became one, its `source`: the record as an object, or the raw text.
+    it never became one, its `source`: the record as an object, or the raw text. `schema` is the one that its answer is
+    checked with, where that asks for more than the request shows.
     """
 
     custom_id: str
@@ -225,6 +236,7 @@ class FailedRow(NamedTuple):
     outcome: Outcome
     request: Mapping[str, object] | None = None
     source: Mapping[str, object] | str | None = None
+    schema: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "total_tokens": usage.input_tokens + usage.output_tokens,
+            **({"cached_tokens": usage.cached_tokens} if usage.cached_tokens else {}),
         },
         "cost": {
             "usd": round(sum(batch.cost_usd for batch in batches), 9),

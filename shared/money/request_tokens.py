@@ -7,8 +7,7 @@ compact JSON without `additionalProperties`, which gives the recorded answers of
 from collections.abc import Mapping
 from typing import Any, Final
 
-from shared.json_codec import dumps
-from shared.json_parts import items, mapping, word
+from shared.json_codec import dumps, items, mapping, word
 from shared.money.tokens import TokenCounter
 
 _MESSAGE: Final = 3

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from shared.json_codec import loads
-from shared.json_parts import mapping
+from shared.json_codec import loads, mapping
 from shared.money.request_tokens import request_tokens
 from shared.money.tokens import TokenCounter
 

@@ -14,7 +14,7 @@ from shared.requests.faults import UnsendableError
 from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
 from shared.requests.limits import TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
 from shared.requests.messages import Conversation
-from shared.requests.ready_made import WholeRequests
+from shared.requests.ready_made import ReadyMadeRequests
 from shared.requests.request_lines import block_of
 from shared.requests.response_format import Formats
 from shared.requests.skeleton import RequestSkeleton
@@ -47,7 +47,7 @@ class RequestBuilder:
         self._conversation = Conversation(settings)
         self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
         self._frames = RequestSkeletons(settings, model, self._conversation, self._formats)
-        self._whole = WholeRequests(self._formats, model, max_bytes)
+        self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation)
         self._own: dict[str, None] = dict.fromkeys(self._table.own if self._table else ())
@@ -109,7 +109,7 @@ class RequestBuilder:
     def _request_of(self, record: Record) -> RequestBlock | Fault:
         try:
             if self._table is None and record.is_request:
-                return self._whole.build(record)
+                return self._ready_made.build(record)
             return self._build(record)
         except UnsendableError as exc:
             return exc.fault

@@ -9,3 +9,13 @@ class UnsendableError(Exception):
     def __init__(self, code: RowCode, message: str) -> None:
         super().__init__(message)
         self.fault = Fault(code, message)
+
+
+def invalid_request(message: str) -> UnsendableError:
+    """Return the fault of a ready-made request, to be raised."""
+    return UnsendableError(RowCode.INVALID_REQUEST, f"The batch request cannot be sent: {message}")
+
+
+def invalid_format(message: str) -> UnsendableError:
+    """Return the fault of a ready-made request's response format, to be raised."""
+    return UnsendableError(RowCode.INVALID_SCHEMA, f"The response format cannot be sent: {message}")

@@ -81,9 +81,10 @@ class Formats:
         job = self._job
         return PLAIN if job is None else self._listed(b"job", lambda: job)
 
-    def listed_as_it_is(self, name: str, schema: dict[str, object]) -> int:
-        """The number of a schema that a whole request brings, for checking its answer."""
-        return self._schemas.number_of(b"own:" + orjson.dumps(schema), name, lambda: AnswerSchema(schema, schema))
+    def listed_as_it_is(self, name: str, sent: dict[str, object], checked: dict[str, object]) -> int:
+        """Return the number of a schema that a ready-made request brings, for checking its answer."""
+        key = b"own:" + orjson.dumps([sent, checked])
+        return self._schemas.number_of(key, name, lambda: AnswerSchema(sent, checked))
 
     def _listed(self, key: bytes, make: Callable[[], AnswerSchema]) -> Format:
         try:
@@ -107,6 +108,19 @@ class Formats:
         for text in (*schema.changes, *schema.warnings):
             self._warn(f"{source}: {text}")
         return schema
+
+
+def format_of(body: Mapping[str, object], url: str) -> object:
+    """Return a body's response format, as its route names it; None without one."""
+    if url != RESPONSES_URL:
+        return body.get("response_format")
+    text = body.get("text")
+    return text.get("format") if isinstance(text, Mapping) else None
+
+
+def asked_in(given: Mapping[str, object], url: str) -> object:
+    """Return the part of a response format that has name, strict and schema."""
+    return given if url == RESPONSES_URL else given.get("json_schema")
 
 
 def with_format(body: Mapping[str, object], url: str, name: str, schema: object) -> dict[str, object]:

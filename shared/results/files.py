@@ -62,9 +62,10 @@ class ResultFiles:
         return [warning for table in self._tables for warning in table.close()]
 
 
-class _Usage(msgspec.Struct, gc=False):
+class _Usage(msgspec.Struct, gc=False, omit_defaults=True):
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
 
 
 class _Result(msgspec.Struct, gc=False):
@@ -86,7 +87,13 @@ def result_lines(some: Sequence[OutcomeLine], inputs: Sequence[Mapping[str, obje
     """Write rows that succeeded, with their own columns, as lines of results.jsonl."""
     results = [
         _Result(
-            line.row, line.custom_id, line.output, own, line.model, line.attempts, line.usage and _Usage(*line.usage)
+            line.row,
+            line.custom_id,
+            line.output,
+            own,
+            line.model,
+            line.attempts,
+            line.usage and _Usage(*line.usage, line.cached_tokens),
         )
         for line, own in zip(some, inputs, strict=True)
     ]
@@ -119,6 +126,8 @@ def error_of(row: FailedRow) -> dict[str, object]:
     else:
         line["source"] = row.source
     line["input"] = row.input
+    if row.schema is not None:
+        line["schema"] = row.schema
     line["error"] = {
         "code": outcome.code,
         "message": outcome.message,
@@ -140,7 +149,10 @@ def _answer(outcome: Outcome) -> dict[str, object]:
 
 
 def _usage(usage: Usage | None) -> dict[str, int] | None:
-    return None if usage is None else {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    if usage is None:
+        return None
+    cached = {"cached_tokens": usage.cached_tokens} if usage.cached_tokens else {}
+    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, **cached}
 
 
 class _Lines:

@@ -66,7 +66,15 @@ _SUMMARY: Final[Schema] = {
         "items": TEXT,
         "description": "The _job.json and schema blobs that the job's settings came from, the nearest first.",
     },
-    "usage": object_of({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT}),
+    "usage": object_of(
+        {
+            "input_tokens": COUNT,
+            "output_tokens": COUNT,
+            "total_tokens": COUNT,
+            "cached_tokens": {**COUNT, "description": "Of the input tokens, where the service tells any."},
+        },
+        required=["input_tokens", "output_tokens", "total_tokens"],
+    ),
     "cost": object_of(
         {"usd": {"type": "number", "minimum": 0}, "unpriced_rows": COUNT},
         description="An estimate: list prices for batches, of the models that answered. Some rows may have no price.",

@@ -91,6 +91,9 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
     sent = [batch for batch in batches if batch.requests]
     if sent and not answered and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
         return JobState.FAILED, JobCode.BATCH_FAILED, sent[0].message
+    if not any(batch.succeeded for batch in sent) and not job.rows_kept:
+        refused = next((batch.message for batch in sent if batch.message and batch.failure is None), "")
+        return JobState.COMPLETED, None, refused
     return JobState.COMPLETED, None, ""
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared import json_codec
-from shared.answer_schema.schema_list import SchemaList
 from shared.domain import blob_names
 from shared.domain.errors import JobFault
 from shared.domain.model import FailedRow, Fault, Job, JobCode, Outcome, Record, RowBlock, RowCode
@@ -12,6 +11,7 @@ from shared.job_settings.plan import JobPlan
 from shared.prompt_file import form_of, open_prompt_file
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
 from shared.requests import RequestBuilder
+from shared.requests.unshown_schemas import UnshownSchemas
 
 
 class Rows:
@@ -25,7 +25,8 @@ class Rows:
         self.row_blocks: Iterator[RowBlock | Record] = file.row_blocks
         self._headers = file.headers
         self._plan = plan
-        self._builder = _builder(job, plan, file.headers) if plan.is_fixed else None
+        self._unshown = UnshownSchemas()
+        self._builder = _builder(job, plan, file.headers, self._unshown) if plan.is_fixed else None
         self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
 
     @property
@@ -71,19 +72,17 @@ class Rows:
         custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
             outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
-        request = None if outcome.code is RowCode.DUPLICATE_CUSTOM_ID else self._request(record)
-        source = None if request is not None else _source(record)
-        return FailedRow(custom_id, own, outcome, request, source)
-
-    def _request(self, record: Record) -> Mapping[str, object] | None:
-        if self._builder is None:
-            return None
+        if outcome.code is RowCode.DUPLICATE_CUSTOM_ID or self._builder is None:
+            return FailedRow(custom_id, own, outcome, source=_source(record))
         built = self._builder.build(record)
-        request = None if isinstance(built, Fault) else json_codec.loads(built.text)
-        return request if isinstance(request, dict) else None
+        if isinstance(built, Fault):
+            return FailedRow(custom_id, own, outcome, source=_source(record))
+        request = json_codec.loads(built.text)
+        assert isinstance(request, dict)
+        return FailedRow(custom_id, own, outcome, request, schema=self._unshown.of(request, built.schemas[0]))
 
 
-def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None) -> RequestBuilder | None:
+def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: UnshownSchemas) -> RequestBuilder | None:
     """The builder of the job's requests; None where the fault that ended the job keeps it from being made."""
     try:
         return RequestBuilder(
@@ -91,7 +90,7 @@ def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None) -> RequestB
             prompt_file=job.prompt_file,
             headers=headers,
             default_model=plan.default_model or None,
-            schemas=SchemaList(lambda line: None),
+            schemas=unshown.schemas,
             max_bytes=plan.max_bytes,
         )
     except JobFault:

@@ -17,10 +17,11 @@ from shared.answers import outcomes
 from shared.answers.matching import Matching
 from shared.answers.tally import Tally
 from shared.answers.validation import Checks
+from shared.answers.verdict import refusal_of, warning_of
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, Transient, Unavailable
-from shared.domain.lifecycle import is_schema_faulty, may_follow, next_backoff
-from shared.domain.model import Batch, BatchState, Fault, Job, RowCode, Usage
+from shared.domain.lifecycle import may_follow, next_backoff
+from shared.domain.model import Batch, BatchState, Fault, Job, RowCode
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.collect.downloads import (
@@ -214,22 +215,17 @@ def _collected(app: App, batch: Batch, tally: Tally, follower: Batch | None) -> 
         succeeded=tally.succeeded,
         followed=follower.requests if follower else 0,
         errors=dict(errors),
-        usage=Usage(tally.input_tokens, tally.output_tokens),
+        usage=tally.usage,
+        message=refusal_of(tally) or batch.message,
         cost_usd=round(tally.cost_usd, 9),
         unpriced_rows=tally.unpriced_rows,
     )
 
 
 def _warned(job: Job, batch: Batch, tally: Tally) -> Job:
-    invalid = tally.codes[RowCode.INVALID_OUTPUT]
-    if not is_schema_faulty(invalid, tally.rows):
-        return job
-    warning = (
-        f"{invalid} of the {tally.rows} answers of batch {batch.batch_id} do not fit their schema: that is the "
-        "schema's or the prompt's fault, so those rows were not asked again."
-    )
-    if warning in job.warnings or len(job.warnings) >= WARNINGS:
+    warning = warning_of(batch, tally)
+    if not warning or warning in job.warnings or len(job.warnings) >= WARNINGS:
         return job
     if len(job.warnings) == WARNINGS - 1:
-        warning = "More batches have answers that do not fit their schema: their rows were not asked again, either."
+        warning = "More batches have answers that do not fit their schema, or rows that were all refused alike."
     return replace(job, warnings=(*job.warnings, warning))

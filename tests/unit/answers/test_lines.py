@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.answers.failures import parameter_in
 from shared.answers.lines import answer_in, judged
 from shared.answers.validation import check_of
 from shared.domain.model import Outcome, RowCode, SentRow, Usage
@@ -141,11 +142,145 @@ def test_an_answer_of_the_responses_route_that_only_calls_functions_keeps_the_ca
     assert json.loads(outcome.output["text"]) == [call]
 
 
+CALL: dict[str, object] = {"type": "function_call", "call_id": "1", "name": "f", "arguments": '{"a":1}'}
+TOOL_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+def phase(name: str | None, text: str) -> dict[str, object]:
+    """A message of a Responses body, of a model that answers in phases."""
+    item: dict[str, object] = {"type": "message", "role": "assistant", "content": [said(text)]}
+    return item if name is None else item | {"phase": name}
+
+
+def in_phases(*items: dict[str, object]) -> dict[str, Any]:
+    return responses() | {"output": list(items)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        in_phases(phase("commentary", "I will look it up."), phase("final_answer", GOOD)),
+        in_phases(phase("commentary", '{"City":"Bern","Height":1}'), phase("final_answer", GOOD)),
+        in_phases(phase("final_answer", GOOD)),
+        in_phases(phase("final_answer", GOOD[:9]), phase("final_answer", GOOD[9:])),
+        in_phases(phase(None, GOOD), phase("commentary", "Done.")),
+        in_phases(phase("commentary", "First"), CALL, phase("commentary", "Second"), phase("final_answer", GOOD)),
+    ],
+)
+def test_only_the_final_phase_is_the_answer(body: object) -> None:
+    outcome = read(line(body))
+    assert (outcome.code, outcome.text) == (None, None)
+    assert outcome.output == {"City": "Zürich", "Height": 126}
+
+
+def test_text_of_other_phases_is_kept_where_the_row_fails() -> None:
+    outcome = read(line(in_phases(phase("commentary", "I will look."), phase("final_answer", "Zürich"))))
+    assert (outcome.code, outcome.text) == (RowCode.INVALID_OUTPUT, "I will look.\nZürich")
+    only = read(line(in_phases(phase("commentary", GOOD))))
+    assert (only.code, only.text) == (RowCode.INVALID_OUTPUT, GOOD)
+    assert only.message == "The answer holds no text (it ended with completed)."
+
+
+def test_calls_beside_a_text_are_kept_where_the_row_fails() -> None:
+    outcome = read(line(chat("Let me see", "tool_calls", tool_calls=[TOOL_CALL])))
+    assert outcome.code is RowCode.INVALID_OUTPUT
+    assert outcome.text is not None
+    text, calls = outcome.text.split("\n")
+    assert (text, json.loads(calls)) == ("Let me see", [TOOL_CALL])
+    outcome = read(line(in_phases(phase("final_answer", "Let me see"), CALL)))
+    assert outcome.text is not None
+    text, calls = outcome.text.split("\n")
+    assert (text, json.loads(calls)) == ("Let me see", [CALL])
+
+
+def test_calls_beside_an_answer_that_fits_do_no_harm() -> None:
+    assert read(line(chat(GOOD, "tool_calls", tool_calls=[TOOL_CALL]))).code is None
+    assert read(line(in_phases(CALL, phase("final_answer", GOOD)))).code is None
+
+
+def test_an_old_function_call_is_kept_too() -> None:
+    outcome = read(line(chat(None, "function_call", function_call={"name": "f", "arguments": "{}"})), schema=False)
+    assert isinstance(outcome.output, dict)
+    assert json.loads(outcome.output["text"]) == {"name": "f", "arguments": "{}"}
+
+
+def test_cached_tokens_are_read_on_both_routes() -> None:
+    usage = {"prompt_tokens": 82, "completion_tokens": 27, "prompt_tokens_details": {"cached_tokens": 64}}
+    assert read(line(chat() | {"usage": usage})).usage == Usage(82, 27, 64)
+    usage = {"input_tokens": 82, "output_tokens": 27, "input_tokens_details": {"cached_tokens": 64}}
+    assert read(line(responses(said(GOOD)) | {"usage": usage})).usage == Usage(82, 27, 64)
+    odd: Any
+    for odd in (None, [], {"cached_tokens": None}, {"cached_tokens": -1}, {"cached_tokens": "many"}):
+        usage = {"prompt_tokens": 82, "completion_tokens": 27, "prompt_tokens_details": odd}
+        assert read(line(chat() | {"usage": usage})).usage == Usage(82, 27)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (
+            400,
+            "Could not finish the message because max_tokens or model output limit was reached. Please try again with "
+            "higher max_tokens.",
+            RowCode.TRUNCATED,
+        ),
+        (
+            400,
+            "Could not finish the message because max_completion_tokens or model output limit was reached.",
+            RowCode.TRUNCATED,
+        ),
+        (500, "Could not finish the message because model output limit was reached.", RowCode.REQUEST_FAILED),
+        (400, "max_tokens is too large: 99999.", RowCode.REQUEST_FAILED),
+    ],
+)
+def test_a_400_that_says_that_the_output_limit_was_reached_is_truncated(status: int, error: str, code: RowCode) -> None:
+    body = {"error": {"message": error, "type": "invalid_request_error", "param": None, "code": None}}
+    outcome = read(line(body, status))
+    assert (outcome.code, outcome.status) == (code, status)
+    assert error[:40] in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("error", "parameter"),
+    [
+        (
+            {
+                "message": "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) "
+                "value is supported.",
+                "type": "invalid_request_error",
+                "param": "temperature",
+                "code": "unsupported_value",
+            },
+            "temperature",
+        ),
+        (
+            {
+                "message": "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                "'max_completion_tokens' instead.",
+                "code": "unsupported_parameter",
+            },
+            "max_tokens",
+        ),
+        ({"message": "Unrecognized request argument supplied: top_q", "param": None, "code": None}, "top_q"),
+        ({"message": "Unknown parameter: 'response_format.strict'.", "code": None}, "response_format.strict"),
+        (
+            {"message": "Invalid value: 'huge'. Supported values are: 'low'.", "param": "reasoning_effort"},
+            "reasoning_effort",
+        ),
+        ({"message": "The request is invalid.", "param": None}, ""),
+        ({"message": "The request is invalid.", "param": ["a"]}, ""),
+        ({"message": "The request is invalid.", "param": "two words"}, ""),
+    ],
+)
+def test_the_parameter_that_a_400_names_is_known(error: dict[str, object], parameter: str) -> None:
+    assert parameter_in(read(line({"error": error}, 400)).message) == parameter
+
+
 @pytest.mark.parametrize(
     ("body", "code", "message", "text"),
     [
         (chat(None, refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", CANARY),
-        (chat(GOOD, refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", CANARY),
+        (chat(GOOD, refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", f"{GOOD}\n{CANARY}"),
         (chat(None, "length", refusal=CANARY), RowCode.REFUSAL, "The model refused to answer.", CANARY),
         (responses({"type": "refusal", "refusal": CANARY}), RowCode.REFUSAL, "The model refused to answer.", CANARY),
         (
