@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from shared import answer_schema
-from shared.answer_schema.keywords import CHECKS, REFUSED
+from shared.answer_schema.keywords import CHECKS, FORMATS_TAKEN, NEVER_TAKEN, REFUSED
 from shared.answer_schema.limits import LIMITS
 from shared.domain.errors import SchemaFault
 from testing.paths import PROJECT
@@ -58,7 +58,7 @@ def test_every_limit_is_named_with_its_figures() -> None:
 
 def test_every_check_that_is_moved_is_named() -> None:
     named = set(re.findall(r"`(\w+)`", section("Said in the description, and still checked")))
-    named -= {"invalid_output", "password", "int32"}
+    named -= {"invalid_output", "password", "int32", "date", "time", "Z"}
     assert named == {keyword for checks in CHECKS.values() for keyword in checks}
 
 
@@ -67,3 +67,11 @@ def test_every_refused_keyword_is_named(keyword: str) -> None:
     assert f"`{keyword}`" in section("Refused")
     with pytest.raises(SchemaFault):
         answer_schema.prepare({"type": "object", "properties": {"a": {"type": "string", keyword: {}}}})
+
+
+def test_what_is_refused_in_ready_made_requests_is_named() -> None:
+    text = section("Schemas in ready-made batch requests")
+    for keyword in sorted(NEVER_TAKEN):
+        assert f"`{keyword}`" in text
+    for format_ in sorted(FORMATS_TAKEN):
+        assert f"`{format_}`" in text
