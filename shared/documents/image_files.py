@@ -1,0 +1,158 @@
+"""What an image file is, read from its bytes without decoding a pixel: its kind, its size, and whether it can be sent.
+
+Sources: PNG (W3C), JPEG (ITU-T T.81), GIF89a, WebP (RFC 9649).
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+MAX_BYTES: Final = 20 * 1024 * 1024
+"""The largest image that the service takes."""
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_JPEG_SIZES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+
+
+class UnsupportedImageError(ValueError):
+    """An image that the service would refuse; the text says why, and names no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """An image's media type, and its size in pixels."""
+
+    media_type: str
+    width: int
+    height: int
+
+
+def inspect_image(data: bytes) -> ImageInfo:
+    """Read an image's kind and size; raise UnsupportedImageError where it cannot be sent.
+
+    It is refused where it is another kind of file, animated, larger than 20 MB, without pixels, or cut off.
+    """
+    if len(data) > MAX_BYTES:
+        raise UnsupportedImageError(f"it has {len(data):,} bytes; 20 MB are allowed")
+    if not data:
+        raise UnsupportedImageError("it is empty")
+    try:
+        info = _inspected(data)
+    except (struct.error, IndexError):
+        raise UnsupportedImageError("it is damaged: its header ends early") from None
+    if not info.width or not info.height:
+        raise UnsupportedImageError("it is damaged: it has no pixels")
+    return info
+
+
+def _inspected(data: bytes) -> ImageInfo:
+    if data.startswith(_PNG):
+        return _png(data)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg(data)
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return _gif(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp(data)
+    raise UnsupportedImageError(f"{_other_kind(data)}; PNG, JPEG, WebP, GIF and PDF can be sent")
+
+
+def _png(data: bytes) -> ImageInfo:
+    width, height = struct.unpack_from(">II", data, 16)
+    position = 8
+    while True:
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"acTL":
+            raise UnsupportedImageError("it is animated")
+        position += 12 + length
+        if position > len(data):
+            raise UnsupportedImageError("it is damaged: it ends early")
+        if kind == b"IEND":
+            return ImageInfo("image/png", width, height)
+
+
+def _jpeg(data: bytes) -> ImageInfo:
+    position = 2
+    while True:
+        while data[position] == 0xFF and data[position + 1] == 0xFF:  # Markers may be filled up in front.
+            position += 1
+        marker, kind = data[position], data[position + 1]
+        if marker != 0xFF:
+            raise UnsupportedImageError("it is damaged: its header cannot be read")
+        if kind in _JPEG_BARE:
+            position += 2
+            continue
+        if kind in _JPEG_SIZES:
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            if b"\xff\xd9" not in data[-65536:]:
+                raise UnsupportedImageError("it is damaged: it ends early")
+            return ImageInfo("image/jpeg", width, height)
+        if kind in (0xD9, 0xDA):
+            raise UnsupportedImageError("it is damaged: it names no size")
+        position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+
+
+def _gif(data: bytes) -> ImageInfo:
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    frames = 0
+    while data[position] != 0x3B:
+        if data[position] == 0x21:
+            position += 2
+        elif data[position] == 0x2C:
+            frames += 1
+            if frames > 1:
+                raise UnsupportedImageError("it is animated")
+            local = data[position + 9]
+            position += 11 + (3 << ((local & 7) + 1) if local & 0x80 else 0)
+        else:
+            raise UnsupportedImageError("it is damaged: its blocks cannot be read")
+        while data[position]:  # Sub-blocks, each after its length.
+            position += 1 + data[position]
+        position += 1
+    return ImageInfo("image/gif", width, height)
+
+
+def _webp(data: bytes) -> ImageInfo:
+    (size,) = struct.unpack_from("<I", data, 4)
+    if size + 8 > len(data):
+        raise UnsupportedImageError("it is damaged: it ends early")
+    kind = data[12:16]
+    if kind == b"VP8X":
+        if data[20] & 0x02:
+            raise UnsupportedImageError("it is animated")
+        width = 1 + int.from_bytes(data[24:27], "little")
+        height = 1 + int.from_bytes(data[27:30], "little")
+    elif kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8 ":
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    else:
+        raise UnsupportedImageError("it is damaged: its kind of WebP is unknown")
+    return ImageInfo("image/webp", width, height)
+
+
+def _other_kind(data: bytes) -> str:
+    """Say what a file is instead, as far as its first bytes tell."""
+    for start, name in _OTHERS:
+        if data.startswith(start):
+            return f"it is {name}"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
+        return "it is a HEIC or AVIF image"
+    return "it is another kind of file"
+
+
+_OTHERS: Final = (
+    (b"%PDF-", "a PDF under another name"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"BM", "a BMP image"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "XML"),
+    (b"<!DOCTYPE", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"PK\x03\x04", "a ZIP archive or an Office document"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+)
