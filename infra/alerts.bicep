@@ -32,7 +32,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
 }
 
 // The timer runs every few minutes at least: silence means that the app does not run. Looked for in two tables, because
-// with OpenTelemetry (host.json) the runs of a timer are no requests.
+// hosts older than 4.1044 (October 2025) write no request for the run of a timer with OpenTelemetry (host.json).
 resource silence 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'structuredbatch-silent-${token}'
   location: location
@@ -68,7 +68,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   }
 }
 
-// The app writes an error where somebody has to act: a job gave up, a message failed for good, answers were given up.
+// The app writes an error where a person has to act: a job gave up, a message failed for good, answers were given up.
 resource errors 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'structuredbatch-errors-${token}'
   location: location
@@ -104,7 +104,7 @@ resource errors 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   }
 }
 
-// Quota comes back by itself; a missing right, a wrong setting or a held job needs somebody, before the job gives up.
+// Quota comes back by itself; a missing right, a wrong setting or a held job needs a person, before the job gives up.
 resource waiting 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'structuredbatch-waiting-${token}'
   location: location

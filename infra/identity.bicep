@@ -1,4 +1,4 @@
-// The identity that the app runs under: there is no secret that it would need.
+// The identity that the app runs under: it needs no secret.
 param name string
 param location string
 param tags object

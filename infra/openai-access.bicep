@@ -50,7 +50,7 @@ resource batchAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   }
 }
 
-// The same, where a role of one's own may not be made.
+// The same, where custom roles may not be made.
 resource contributorAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (role != 'BatchOnly') {
   name: guid(account.id, principalId, contributorRoleId)
   scope: account

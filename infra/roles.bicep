@@ -5,7 +5,7 @@ param appPrincipalId string
 param topicPrincipalId string
 @description('The identity of the Azure OpenAI account in own-storage mode; empty: it gets no right.')
 param openAiPrincipalId string
-@description('Somebody who drops prompt files and reads results; empty: nobody.')
+@description('The identity that drops prompt files and reads results; empty: none.')
 param userPrincipalId string
 param promptsContainerName string
 param resultsContainerName string
@@ -118,7 +118,7 @@ resource openAiWorkFiles 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   }
 }
 
-// Whoever deploys can drop a prompt file. Without a principalType: it may be a person or a pipeline.
+// The identity that deploys may drop prompt files. Without a principalType: it may be a person or a pipeline.
 resource userPrompts 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
   name: guid(promptsContainer.id, userPrincipalId, blobDataContributor)
   scope: promptsContainer
