@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import orjson
 from pydantic import ValidationError
 
+from local.batch_service import json_text
 from local.batch_service.batches import Timings
 from local.batch_service.control import faults_of
 from local.batch_service.errors import ServiceError
@@ -56,10 +56,10 @@ def _scenario(path: Path | None) -> Scenario:
     if path is None:
         return Scenario()
     try:
-        scenario = Scenario.model_validate(orjson.loads(path.read_bytes()))
+        scenario = Scenario.model_validate(json_text.read(path.read_bytes()))
     except ValidationError as error:
         raise ValueError(f"{path}: {faults_of(error)}") from None
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if scenario.recorded and not Path(scenario.recorded).is_absolute():
         return scenario.model_copy(update={"recorded": str(path.parent / scenario.recorded)})

@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.batch_service import new_batch, paging
-from local.batch_service.errors import ServiceError, default_error, invalid_payload, not_implemented
+from local.batch_service import json_text, models, new_batch, paging
+from local.batch_service.errors import ServiceError, default_error, invalid_payload, not_found, not_implemented
 from local.batch_service.files import StoredFile, expiry_seconds, file_object, knows_expiry
 from local.batch_service.service import Service
 
@@ -22,6 +21,8 @@ Handler = Callable[[Request, str | None], Awaitable[Response]]
 BATCHES_SINCE = "2024-07-01-preview"
 DATED = re.compile(r"20\d\d-\d\d-\d\d(-preview)?")
 V1_VERSIONS = frozenset({"v1", "preview", "latest"})
+MODELS_SINCE = 1_735_689_600
+"""When all models say that they were made: nothing reads it."""
 FORM_ROOM = 1024**2
 """What a multipart body may have beside the file itself."""
 
@@ -35,6 +36,8 @@ class Api:
     def routes(self) -> list[Route]:
         """Return the routes, without the family's prefix."""
         return [
+            self._route("/models", GET=self._models),
+            self._route("/models/{id}", GET=self._model),
             self._route("/files", POST=self._upload, GET=self._list_files),
             self._route("/files/import", POST=self._import),
             self._route("/files/{id}", GET=self._file, DELETE=self._delete_file),
@@ -53,15 +56,15 @@ class Api:
         return Route(path, endpoint, methods=list(handlers))
 
     def _check_key(self, request: Request) -> None:
-        bearer = request.headers.get("authorization", "")
-        key = request.headers.get("api-key") or bearer.partition("Bearer ")[2]
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        key = request.headers.get("api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
         keys = self._service.scripts.current.scenario.keys
         if not key or (keys is not None and key not in keys):
             raise default_error(401)
 
     def _version(self, request: Request) -> str | None:
         """Return the dated api-version, or None on a route without dates."""
-        given = request.query_params.get("api-version")
+        given = next((value for name, value in request.query_params.items() if name.lower() == "api-version"), None)
         if not self._dated:
             if given is not None and given not in V1_VERSIONS:
                 raise ServiceError(400, "BadRequest", "API version not supported")
@@ -73,6 +76,16 @@ class Api:
                 raise invalid_payload("Invalid value for purpose.")
             raise default_error(404)
         return given
+
+    async def _models(self, request: Request, version: str | None) -> Response:
+        return JSONResponse({"object": "list", "data": models.listed(MODELS_SINCE)})
+
+    async def _model(self, request: Request, version: str | None) -> Response:
+        name = request.path_params["id"]
+        found = next((model for model in models.listed(MODELS_SINCE) if model["id"] == name), None)
+        if found is None:
+            raise not_found("model", name)
+        return JSONResponse(found)
 
     async def _upload(self, request: Request, version: str | None) -> Response:
         limits = self._service.scripts.current.scenario.limits
@@ -171,8 +184,8 @@ def _expires_after(form: Mapping[str, Any]) -> Any:
     if whole is None:
         return None
     try:
-        return orjson.loads(str(whole))
-    except orjson.JSONDecodeError:
+        return json_text.read(str(whole))
+    except ValueError:
         raise invalid_payload(
             "The expires_after must be JSON, or given as expires_after[seconds] and [anchor]."
         ) from None
@@ -186,8 +199,8 @@ def _copy(source: BinaryIO, target: Path) -> None:
 
 async def _json(request: Request) -> Any:
     try:
-        return orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
+        return json_text.read(await request.body())
+    except ValueError:
         raise invalid_payload("The request's body is not valid JSON.") from None
 
 

@@ -98,7 +98,7 @@ def batch_object(batch: StoredBatch, stage: Stage) -> Json:
         "id": batch.id,
         "completion_window": "24h",
         "created_at": times["created_at"],
-        "endpoint": _endpoint(batch.endpoint, rule),
+        "endpoint": _endpoint(batch.endpoint, stage, rule),
         "input_file_id": batch.input_file_id,
         "object": "batch",
         "status": _status(stage.status, rule),
@@ -119,8 +119,10 @@ def batch_object(batch: StoredBatch, stage: Stage) -> Json:
     return shown if batch.source is None else {**shown, **_blobs(batch.source, stage)}
 
 
-def _endpoint(endpoint: str, rule: BatchRule) -> str | None:
-    return {"as_sent": endpoint, "short": endpoint.removeprefix("/v1"), "null": None}[rule.endpoint]
+def _endpoint(endpoint: str, stage: Stage, rule: BatchRule) -> str | None:
+    at_first = "" if stage.status == "validating" else endpoint
+    shown = {"as_sent": endpoint, "short": endpoint.removeprefix("/v1"), "null": None, "empty_at_first": at_first}
+    return shown[rule.endpoint]
 
 
 def _status(status: str, rule: BatchRule) -> str:
@@ -138,7 +140,9 @@ def _time(value: float | None, rule: BatchRule) -> int | str | None:
 def _file_id(file_id: str | None, batch: StoredBatch, stage: Stage, rule: BatchRule) -> str | None:
     if stage.status == "failed" and rule.failed_as == "completed_times":
         return f"file-{batch.id.removeprefix('batch_')}"
-    return file_id if file_id is not None or batch.source is not None else {"null": None, "empty": ""}[rule.missing_ids]
+    if file_id is not None or batch.source is not None or rule.missing_ids == "null":
+        return file_id
+    return None if rule.missing_ids == "empty_at_first" and stage.terminal else ""
 
 
 def _errors(batch: StoredBatch, stage: Stage, rule: BatchRule) -> Json | None:

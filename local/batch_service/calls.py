@@ -3,10 +3,10 @@
 import asyncio
 import secrets
 
-import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from local.batch_service import json_text
 from local.batch_service.errors import ServiceError, default_error
 from local.batch_service.scenario import CallAnswer, CallRule
 from local.batch_service.service import Service
@@ -116,7 +116,7 @@ class _Call:
         await self._drain()
         usual = default_error(answer.status)
         error = ServiceError(answer.status, answer.code or usual.code, answer.message or usual.message)
-        body = orjson.dumps(error.body())
+        body = json_text.write(error.body())
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if answer.retry_after is not None:
             headers.append((b"retry-after", f"{answer.retry_after:g}".encode()))

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.batch_service import json_text
 from local.batch_service.errors import invalid_payload
 from local.batch_service.paging import limit_of
 from local.batch_service.scenario import Quota, Scenario
@@ -102,6 +102,6 @@ def _number(text: str, name: str) -> int:
 
 async def _json(request: Request) -> Any:
     try:
-        return orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
+        return json_text.read(await request.body())
+    except ValueError:
         raise invalid_payload("The request's body is not valid JSON.") from None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
+from local.batch_service import json_text
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (seq INTEGER PRIMARY KEY, kind TEXT, id TEXT, doc BLOB, UNIQUE (kind, id));
@@ -47,14 +47,14 @@ class Database:
             self._connection.execute(
                 "INSERT INTO documents (kind, id, doc) VALUES (?, ?, ?) "
                 "ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc",
-                (kind, identifier, orjson.dumps(doc)),
+                (kind, identifier, json_text.write(doc)),
             )
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """Return all documents of a kind in the order in which they were first stored."""
         with self._lock:
             rows = self._connection.execute("SELECT doc FROM documents WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
-        return [orjson.loads(doc) for (doc,) in rows]
+        return [json_text.read(doc) for (doc,) in rows]
 
     def log_call(self, at: float, method: str, path: str, status: int | None, fault: str | None) -> None:
         """Write one call into the journal; a status of None is a call whose answer never left."""

@@ -21,7 +21,7 @@ def invalid_payload(message: str) -> ServiceError:
 
 
 def not_found(what: str, identifier: str) -> ServiceError:
-    """Return the refusal of a request for a file or a batch that is not there."""
+    """Return the refusal of a request for a file or a batch that doesn't exist."""
     return ServiceError(404, "notFound", f"The {what} '{identifier}' was not found.")
 
 
@@ -43,6 +43,7 @@ DEFAULT_ANSWERS: dict[int, tuple[str, str]] = {
     404: ("404", "Resource not found"),
     408: ("Timeout", "The operation was timeout."),
     409: ("conflict", "The operation conflicts with the current state of the resource."),
+    410: ("410", "The model of this deployment has been retired. Please deploy another model."),
     429: ("429", "Requests have exceeded the call rate limit of your current tier. Please retry later."),
     500: ("InternalServerError", "The server had an error while processing your request. Sorry about that!"),
     503: ("serviceUnavailable", "The service is temporarily unable to process your request. Please try again later."),

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-
-from local.batch_service import answers, instances, plausible, request_faults, request_rows
+from local.batch_service import answers, content_filter, json_text, model_output, request_faults, request_rows
 from local.batch_service.answers import Answer
+from local.batch_service.chat_body import chat_completion
+from local.batch_service.errors import default_error
+from local.batch_service.models import Model, model_of
 from local.batch_service.request_rows import RESPONSES_URLS, Ask
-from local.batch_service.scenario import RowRule, Scenario
+from local.batch_service.responses_body import response
+from local.batch_service.scenario import Deployment, RowRule, Scenario
 
 Body = dict[str, Any]
 
@@ -47,7 +49,7 @@ class Recorded(Protocol):
         """Return the recorded line of that row, without its end."""
 
 
-class Model(Protocol):
+class Elsewhere(Protocol):
     """A real model elsewhere."""
 
     def ask(self, body: Body, responses: bool) -> tuple[int, Body]:
@@ -65,11 +67,11 @@ class Executor:
     created: int
     tries: Tries
     recorded: Recorded | None = None
-    model: Model | None = None
+    elsewhere: Elsewhere | None = None
 
     def run(self, line: bytes) -> Done:
         """Answer one request line."""
-        row = orjson.loads(line)
+        row = json_text.read(line)
         custom_id, body = row["custom_id"], row["body"]
         content = _content_of(body, line)
         responses = row["url"] in RESPONSES_URLS
@@ -100,27 +102,36 @@ class Executor:
         """Return the status and the body of a row's answer."""
         ask = request_rows.read(body, responses)
         outcome = "answered" if rule is None else rule.outcome
+        deployment = (self.scenario.deployments or {}).get(ask.deployment, Deployment())
+        model = Model(deployment.model) if deployment.model else model_of(ask.deployment)
+        if deployment.retired:
+            return 410, default_error(410).body()
         if rule is not None and outcome == "error":
             return rule.status, _error_body(rule)
         if outcome == "prompt_filtered":
-            return 400, answers.prompt_filtered()
-        fault = request_faults.first(ask, body, responses, self.api_version, self.scenario.schemas)
+            return 400, content_filter.prompt_refused()
+        if outcome == "out_of_tokens":
+            return 400, {"error": request_faults.OUT_OF_TOKENS}
+        fault = request_faults.first(ask, body, model, self.api_version, self.scenario.schemas)
         if fault is not None:
             return 400, {"error": fault}
-        if rule is None and self.model is not None:
-            return self.model.ask(body, responses)
-        said = _said(ask, content, outcome, rule.content if rule is not None else None)
+        if rule is None and self.elsewhere is not None:
+            return self.elsewhere.ask(body, responses)
+        said = self._said(ask, body, content, model, outcome, rule.content if rule is not None else None)
         if responses:
-            return 200, answers.response(ask, said, body, mark, float(self.created))
-        return 200, answers.chat_completion(ask, said, self._model_name(ask), mark, self.created)
+            return 200, response(ask, said[0], body, mark, float(self.created))
+        return 200, chat_completion(ask, said, model.name, mark, self.created)
 
-    def _model_name(self, ask: Ask) -> str:
-        known = (self.scenario.deployments or {}).get(ask.deployment)
-        return known.model if known is not None and known.model else answers.model_of(ask.deployment)
+    def _said(
+        self, ask: Ask, body: Body, content: bytes, model: Model, outcome: str, given: str | None
+    ) -> list[Answer]:
+        """Return as many answers as asked for: each of another seed, the first of the content alone."""
+        seeds = (content + str(number or "").encode() for number in range(ask.choices))
+        return [model_output.said(ask, body, seed, model, outcome, given) for seed in seeds]
 
     def _done(self, custom_id: str, content: bytes, status: int, body: Body, rule: RowRule | None, mark: str) -> Done:
         wrapped = {"body": body, "request_id": answers.uuid_of(mark), "status_code": status}
-        text = orjson.dumps({"custom_id": custom_id, "response": wrapped, "error": None}) + b"\n"
+        text = json_text.write({"custom_id": custom_id, "response": wrapped, "error": None}) + b"\n"
         if status >= 400:
             to_output = rule is not None and rule.file == "output"
             return Done(text if to_output else b"", b"" if to_output else text, True, None)
@@ -133,8 +144,8 @@ class Executor:
         return Done(text if to_output else b"", b"" if to_output else text, True, None)
 
     def _replayed(self, custom_id: str, content: bytes, kept: bytes) -> Done:
-        response = orjson.loads(kept).get("response") or {}
-        body, status = response.get("body") or {}, response.get("status_code", 0)
+        wrapped = json_text.read(kept).get("response") or {}
+        body, status = wrapped.get("body") or {}, wrapped.get("status_code", 0)
         if status == 200:
             return Done(kept + b"\n", b"", False, _billed(custom_id, content, body))
         return Done(b"", kept + b"\n", True, None)
@@ -142,7 +153,9 @@ class Executor:
 
 def never_run_line(custom_id: str, code: str, message: str) -> bytes:
     """Return the error line of a row that was never executed."""
-    return orjson.dumps({"custom_id": custom_id, "response": None, "error": {"code": code, "message": message}}) + b"\n"
+    return (
+        json_text.write({"custom_id": custom_id, "response": None, "error": {"code": code, "message": message}}) + b"\n"
+    )
 
 
 def _billed(custom_id: str, content: bytes, answer: Body) -> Billed:
@@ -155,47 +168,12 @@ def _billed(custom_id: str, content: bytes, answer: Body) -> Billed:
     )
 
 
-def _said(ask: Ask, content: bytes, outcome: str, given: str | None) -> Answer:
-    """Return what the model says, for an outcome in which it says something."""
-    if outcome == "refusal":
-        return Answer(None, refusal=answers.REFUSAL)
-    text = given if given is not None else _text(ask, content)
-    if outcome == "answer_filtered":
-        return Answer(text[: len(text) // 3], "content_filter")
-    if outcome == "cut":
-        return Answer(text[: max(1, len(text) * 2 // 3)], "length")
-    if outcome == "broken_json":
-        return Answer(text[: max(1, len(text) - 2)])
-    if outcome == "wrong_schema":
-        return Answer(_misshapen(text))
-    if ask.limit is not None and Answer(text).tokens > ask.limit:
-        return Answer(text[: ask.limit * request_rows.CHARS_PER_TOKEN], "length")
-    return Answer(text)
-
-
-def _text(ask: Ask, seed: bytes) -> str:
-    if ask.schema is not None:
-        return orjson.dumps(instances.instance(ask.schema, seed, ask.prompt)).decode()
-    sentence = plausible.sentence(seed, ask.prompt)
-    return orjson.dumps({"answer": sentence}).decode() if ask.format == "json_object" else sentence
-
-
 def _content_of(body: Body, line: bytes) -> bytes:
     """Return what makes a request the same as another, whatever spaces its line was written with."""
     try:
-        return orjson.dumps(body)
-    except TypeError:  # nested too deeply to be written again
+        return json_text.write(body)
+    except ValueError:  # nested too deeply to be written again
         return line
-
-
-def _misshapen(text: str) -> str:
-    """Return valid JSON that no longer fits the schema: the first field is gone and another one has come."""
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        value = None
-    fields = dict(list(value.items())[1:]) if isinstance(value, dict) else {}
-    return orjson.dumps({**fields, "unexpected": True}).decode()
 
 
 def _error_body(rule: RowRule) -> Body:

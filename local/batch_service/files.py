@@ -33,13 +33,14 @@ class StoredFile:
     status_details: str | None = None
     expires_at: int | None = None
     deleted: bool = False
+    running: bool = False
 
     def status(self, now: float) -> str:
         """Return `pending`, `running`, `processed` or `error`."""
         age = now - self.created_at
         if age >= self.processing and self.ends != "pending":
             return self.ends
-        return "pending" if age < self.processing / 2 or self.ends == "pending" else "running"
+        return "running" if self.running and age >= self.processing / 2 and self.ends != "pending" else "pending"
 
     def exists(self, now: float) -> bool:
         """Tell whether the file is neither deleted nor expired."""
@@ -110,6 +111,7 @@ class Files:
             ends=rule.ends,
             status_details=rule.status_details or "The file could not be processed." if rule.ends == "error" else None,
             expires_at=None if expires is None else int(now) + expires,
+            running=rule.running,
         )
         with self._lock:
             self._check_room(file, now, limits)
@@ -189,5 +191,5 @@ def expiry_seconds(given: Any, limits: Limits) -> int | None:
     except (TypeError, ValueError):
         raise invalid_payload("The expiry's seconds must be a whole number.") from None
     if not low <= seconds <= high:
-        raise invalid_payload(f"The expiry's seconds must be between {low} and {high}, not {seconds}.")
+        raise invalid_payload(f"Value for Seconds must be between {low} and {high}.")
     return seconds

@@ -2,6 +2,7 @@
 
 Covers the subset of Structured Outputs (objects, arrays, enums, const, anyOf, $defs, $ref, recursion) and the keywords
 that OpenAI allows beyond Azure's list: pattern, format, minimum, maximum, multipleOf, minItems and their kin.
+Checks that a description words are kept too (worded_checks.py).
 Where a field's name says what it holds, the value looks like it (see plausible.py).
 """
 
@@ -9,6 +10,7 @@ import random
 from typing import Any
 
 from local.batch_service import patterns, plausible
+from local.batch_service.worded_checks import checks_in
 
 Schema = dict[str, Any]
 DEEP = 6
@@ -28,6 +30,8 @@ class _Maker:
     def value(self, schema: Any, name: str, depth: int) -> Any:
         if not isinstance(schema, dict):
             return None
+        if isinstance(text := schema.get("description"), str):
+            schema = {**checks_in(text), **_without(schema, "description")}
         if "$ref" in schema:
             return self.value({**self._resolve(schema["$ref"]), **_without(schema, "$ref")}, name, depth + 1)
         if "const" in schema:
@@ -36,7 +40,8 @@ class _Maker:
             return self.chance.choice(schema["enum"])
         for keyword in ("anyOf", "oneOf"):
             if schema.get(keyword):
-                return self.value(self._branch(schema[keyword], depth), name, depth + 1)
+                branch = self._branch(schema[keyword], depth)
+                return self.value({**branch, **_checks_beside(schema, keyword)}, name, depth + 1)
         for part in schema.get("allOf", ()):
             schema = {**self._whole(part), **schema}
         return self._typed(schema, name, depth)
@@ -68,11 +73,14 @@ class _Maker:
             least if depth >= DEEP else self.chance.randint(max(least, min(1, most)), max(least, min(most, least + 3)))
         )
         items = schema.get("items", {"type": "string"})
+        special = int(schema.get("minContains", 1)) if "contains" in schema else 0
+        wanted = max(wanted, special)
         made: list[Any] = []
         for _ in range(wanted * 8):
             if len(made) == wanted:
                 break
-            item = self.value(items, plausible.singular(name), depth + 1)
+            form = {**items, **schema["contains"]} if len(made) < special else items
+            item = self.value(form, plausible.singular(name), depth + 1)
             if not schema.get("uniqueItems") or item not in made:
                 made.append(item)
         return made
@@ -145,15 +153,22 @@ def _without(schema: Schema, key: str) -> Schema:
     return {name: value for name, value in schema.items() if name != key}
 
 
+def _checks_beside(schema: Schema, keyword: str) -> Schema:
+    """Return the checks that stand beside the branches and so hold for each of them."""
+    others = {keyword, "type", "description", "title", "$defs"}
+    return {key: value for key, value in schema.items() if key not in others}
+
+
 def _is_null(schema: Any) -> bool:
     return isinstance(schema, dict) and schema.get("type") == "null"
 
 
 def _bounds(schema: Schema) -> tuple[float | None, float | None]:
+    """Return the least and the greatest value; an exclusive bound is left by one, or by a part of the range."""
     low, high = schema.get("minimum"), schema.get("maximum")
-    whole = schema.get("type") == "integer"
-    if (above := schema.get("exclusiveMinimum")) is not None:
-        low = above + (1 if whole else 0.5 if high is None else (high - above) / 1000)
-    if (below := schema.get("exclusiveMaximum")) is not None:
-        high = below - (1 if whole else 0.5 if low is None else (below - low) / 1000)
-    return low, high
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    first, last = low if above is None else above, high if below is None else below
+    step: float = 1 if schema.get("type") == "integer" else 0.5
+    if step != 1 and first is not None and last is not None:
+        step = (last - first) / 1000
+    return (low if above is None else above + step), (high if below is None else below - step)

@@ -2,15 +2,23 @@
 
 from typing import Any
 
-from local.batch_service import request_rows, schema_rules
+from local.batch_service import reasoning, request_rows, schema_rules
+from local.batch_service.models import Model
 from local.batch_service.request_rows import Ask
 
+MAX_CHOICES = 128
 SCHEMAS_SINCE = "2024-08-01-preview"
 Body = dict[str, Any]
 
 
-def first(ask: Ask, body: Body, responses: bool, api_version: str | None, dialect: str) -> Body | None:
+def first(ask: Ask, body: Body, model: Model, api_version: str | None, dialect: str) -> Body | None:
     """Return the error of the first fault, or None. No `api_version` is the v1 route; `dialect` as in schema_rules."""
+    responses = ask.responses
+    if not 1 <= ask.choices <= MAX_CHOICES:
+        return _fault(f"Invalid value for 'n': it must be between 1 and {MAX_CHOICES}.", "n", "invalid_value")
+    refused = reasoning.fault(body, responses) if model.reasons else None
+    if refused is not None:
+        return _fault(*refused)
     form = body.get("response_format")
     if not responses and isinstance(form, dict) and "type" not in form:
         return _missing("response_format.type")
@@ -39,3 +47,12 @@ def _fault(message: str, param: str, code: str | None) -> Body:
 
 
 NOT_UNDERSTOOD = _fault("The request could not be understood.", "body", "invalid_request_error")
+OUT_OF_TOKENS: Body = {
+    "message": (
+        "Could not finish the message because max_tokens or model output limit was reached. Please try again with "
+        "higher max_tokens."
+    ),
+    "type": "invalid_request_error",
+    "param": None,
+    "code": None,
+}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from local.batch_service import json_text
 
 CHAT_URLS = frozenset({"/chat/completions", "/v1/chat/completions"})
 RESPONSES_URLS = frozenset({"/responses", "/v1/responses"})
@@ -23,6 +23,11 @@ class Ask:
     schema_name: str
     strict: bool
     limit: int | None
+    responses: bool
+    choices: int
+    """How many answers are asked for."""
+    top_logprobs: int | None
+    """How many alternatives to each token are asked for; None where no probabilities are."""
 
     @property
     def input_tokens(self) -> int:
@@ -37,7 +42,7 @@ def read(body: dict[str, Any], responses: bool) -> Ask:
     spec = form if responses else _object(form.get("json_schema"))
     schema = spec.get("schema") if form.get("type") == "json_schema" else None
     limits = ("max_output_tokens",) if responses else ("max_completion_tokens", "max_tokens")
-    schema_json = orjson.dumps(schema) if schema is not None else b""
+    schema_json = json_text.write(schema) if schema is not None else b""
     return Ask(
         deployment=str(body.get("model", "")),
         prompt=next((text for role, text in reversed(texts) if role == "user"), ""),
@@ -48,6 +53,9 @@ def read(body: dict[str, Any], responses: bool) -> Ask:
         schema_name=str(spec.get("name", "")),
         strict=bool(spec.get("strict")),
         limit=next((body[name] for name in limits if isinstance(body.get(name), int) and body[name] > 0), None),
+        responses=responses,
+        choices=1 if responses else _whole(body.get("n"), 1),
+        top_logprobs=_whole(body.get("top_logprobs"), 0) if body.get("logprobs") and not responses else None,
     )
 
 
@@ -63,6 +71,10 @@ def _texts(body: dict[str, Any], responses: bool) -> list[tuple[str, str]]:
         if isinstance(message, dict):
             found.append((str(message.get("role", "user")), _content(message.get("content"))))
     return found
+
+
+def _whole(value: Any, usual: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else usual
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Deployment(Form):
     sku: Literal["GlobalBatch", "DataZoneBatch", "Standard", "GlobalStandard", "ProvisionedManaged"] = "GlobalBatch"
     model: str | None = None
     """The model's name and version in answers; by default found from the deployment's name."""
+    retired: bool = False
+    """Whether the model has been retired: each row is answered with 410."""
 
 
 class Quota(Form):
@@ -44,14 +46,14 @@ class Quota(Form):
 
 
 class Limits(Form):
-    """The resource's limits; the defaults are those that Microsoft documents."""
+    """The resource's limits; the defaults are those that Microsoft documents or users met."""
 
     upload_bytes: Count = 200 * 1024 * 1024
     blob_bytes: Count = 1024**3
     files: Count = 500
     files_with_expiry: Count = 10_000
     rows: Count = 100_000
-    expiry_seconds: tuple[int, int] = (1_209_600, 2_592_000)
+    expiry_seconds: tuple[int, int] = (259_200, 2_592_000)
     reported_errors: Annotated[int, Field(ge=1)] = 100
 
 
@@ -62,6 +64,8 @@ class FileRule(Rule):
     ends: Literal["processed", "error", "pending"] = "processed"
     status_details: str | None = None
     processing: Seconds | None = None
+    running: bool = False
+    """Whether it is `running` in the second half of its processing."""
 
 
 class LineFault(Form):
@@ -71,6 +75,18 @@ class LineFault(Form):
     message: str
     line: int | str | None = None
     param: str | None = None
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "october_2025": {
+        "endpoint": "empty_at_first",
+        "missing_ids": "empty_at_first",
+        "expires_in": 86_397,
+        "error_file": "when_failed",
+        "in_progress_at": "null",
+    }
+}
+"""How whole objects looked in real resources."""
 
 
 class BatchRule(Rule):
@@ -90,8 +106,8 @@ class BatchRule(Rule):
     all_failed_output: Literal["null", "empty_id", "empty_file"] = "null"
     error_file: Literal["always", "when_failed"] = "always"
     listed_after: Seconds = 0
-    endpoint: Literal["as_sent", "null", "short"] = "as_sent"
-    missing_ids: Literal["null", "empty"] = "null"
+    endpoint: Literal["as_sent", "null", "short", "empty_at_first"] = "as_sent"
+    missing_ids: Literal["null", "empty", "empty_at_first"] = "null"
     counts: Literal["numbers", "zero", "null"] = "numbers"
     in_progress_at: Literal["set", "null"] = "set"
     expires_at: Literal["set", "null"] = "set"
@@ -101,6 +117,16 @@ class BatchRule(Rule):
     failed_as: Literal["failed", "completed_times"] = "failed"
     error_lines_as: Literal["integer", "string", "null"] = "integer"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _looks(cls, given: Any) -> Any:
+        """Read `look`, the name of how real objects were once seen; what the rule says itself counts."""
+        if not isinstance(given, dict) or "look" not in given:
+            return given
+        if given["look"] not in LOOKS:
+            raise ValueError(f"look: there is only {', '.join(LOOKS)}")
+        return {**LOOKS[given["look"]], **{key: value for key, value in given.items() if key != "look"}}
+
 
 RowOutcome = Literal[
     "answered",
@@ -108,6 +134,8 @@ RowOutcome = Literal[
     "prompt_filtered",
     "answer_filtered",
     "cut",
+    "out_of_tokens",
+    "commentary",
     "broken_json",
     "wrong_schema",
     "error",
@@ -184,6 +212,7 @@ class Scenario(Form):
     quota: dict[str, Quota] = {}
     limits: Limits = Limits()
     schemas: Literal["azure", "openai"] = "azure"
+    blank_last_line: Literal["ignored", "fault"] = "ignored"
     recorded: str | None = None
     answers: Forwarding | None = None
     files: list[FileRule] = []

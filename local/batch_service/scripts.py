@@ -5,8 +5,7 @@ import uuid
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import orjson
-
+from local.batch_service import json_text
 from local.batch_service.database import Database
 from local.batch_service.errors import invalid_payload
 from local.batch_service.scenario import BatchRule, CallRule, FileRule, Forwarding, Quota, Scenario, Turns
@@ -22,7 +21,7 @@ class RecordedLines:
         with path.open("rb") as lines:
             for line in lines:
                 if line.strip():
-                    self._starts[orjson.loads(line)["custom_id"]] = position
+                    self._starts[json_text.read(line)["custom_id"]] = position
                 position += len(line)
 
     def line(self, custom_id: str) -> bytes | None:

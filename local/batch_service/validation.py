@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from local.batch_service import request_rows
+from local.batch_service import json_text, request_rows
 from local.batch_service.request_rows import CHAT_URLS, RESPONSES_URLS
 from local.batch_service.scenario import Deployment, LineFault, Scenario
 
@@ -46,7 +44,7 @@ def check_file(path: Path, endpoint: str, scenario: Scenario, offsets: Path) -> 
             if checker.full:
                 break
     with offsets.open("wb") as out:
-        starts.tofile(out)
+        starts[: len(starts) - len(checker.blank)].tofile(out)
     return checker.result()
 
 
@@ -58,12 +56,23 @@ class _Checker:
         self.deployment: str | None = None
         self.url: str | None = None
         self.faults: list[LineFault] = []
+        self.blank: list[int] = []
 
     @property
     def full(self) -> bool:
         return self.rows > self.scenario.limits.rows
 
     def line(self, number: int, line: bytes) -> None:
+        """Check one line. A blank one counts only once another follows, where a blank last line is no fault."""
+        if not line.strip() and self.scenario.blank_last_line == "ignored":
+            self.blank.append(number)
+            return
+        for missed in self.blank:
+            self._check(missed, b"")
+        self.blank.clear()
+        self._check(number, line)
+
+    def _check(self, number: int, line: bytes) -> None:
         self.rows += 1
         if number == 1 and line.startswith(BOM):
             self.faults.append(LineFault(code="invalid_request", message=NO_MODEL))
@@ -85,8 +94,8 @@ class _Checker:
 
     def _faults_of(self, line: bytes) -> Iterator[tuple[str, str, str | None]]:
         try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            row = json_text.read(line)
+        except ValueError:
             yield "invalid_json_line", "This line is not parseable as valid JSON.", None
             return
         shape = _shape_fault(row)

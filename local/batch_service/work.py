@@ -9,9 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-import orjson
-
-from local.batch_service import own_storage
+from local.batch_service import json_text, own_storage
 from local.batch_service.answers import mark_of, uuid_of
 from local.batch_service.batch_record import StoredBatch
 from local.batch_service.batch_table import BatchTable
@@ -159,7 +157,7 @@ class Work:
         if batch.rule.unrun_rows == "absent" or stage.status not in UNRUN or not batch.deployment:
             return batch
         code, text = UNRUN[stage.status]
-        ids = (orjson.loads(line)["custom_id"] for line in self._lines(batch, batch.executed, batch.rows))
+        ids = (json_text.read(line)["custom_id"] for line in self._lines(batch, batch.executed, batch.rows))
         size = _write_at(
             self._workplace.folder(batch.id) / "errors",
             batch.error_bytes,
@@ -214,7 +212,7 @@ class Work:
             created=int(batch.plan.validated_at),
             tries=self._database,
             recorded=self._script.recorded,
-            model=model,
+            elsewhere=model,
         )
 
     def _lines(self, batch: StoredBatch, start: int, end: int) -> Iterator[bytes]:

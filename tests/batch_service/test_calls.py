@@ -152,7 +152,7 @@ def test_a_scenario_can_demand_a_key(service: RunningService, headers: dict[str,
         ("/v1/batches", 200),
         ("/openai/deployments/gpt-4o/batches?api-version=2024-10-21", 404),
         ("/openai/deployments/gpt-4o/chat/completions", 404),
-        ("/openai/v1/models", 501),
+        ("/openai/v1/embeddings", 501),
         ("/openai/v1/responses", 501),
         ("/v1/dashboard/webhook_endpoints", 501),
         ("/elsewhere", 404),
@@ -171,6 +171,18 @@ def test_another_method_is_refused_in_the_envelope(http: httpx2.Client) -> None:
     reply = http.put("/openai/v1/batches")
     assert reply.status_code == 405
     assert set(reply.json()["error"]) == {"code", "message"}
+
+
+def test_bearer_and_api_version_are_read_in_any_case(service: RunningService) -> None:
+    service.scenario({"keys": ["right"]})
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        for name in ("api-version", "API-Version"):
+            reply = httpx2.get(
+                f"{service.url}/openai/batches",
+                params={name: "2024-10-21"},
+                headers={"authorization": f"{scheme} right"},
+            )
+            assert reply.status_code == 200
 
 
 def test_every_answer_has_a_request_id(http: httpx2.Client) -> None:

@@ -29,7 +29,17 @@ def test_an_upload_is_answered_with_201_and_a_location(http: httpx2.Client) -> N
     assert len(reply.json()["id"]) == len("file-") + 32
 
 
-def test_a_file_is_pending_then_running_then_processed(service: RunningService, client: OpenAI) -> None:
+def test_a_file_is_pending_then_processed(service: RunningService, client: OpenAI) -> None:
+    file_id = upload(client, jsonl(rows(1)))
+    seen = []
+    for _ in range(5):
+        seen.append(client.files.retrieve(file_id).status)
+        service.advance(0.25)
+    assert seen == ["pending"] * 4 + ["processed"]
+
+
+def test_a_file_is_running_in_between_where_the_scenario_says_so(service: RunningService, client: OpenAI) -> None:
+    service.scenario({"files": [{"running": True}]})
     file_id = upload(client, jsonl(rows(1)))
     seen = []
     for _ in range(5):
@@ -65,17 +75,21 @@ def test_expiry_is_understood_in_all_three_ways_to_write_it(http: httpx2.Client,
     assert file["expires_at"] == file["created_at"] + DAYS_14
 
 
-@pytest.mark.parametrize("seconds", [3_600, 259_200, DAYS_14 - 1, 2_592_001])
-def test_expiry_outside_14_to_30_days_is_refused(http: httpx2.Client, seconds: int) -> None:
+@pytest.mark.parametrize("seconds", [3_600, 259_199, 2_592_001])
+def test_expiry_outside_3_to_30_days_is_refused_with_the_services_words(http: httpx2.Client, seconds: int) -> None:
     reply = _post(http, **{"expires_after[seconds]": str(seconds), "expires_after[anchor]": "created_at"})
     assert reply.status_code == 400
-    assert "1209600" in reply.json()["error"]["message"]
+    message = "Value for Seconds must be between 259200 and 2592000."
+    assert reply.json() == {"error": {"code": "invalidPayload", "message": message}}
 
 
-def test_a_scenario_can_allow_the_three_days_that_users_report(service: RunningService, http: httpx2.Client) -> None:
-    service.scenario({"limits": {"expiry_seconds": [259_200, 2_592_000]}})
-    reply = _post(http, **{"expires_after[seconds]": "259200", "expires_after[anchor]": "created_at"})
-    assert reply.status_code == 201
+def test_a_scenario_can_ask_for_the_14_days_that_microsoft_documents(
+    service: RunningService, http: httpx2.Client
+) -> None:
+    assert _post(http, **{"expires_after[seconds]": "259200", "expires_after[anchor]": "created_at"}).status_code == 201
+    service.scenario({"limits": {"expiry_seconds": [DAYS_14, 2_592_000]}})
+    reply = _post(http, **{"expires_after[seconds]": str(DAYS_14 - 1), "expires_after[anchor]": "created_at"})
+    assert (reply.status_code, "1209600" in reply.json()["error"]["message"]) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.batch_service.conftest import SAMPLE
 
 
 def test_the_notebooks_steps_run_unchanged(service: RunningService) -> None:
+    service.scenario({"files": [{"running": True}]})
     client = AzureOpenAI(azure_endpoint=service.url, api_key="a key", api_version="2024-10-01-preview")
 
     # Upload a file with a purpose of "batch"

@@ -198,7 +198,57 @@ def test_a_file_takes_longer(service: RunningService, client: OpenAI) -> None:
     service.scenario({"files": [{"processing": 60}]})
     file_id = upload(client, jsonl(rows(1)))
     service.advance(59)
-    assert str(client.files.retrieve(file_id).status) == "running"
+    assert str(client.files.retrieve(file_id).status) == "pending"
+
+
+def test_objects_look_as_in_a_real_resource_of_october_2025(service: RunningService, http: httpx2.Client) -> None:
+    service.scenario({"batches": [{"look": "october_2025"}]})
+    with OpenAI(base_url=f"{service.url}/openai/v1/", api_key="k") as client:
+        batch_id = submit(service, client, rows(2)).id
+        url = f"/openai/v1/batches/{batch_id}"
+        new = http.get(url).json()
+        assert (new["endpoint"], new["output_file_id"], new["error_file_id"]) == ("", "", "")
+        assert new["expires_at"] == new["created_at"] + 86_397
+        service.advance(1000)
+        ended = http.get(url).json()
+    assert ended["status"] == "completed"
+    assert ended["endpoint"] == "/chat/completions"
+    assert ended["output_file_id"].startswith("file-")
+    assert (ended["error_file_id"], ended["in_progress_at"]) == (None, None)
+
+
+def test_an_unknown_look_is_refused_by_naming_those_there_are(service: RunningService) -> None:
+    with pytest.raises(ValueError, match="october_2025"):
+        service.scenario({"batches": [{"look": "new"}]})
+
+
+def test_a_retired_model_answers_410(service: RunningService, client: OpenAI) -> None:
+    service.scenario({"deployments": {"gpt-4o-batch": {"retired": True}}})
+    batch = run(service, client, rows(2))
+    assert batch.status == "completed"
+    assert {line["response"]["status_code"] for line in errors(client, batch).values()} == {410}
+
+
+def test_a_row_runs_out_of_tokens_in_azures_words(service: RunningService, client: OpenAI) -> None:
+    service.scenario({"rows": [{"outcome": "out_of_tokens"}]})
+    batch = run(service, client, rows(1))
+    answer = errors(client, batch)["task-0"]["response"]
+    assert answer["status_code"] == 400
+    assert answer["body"]["error"] == {
+        "message": "Could not finish the message because max_tokens or model output limit was reached. Please try "
+        "again with higher max_tokens.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
+
+
+def test_a_newer_model_comments_before_its_final_answer(service: RunningService, client: OpenAI) -> None:
+    service.scenario({"rows": [{"outcome": "commentary"}]})
+    line = row("a", url="/v1/responses", body={"model": "gpt-5.4-mini", "input": "Hello"})
+    batch = run(service, client, [line])
+    items = output(client, batch)["a"]["response"]["body"]["output"]
+    assert [item.get("phase") for item in items if item["type"] == "message"] == ["commentary", "final_answer"]
 
 
 def test_rules_wait_their_turn_and_end(service: RunningService, client: OpenAI) -> None:

@@ -8,7 +8,7 @@ from openai import OpenAI
 from openai.types import Batch
 
 from local.batch_service.server import RunningService
-from tests.batch_service.conftest import create, jsonl, row, rows, run, submit, upload
+from tests.batch_service.conftest import create, jsonl, output, row, rows, run, submit, upload
 
 
 def _faults(batch: Batch) -> list[tuple[str | None, int | None]]:
@@ -30,7 +30,8 @@ def _without(key: str) -> dict[str, Any]:
     [
         (b"", [("empty_file", None)]),
         (b"no json\n", [("invalid_json_line", 1)]),
-        (b"\n", [("invalid_json_line", 1)]),
+        (b"\n", [("empty_file", None)]),
+        (jsonl(rows(1)) + b"\n\n" + jsonl([row("b")]), [("invalid_json_line", 2), ("invalid_json_line", 3)]),
         (jsonl(rows(1)) + b"\n" + jsonl([row("b")]), [("invalid_json_line", 2)]),
         (jsonl(rows(1)) + b'{"custom_id": "\xff"}\n', [("invalid_json_line", 2)]),
         (jsonl([row("a"), row("b"), row("a")]), [("duplicate_custom_id", 3)]),
@@ -147,3 +148,16 @@ def test_a_last_line_without_its_end_is_a_line(service: RunningService, client: 
     batch = run(service, client, jsonl(rows(2)).rstrip(b"\n"))
     assert batch.request_counts
     assert batch.request_counts.completed == 2
+
+
+@pytest.mark.parametrize("end", [b"\n", b"  \n", b"\n\n", b" "])
+def test_a_blank_last_line_is_no_fault_unless_the_scenario_says_so(
+    service: RunningService, client: OpenAI, end: bytes
+) -> None:
+    content = jsonl(rows(2)) + end
+    batch = run(service, client, content)
+    assert (batch.status, len(output(client, batch))) == ("completed", 2)
+    service.scenario({"blank_last_line": "fault"})
+    failed = run(service, client, content)
+    assert failed.errors is not None
+    assert next((fault.code, fault.line) for fault in failed.errors.data or ()) == ("invalid_json_line", 3)
