@@ -121,14 +121,14 @@ def retry_job(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("list_files")
 @app.route(route="jobs/{job_id}/files", methods=["GET"])
 def list_files(req: func.HttpRequest) -> func.HttpResponse:
-    """A job's result files."""
+    """List a job's result files."""
     return _response(result_routes.files_answer(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("get_file")
 @app.route(route="jobs/{job_id}/files/{name}", methods=["GET"])
 def get_file(req: func.HttpRequest) -> func.HttpResponse:
-    """A link to one result file."""
+    """Redirect to one result file."""
     job_id, name = req.route_params["job_id"], req.route_params["name"]
     return _response(result_routes.file_answer(wiring.app, job_id, name, dict(req.params)))
 
@@ -136,7 +136,7 @@ def get_file(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("list_rows")
 @app.route(route="jobs/{job_id}/rows", methods=["GET"])
 def list_rows(req: func.HttpRequest) -> func.HttpResponse:
-    """An ended job's rows."""
+    """List an ended job's rows."""
     return _response(result_routes.rows_answer(wiring.app, req.route_params["job_id"], dict(req.params)))
 
 

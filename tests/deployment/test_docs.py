@@ -137,6 +137,19 @@ def test_the_way_back_from_opentelemetry_is_told_wherever_somebody_may_need_it()
         assert re.search(r"AzureFunctionsJobHost__telemetryMode\W+ApplicationInsights", page(name)), name
 
 
+def test_the_page_on_telemetry_tells_of_the_sampling_that_the_template_sets() -> None:
+    settings = only("Microsoft.Web/sites/config").at("properties.function.parameters.arg_1")
+    sampling = {name: value for name, value in settings.items() if name.startswith("OTEL_")}
+    assert sampling == {"OTEL_TRACES_SAMPLER": "microsoft.fixed_percentage", "OTEL_TRACES_SAMPLER_ARG": "1.0"}
+    for name, value in sampling.items():
+        assert f"`{name}={value}`" in page("telemetry.md")
+
+
+def test_every_command_that_installs_core_tools_does_without_options_of_old_npm() -> None:
+    assert "azure-functions-core-tools@4" in page("core-tools.md")
+    assert "unsafe-perm" not in page("core-tools.md")
+
+
 def test_security_lists_as_many_rights_as_the_templates_grant() -> None:
     rows = [line for line in section("security.md", "Rights").splitlines() if line.startswith("| ")][1:]
     granted = assignments()
