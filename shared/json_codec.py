@@ -15,6 +15,10 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 """What msgspec raises for texts that it cannot read."""
 
 
+encode: Final = msgspec.json.Encoder().encode
+"""Write a value as compact JSON in UTF-8; raises UnicodeEncodeError for half a surrogate pair."""
+
+
 def loads(text: str | bytes | memoryview) -> object:
     """Parse one JSON value, numbers of any size included.
 
@@ -30,7 +34,7 @@ def loads(text: str | bytes | memoryview) -> object:
 def dumps(value: object) -> bytes:
     """Write a value as compact JSON in UTF-8, exactly as `loads` read it."""
     try:
-        return _encode(value)
+        return encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
 
@@ -50,8 +54,18 @@ def is_deeper_than(levels: int, value: object) -> bool:
     return any(isinstance(item, dict | list) for item in level)
 
 
+def syntax_error(text: str) -> str:
+    """Say what is wrong with a text that `loads` refused, and where."""
+    try:
+        json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        return f"{error.msg} at character {error.pos + 1}"
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return "unknown"
+
+
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 def _loads_slowly(text: str | bytes | memoryview) -> object:

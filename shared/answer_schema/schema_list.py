@@ -3,12 +3,12 @@
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, overload
 
-import orjson
+import msgspec
 
+from shared import json_codec
 from shared.answer_schema import AnswerSchema
 
 PREPARED: Final = 64
@@ -54,7 +54,7 @@ class SchemaList:
         return schema
 
     def _add(self, name: str, schema: AnswerSchema) -> int:
-        line = orjson.dumps({"name": name, "checked": schema.checked})
+        line = json_codec.dumps({"name": name, "checked": schema.checked})
         digest = _digest(line, "line")
         number = self._numbers.get(digest)
         if number is None:
@@ -69,12 +69,23 @@ class SchemaList:
         return StoredSchemas(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSchema:
+class StoredSchema(msgspec.Struct, frozen=True):
     """One schema of a job: its name, and what answers are checked with."""
 
     name: str
     checked: dict[str, object]
+
+
+_decode: Final = msgspec.json.Decoder(StoredSchema).decode
+
+
+def _stored(line: memoryview) -> StoredSchema:
+    try:
+        return _decode(line)
+    except json_codec.UNREADABLE:
+        # Half a surrogate pair.
+        fields = json_codec.mapping(json_codec.loads(line))
+        return StoredSchema(fields["name"], fields["checked"])
 
 
 class StoredSchemas(Sequence[StoredSchema]):
@@ -104,8 +115,7 @@ class StoredSchemas(Sequence[StoredSchema]):
             return [self[index] for index in range(*number.indices(len(self)))]
         if not 0 <= number < len(self):
             raise IndexError(f"the job has {len(self)} schemas, and none with the number {number}")
-        fields = orjson.loads(self._text[self._starts[number] : self._starts[number + 1]])
-        return StoredSchema(fields["name"], fields["checked"])
+        return _stored(memoryview(self._text)[self._starts[number] : self._starts[number + 1]])
 
 
 def _digest(key: str | bytes, name: str) -> bytes:

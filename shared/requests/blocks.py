@@ -5,9 +5,8 @@ from itertools import chain, repeat
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeGuard, cast
 
-import orjson
-
 from shared.domain.model import CHAT_URLS, RequestBlock, RowBlock
+from shared.json_codec import encode
 from shared.requests.layout import ID_LENGTH, Layout
 from shared.requests.limits import TEXT_LENGTH
 from shared.requests.request_lines import block_of
@@ -73,15 +72,14 @@ def _lines(rows: PlainRows, frames: Sequence[RequestSkeleton]) -> list[bytes]:
     """The requests as lines; none where a text cannot be written as JSON."""
     try:
         ids, prompts = _as_json(rows.ids), _as_json(rows.prompts)
-    except TypeError:
+    except UnicodeEncodeError:
         return []
     before, after = [frame.parts[0] for frame in frames], [frame.parts[1] for frame in frames]
     return list(map(b"".join, zip(repeat(START), ids, before, prompts, after, strict=False)))
 
 
 def _as_json(texts: Sequence[str]) -> list[bytes]:
-    """Each text as JSON: in indented JSON, line feeds stand between the items only."""
-    return orjson.dumps(texts, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
+    return list(map(encode, texts))
 
 
 def _column(row_block: RowBlock, header: str) -> list[object] | None:

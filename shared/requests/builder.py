@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orjson import dumps
-
 from shared.answer_schema.schema_list import SchemaList
 from shared.domain.model import CHAT_URLS, Fault, Record, RequestBlock, RowBlock, RowCode
 from shared.job_settings import JobSettings, default_schema_name
 from shared.job_settings.templates import MissingValue, Template
+from shared.json_codec import encode
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.faults import UnsendableError
 from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
@@ -115,10 +114,10 @@ class RequestBuilder:
             return exc.fault
         except MissingValue as exc:
             return Fault(RowCode.MISSING_VALUE, str(exc))
-        except TypeError:
-            if _can_be_written(record.values):
-                raise
-            return Fault(RowCode.INVALID_REQUEST, "The row holds a text or a number that cannot be written as JSON.")
+        except UnicodeEncodeError:
+            return Fault(RowCode.INVALID_REQUEST, "The row cannot be written as JSON: it holds half a character.")
+        except RecursionError:
+            return Fault(RowCode.INVALID_REQUEST, "The row cannot be written as JSON: it is nested too deep.")
 
     def plain(self, row_block: RowBlock) -> PlainRows | None:
         """The rows of a row_block, identified, for `build_plain`; None where they are to be built one by one."""
@@ -143,7 +142,7 @@ class RequestBuilder:
             return frame
         if has_prompt:
             before, after = frame.parts
-            line = b"".join((START, dumps(custom_id), before, dumps(prompt), after))
+            line = b"".join((START, encode(custom_id), before, encode(prompt), after))
             if self._is_chat and len(prompt) > TEXT_LENGTH:
                 check_text(prompt)
         else:
@@ -166,11 +165,11 @@ class RequestBuilder:
         texts = [template.render(values) for template in frame.texts if isinstance(template, Template)]
         if texts and not any(text.strip() for text in texts):
             raise UnsendableError(RowCode.MISSING_PROMPT, "With this row's values, the job's template gives no text.")
-        line = [START, dumps(custom_id), frame.parts[0]]
+        line = [START, encode(custom_id), frame.parts[0]]
         for text, part in zip(texts, frame.parts[1:], strict=True):
             if self._is_chat:
                 check_text(text)
-            line += dumps(text), part
+            line += encode(text), part
         return b"".join(line)
 
 
@@ -178,12 +177,3 @@ def _input_of(values: Mapping[str, object]) -> Mapping[str, object]:
     """The own columns of a whole batch request."""
     given = values.get("input")
     return given if isinstance(given, Mapping) else {}
-
-
-def _can_be_written(values: Mapping[str, object]) -> bool:
-    """Whether orjson takes all of a row: not half a surrogate pair, a number beyond 64 bits, or too many levels."""
-    try:
-        dumps(dict(values))
-    except TypeError:
-        return False
-    return True

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import orjson
-
+from shared import json_codec
 from shared.domain.errors import JobFault
 from shared.domain.model import Fault, JobCode, Record, RowCode
 from shared.job_settings import JobSettings
@@ -113,12 +112,7 @@ def text_of(value: object, name: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnsendableError(RowCode.INVALID_REQUEST, f"{name} must be a text; it is {_kind(value)}.")
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        raise UnsendableError(
-            RowCode.INVALID_REQUEST, f"{name} must be a text; it is a whole number beyond 64 bits."
-        ) from None
+    return json_codec.encode(value).decode()
 
 
 def custom_id_of(record: Record, value: object) -> str:

@@ -4,9 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
-
-from shared import answer_schema
+from shared import answer_schema, json_codec
 from shared.domain.errors import SchemaFault
 from shared.domain.model import RESPONSES_URL, Fault, Record, RowCode
 from shared.json_codec import mapping
@@ -30,7 +28,7 @@ class OwnFormats:
         if not isinstance(given, dict):
             raise invalid_request("the response format must be an object.")
         unshown = record.values.get("schema") if record.is_dropped_again else None
-        text = orjson.dumps([given, url, unshown, record.is_dropped_again])
+        text = json_codec.dumps([given, url, unshown, record.is_dropped_again])
         number = self._numbers.get(text)
         if number is None:
             try:

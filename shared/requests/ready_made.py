@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
-
+from shared import json_codec
 from shared.domain.model import CHAT_URLS, URLS, Record, RequestBlock, RowCode
 from shared.requests.faults import UnsendableError, invalid_request
 from shared.requests.layout import custom_id_of
@@ -41,7 +40,7 @@ class ReadyMadeRequests:
         custom_id = custom_id_of(record, values.get("custom_id"))
         body = self._with_model(body)
         schema, body = self._with_schema(body, url, record)
-        line = orjson.dumps(_request(record, custom_id, body))
+        line = json_codec.encode(_request(record, custom_id, body))
         check_size(line, self._max_bytes)
         return block_of((record.row,), (custom_id,), str(body["model"]), url, (line,), (schema,))
 

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-from shared import answer_schema
+from shared import answer_schema, json_codec
 from shared.answer_schema import AnswerSchema
 from shared.answer_schema.schema_list import SchemaList
 from shared.domain.errors import JobFault, SchemaFault
@@ -66,7 +64,7 @@ class Formats:
             self._note_replacing("Required")
             fields = _fields(required)
             return self._listed(
-                b"required:" + orjson.dumps(fields),
+                b"required:" + json_codec.dumps(fields),
                 lambda: self._noting("Required", answer_schema.prepare(answer_schema.from_required(fields))),
             )
         if self._job is None and self._required:
@@ -83,7 +81,7 @@ class Formats:
 
     def listed_as_it_is(self, name: str, sent: dict[str, object], checked: dict[str, object]) -> int:
         """Return the number of a schema that a ready-made request brings, for checking its answer."""
-        key = b"own:" + orjson.dumps([sent, checked])
+        key = b"own:" + json_codec.dumps([sent, checked])
         return self._schemas.number_of(key, name, lambda: AnswerSchema(sent, checked))
 
     def _listed(self, key: bytes, make: Callable[[], AnswerSchema]) -> Format:
@@ -138,18 +136,18 @@ def _blank(value: object) -> bool:
 
 
 def _key(schema: object) -> bytes:
-    return b"schema:" + (schema.encode() if isinstance(schema, str) else orjson.dumps(schema))
+    return b"schema:" + (schema.encode() if isinstance(schema, str) else json_codec.dumps(schema))
 
 
 def _parsed(schema: object) -> object:
     if not isinstance(schema, str):
         return schema
     try:
-        return orjson.loads(schema)
-    except orjson.JSONDecodeError as exc:
+        return json_codec.loads(schema)
+    except ValueError:
         raise UnsendableError(
-            RowCode.INVALID_SCHEMA, f"Schema is no JSON: {exc.msg} at character {exc.pos + 1}."
-        ) from exc
+            RowCode.INVALID_SCHEMA, f"Schema is not valid JSON: {json_codec.syntax_error(schema)}."
+        ) from None
 
 
 def _fields(required: object) -> str | list[str]:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from shared.job_settings.templates import Template
+from shared.json_codec import encode
 
 
 class Slot:
@@ -66,12 +65,12 @@ def _pieces(value: object) -> Iterator[bytes | Text]:
             yield from _pieces(item)
         yield b"]"
     else:
-        yield orjson.dumps(value)
+        yield encode(value)
 
 
 def _members(value: Mapping[str, object]) -> Iterator[bytes | Text]:
     yield b"{"
     for number, (key, item) in enumerate(value.items()):
-        yield (b"," if number else b"") + orjson.dumps(key) + b":"
+        yield (b"," if number else b"") + encode(key) + b":"
         yield from _pieces(item)
     yield b"}"

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import orjson
-
+from shared import json_codec
 from shared.domain.model import CHAT_URLS, Fault, RowCode
 from shared.job_settings import JobSettings
 from shared.prompt_file.columns import Meaning
@@ -81,7 +80,7 @@ class RequestSkeletons:
         asked: dict[str, object] = {}
         if schema is not None:
             text = {"text": parameters["text"]} if "text" in parameters else {}
-            asked = with_format(text, url, self._formats.name, RawJson(orjson.dumps(schema)))
+            asked = with_format(text, url, self._formats.name, RawJson(json_codec.encode(schema)))
         rest = {key: value for key, value in parameters.items() if key not in asked}
         return {"model": model, "messages" if url in CHAT_URLS else "input": messages} | asked | rest
 
@@ -101,4 +100,4 @@ def _no_prompt(layout: Layout, settings: JobSettings) -> str:
 
 def _comparable(value: object) -> object:
     """A JSON value that is not taken for another one: 1, 1.0 and true are equal in Python."""
-    return value if value is None or isinstance(value, str) else orjson.dumps(value)
+    return value if value is None or isinstance(value, str) else json_codec.dumps(value)
