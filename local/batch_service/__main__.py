@@ -1,6 +1,7 @@
-"""The command `python -m local.batch_service`: runs the emulated batch service until it is told to end."""
+"""The command `python -m local.batch_service`: run the emulated batch service until it is told to end."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -15,17 +16,23 @@ from local.batch_service.scripts import with_answers
 from local.batch_service.server import Server, blob_store, data_folder, listen, url_of
 from local.batch_service.service import Service
 
+KEY_VARIABLE = "ANSWERS_API_KEY"
+
 
 def main() -> int:
     """Run the service; return the exit code: 0 after a signal, 2 where it can't start."""
     options = _options()
     try:
-        scenario = with_answers(_scenario(options.scenario), options.answers)
+        key = options.answers_key or os.environ.get(KEY_VARIABLE)
+        scenario = with_answers(_scenario(options.scenario), options.answers, options.model, key)
         with data_folder(options.data) as folder, listen(options.port) as listener:
             service = Service(folder, scenario=scenario, timings=_timings(options), blobs=blob_store(options.storage))
             url = url_of(listener)
             Server(service, lambda: print(f"listening on {url}", flush=True)).run(sockets=[listener])
             service.close()
+    except ValidationError as error:
+        print(f"The batch service can't start: {faults_of(error)}", file=sys.stderr)
+        return 2
     except (OSError, ServiceError, ValueError) as error:
         print(f"The batch service can't start: {error}", file=sys.stderr)
         return 2
@@ -41,6 +48,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="the folder of its state; by default a temporary one")
     parser.add_argument("--scenario", type=Path, help="a JSON file that says what goes wrong (docs/batch-service.md)")
     parser.add_argument("--answers", metavar="URL", help="an OpenAI-compatible endpoint that answers the rows")
+    parser.add_argument("--model", metavar="NAME", help="the model named to that endpoint; by default the row's own")
+    parser.add_argument("--answers-key", metavar="KEY", help=f"that endpoint's key; default: ${KEY_VARIABLE}")
     parser.add_argument("--storage", metavar="CONNECTION_STRING", help="the account of input_blob and output_folder")
     for name in ("processing", "validating", "running", "finalizing", "cancelling"):
         value = getattr(usual, name)

@@ -193,13 +193,18 @@ class CallRule(Rule):
     """`broken`: the connection breaks; `short`: the answer looks whole."""
 
 
+USUAL_KEY = "local"
+"""What most local model servers take, as they take anything."""
+
+
 class Forwarding(Form):
     """An OpenAI-compatible endpoint that answers the rows."""
 
-    url: str
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
     model: str | None = None
     """The model named to that endpoint; by default the row's own."""
-    key: str = "local"
+    key: Annotated[str, Field(min_length=1)] = Field(default=USUAL_KEY, exclude=True, repr=False)
+    """Shown nowhere and kept nowhere: after a restart, it is that of the start, if the address is the same."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     timeout: Annotated[float, Field(gt=0)] = 120
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from local.batch_service import json_text
 from local.batch_service.database import Database
 from local.batch_service.errors import invalid_payload
-from local.batch_service.scenario import BatchRule, CallRule, FileRule, Forwarding, Quota, Scenario, Turns
+from local.batch_service.scenario import USUAL_KEY, BatchRule, CallRule, FileRule, Forwarding, Quota, Scenario, Turns
 
 
 class RecordedLines:
@@ -101,10 +101,20 @@ class Scripts:
     def of(self, identifier: str) -> Script:
         """Return the scenario that a batch was created under."""
         if identifier not in self._scripts:
-            self._scripts[identifier] = Script(identifier, Scenario.model_validate(self._kept[identifier]))
+            scenario = Scenario.model_validate(self._kept[identifier])
+            self._scripts[identifier] = Script(identifier, self._with_key(scenario))
         return self._scripts[identifier]
 
+    def _with_key(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with the key of the start, which isn't kept, where its rows go to the same endpoint."""
+        there, now = scenario.answers, self._start.answers
+        if there is None or now is None or there.url != now.url:
+            return scenario
+        return scenario.model_copy(update={"answers": there.model_copy(update={"key": now.key})})
 
-def with_answers(scenario: Scenario, url: str | None) -> Scenario:
-    """Return the scenario with rows forwarded to `url`, where one is given."""
-    return scenario if url is None else scenario.model_copy(update={"answers": Forwarding(url=url)})
+
+def with_answers(scenario: Scenario, url: str | None, model: str | None = None, key: str | None = None) -> Scenario:
+    """Return the scenario with rows forwarded to `url`, where one is given; the model is the row's own if none is."""
+    if url is None:
+        return scenario
+    return scenario.model_copy(update={"answers": Forwarding(url=url, model=model, key=key or USUAL_KEY)})

@@ -4,7 +4,6 @@ import random
 import threading
 from array import array
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ from local.batch_service.database import Database
 from local.batch_service.errors import default_error
 from local.batch_service.execution import Done, Executor, never_run_line
 from local.batch_service.files import Files
+from local.batch_service.in_order import in_order
 from local.batch_service.model_elsewhere import ModelElsewhere
 from local.batch_service.scripts import Script
 from local.batch_service.timeline import Stage, stage_at
@@ -72,7 +72,7 @@ class Work:
     def join(self) -> None:
         """Wait for the end of all work, once the service is stopping; what was asked elsewhere last is given up."""
         with self._lock:
-            pass  # whoever held it has ended its chunk of rows, and begins no other
+            pass  # the thread that held it has ended its chunk of rows, and begins no other
         if self._elsewhere is not None:
             self._elsewhere.join(STOPS_WITHIN)
 
@@ -110,18 +110,17 @@ class Work:
         forwarding = self._script.scenario.answers
         assert forwarding is not None
         batch = self._table.find(self._id)
-        with ModelElsewhere(forwarding) as model, ThreadPoolExecutor(forwarding.concurrency) as pool:
-            executor = self._executor(batch, model)
-            for start in range(batch.executed, batch.rows, forwarding.concurrency):
-                end = min(start + forwarding.concurrency, batch.rows)
-                done = list(pool.map(executor.run, self._lines(batch, start, end)))
+        with ModelElsewhere(forwarding, self._stopping) as model:
+            run = self._executor(batch, model).run
+            lines = self._lines(batch, batch.executed, batch.rows)
+            for done in in_order(run, lines, forwarding.concurrency, self._may_go_on):
                 with self._lock:
                     if not self._may_go_on():
                         return
                     self._keep(done)
         with self._lock:
-            if self._may_go_on():
-                batch = self._table.find(self._id)
+            batch = self._table.find(self._id)
+            if self._may_go_on() and batch.executed == batch.rows:
                 self._table.save(replace(batch, plan=replace(batch.plan, worked_at=self._clock.now())))
 
     def _may_go_on(self) -> bool:

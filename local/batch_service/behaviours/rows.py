@@ -75,6 +75,16 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
             "test_forwarding.py::test_rows_are_answered_elsewhere_a_few_at_a_time",
         ),
         (
+            "A busy endpoint is asked four times, and its last answer is the row's",
+            "OURS",
+            "test_forwarding.py::test_an_endpoint_that_stays_busy_is_asked_four_times_and_its_answer_is_the_rows",
+        ),
+        (
+            "The endpoint's key is neither shown nor stored",
+            "OURS",
+            "test_forwarding.py::test_the_endpoints_key_is_sent_and_told_nowhere",
+        ),
+        (
             "A recorded output file can stand in for generated answers, line for line",
             "RECORDED",
             "test_recorded.py::test_recorded_lines_are_given_out_unchanged",
