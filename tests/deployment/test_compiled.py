@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from shared.settings import Settings, read_settings
-from tests.deployment.bicep import INFRA, files
+from tests.deployment.bicep import INFRA, files, parsed
 
 BICEP = shutil.which("bicep")
 DATA = Path(__file__).with_name("data")
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+ENTRIES = ("main.bicep", "events.bicep")
+"""What is deployed by itself; the compiler checks the modules along with it."""
+
 OTHERS = "11111111-1111-1111-1111-111111111111"
 
 pytestmark = pytest.mark.skipif(BICEP is None, reason="the Bicep compiler is not on PATH")
@@ -68,12 +71,17 @@ def settings(name: str) -> Settings:
     return read_settings({**given, "AZURE_OPENAI_ENDPOINT": "https://oai.openai.azure.com"})
 
 
-@pytest.mark.parametrize("file", files())
+@pytest.mark.parametrize("file", ENTRIES)
 def test_the_compiler_and_its_linter_have_nothing_to_say(file: str) -> None:
     built = bicep("build", file, "--stdout")
     assert (built.returncode, built.stderr) == (0, "")
     linted = bicep("lint", file)
     assert (linted.returncode, linted.stdout + linted.stderr) == (0, "")
+
+
+def test_every_other_template_is_compiled_as_a_module() -> None:
+    modules = {module["detail"]["path"] for module in parsed("main.bicep")["modules"].values()}
+    assert modules | set(ENTRIES) == set(files())
 
 
 @pytest.mark.parametrize("name", ["plain", "private", "existing"])
