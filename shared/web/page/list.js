@@ -184,9 +184,11 @@ function newRow(job) {
       trial.hidden = !isTrial(job);
       progressBar(meter, job);
       const { no } = progress(job), left = timeLeftLabel(job);
-      count.replaceChildren(rowsLabel(job), no ? h("span", { class: "no" }, ` · ${number.format(no)} failed`) : "", left ? h("span", { class: "left" }, ` · ${left}`) : "");
+      count.replaceChildren(rowsLabel(job), no ? h("span", { class: "no" }, ` · ${number.format(no)} failed`) : "", left ? h("span", { class: "left" }, left) : "");
       setText(used, tokens(job.usage.total_tokens));
-      setText(price, cost(job.cost));
+      const ahead = !ENDED.has(job.state) && !job.cost.usd && job.estimate?.usd;
+      price.className = ahead ? "estimate" : "";
+      setText(price, ahead ? `est. ${dollars(ahead)}` : cost(job.cost));
       born.dateTime = job.created_at;
       born.title = time(job.created_at);
       const [first, ...others] = job.warnings;
