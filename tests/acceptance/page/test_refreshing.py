@@ -1,9 +1,14 @@
 """How the status page keeps up to date: by itself, rarely enough, and over an app that does not answer."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from local.servers.still_app import StillApp
+from local.screenshots.sample_jobs import many_jobs
+from local.servers.still_app import StillApp, running_still_app
+from testing.seeding import fill_history
 from tests.acceptance.page.test_reading import open_page
 
 
@@ -81,3 +86,19 @@ def test_news_appear_by_themselves_and_leave_the_focus_where_it_is(page: Page, a
     page.route("**/api/jobs?*", changed)
     page.clock.run_for(61_000)
     expect(page.get_by_role("link", name="renamed-survey.csv")).to_be_focused()
+
+
+def test_older_jobs_that_are_asked_for_during_a_refresh_stay(page: Page, azurite: str, tmp_path: Path) -> None:
+    with running_still_app(tmp_path, azurite) as app:
+        fill_history(app.app, azurite, many_jobs(datetime.now(UTC), 60))
+        open_page(page, app)
+        late: list[Route] = []
+        page.route("**/api/jobs?limit=50", lambda route: late.append(route))
+        with page.expect_request("**/api/jobs?limit=50"):
+            page.get_by_role("button", name="Refresh").click()
+        page.get_by_role("button", name="Show older jobs").click()
+        expect(page.locator("#jobs > li")).to_have_count(60)
+        for route in late:
+            route.continue_()
+        page.wait_for_function("!running")
+        expect(page.locator("#jobs > li")).to_have_count(60)
