@@ -1,4 +1,4 @@
-"""Make the documentation's pictures of the status page: python -m local.screenshots [FOLDER].
+"""Makes the documentation's pictures of the status page: python -m local.screenshots [FOLDER].
 
 The page is the real one, over real storage that holds jobs in every state.
 """
@@ -23,7 +23,7 @@ DESK, PHONE = (1180, 860), (390, 844)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the pictures and say where; return the exit status."""
+    """Writes the pictures and says where; returns the exit status."""
     folder = Path(arguments[0]) if arguments else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,23 +19,21 @@ _OPTIONS = (
 
 
 class BrowserError(Exception):
-    """This machine has no browser."""
+    """There is no browser on this machine."""
 
 
 def find_browser() -> str:
-    """Return the path of an installed Chromium or Chrome; raises BrowserError."""
+    """Returns the path of an installed Chromium or Chrome; raises BrowserError."""
     for name in _NAMES:
         found = shutil.which(name)
         if found:
             return found
-    raise BrowserError(
-        f"Found no browser (one of {', '.join(_NAMES)}): install one, for instance Debian's package chromium."
-    )
+    raise BrowserError(f"No browser was found (one of {', '.join(_NAMES)}): install Debian's package chromium, or so.")
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """Run the browser for the length of a with-block; raises BrowserError."""
+    """Runs the browser for the length of a with-block; raises BrowserError."""
     program = find_browser()
     # Chromium's sandbox does not work for root.
     options = [*_OPTIONS, *(["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else [])]

@@ -139,24 +139,28 @@ class Record(NamedTuple):
 
 
 class RowBlock(NamedTuple):
-    """Consecutive rows of a prompt file that have the same keys, read without any fault; `row` is the first's number.
+    """Consecutive rows of a prompt file that have the same keys; `row` is the first's number.
 
     `keys` are a table's headers or the keys of JSON records. `rows` are as long as these, their cells in the same
-    order: texts in tables, texts, numbers, true, false and null in JSON; lists and objects come in a Record each.
-    `typed` are the same cells with the types that the file gave them, where `rows` shows them as texts.
+    order: texts in tables, texts, numbers, true, false and null in JSON. `typed` are the same cells with the types that
+    the file gave them, where `rows` shows them as texts. A row that a block cannot hold (with lists or objects, with a
+    fault) is a block of one: `odd` is the row itself.
     """
 
     row: int
     keys: tuple[str, ...]
     rows: Sequence[Sequence[object]]
     typed: Sequence[Sequence[object]] | None = None
+    odd: Record | None = None
 
     def records(self) -> Iterator[Record]:
-        """The same rows, one by one."""
+        """Return the same rows, one by one."""
         return (self.record(place) for place in range(len(self.rows)))
 
     def record(self, place: int) -> Record:
-        """The row at a place, counted from 0."""
+        """Return the row at a place, counted from 0."""
+        if self.odd is not None:
+            return self.odd
         typed = None if self.typed is None else dict(zip(self.keys, self.typed[place], strict=True))
         return Record(self.row + place, dict(zip(self.keys, self.rows[place], strict=True)), typed=typed)
 
@@ -428,6 +432,11 @@ class RemoteBatch:
     input_blob: str = ""
     output_blob: str = ""
     error_blob: str = ""
+
+
+def block_of_one(record: Record) -> RowBlock:
+    """Return a row as a block of its own."""
+    return RowBlock(record.row, tuple(record.values), [tuple(record.values.values())], odd=record)
 
 
 def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> str:

@@ -11,13 +11,21 @@ from shared.prompt_file.columns import column_key
 
 _PIECE: Final = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<column>[^{}]*)\}|(?P<lone>[{}])|[^{}]+")
 
+_IN_BRACES: Final = re.compile(r"\{([^{}\n\":]*[^{}\s\":][^{}\n\":]*)\}")
+
 
 class MissingValue(Exception):
     """A row has no such column; `column` is its name as the template writes it."""
 
     def __init__(self, column: str) -> None:
-        super().__init__(f'The template needs a column "{column}", which the row does not have.')
+        super().__init__(f'The template needs a column "{column}", which the row does not have.{brace_hint([column])}')
         self.column = column
+
+
+def brace_hint(missing: Iterable[str]) -> str:
+    """Say how braces are written, where the names of missing columns look like JSON or code; else nothing."""
+    looks_like_code = any(character in name for name in missing for character in '":\n;')
+    return " A brace itself is written twice in a template, {{ and }}." if looks_like_code else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,10 @@ class Template:
             if column is not None:
                 out.append(_text_of(_value_of(values, column)))
         return "".join(out)
+
+    def names_in_double_braces(self) -> tuple[str, ...]:
+        """Return what the template's text has in braces: it was written in double ones."""
+        return tuple(name.strip() for text, _ in self._parts for name in _IN_BRACES.findall(text))
 
     def missing_in(self, headers: Iterable[str]) -> tuple[str, ...]:
         """Name the columns that a table with these headers lacks."""

@@ -7,16 +7,18 @@
 [{'Prompt': 'Who built the Shard?'}]
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
+from typing import Final
 
 from shared.domain.errors import JobFault
-from shared.domain.model import JobCode, Record, RowBlock
+from shared.domain.model import JobCode, Record, RowBlock, block_of_one
 from shared.prompt_file.csv_reader import CsvTable
 from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, stem_of
 from shared.prompt_file.gzip_stream import decompress
-from shared.prompt_file.json_array import read_json_array
+from shared.prompt_file.json_file import read_json_file
 from shared.prompt_file.json_lines import read_json_lines
 
 __all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "open_prompt_file", "stem_of"]
@@ -26,23 +28,20 @@ __all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "
 class PromptFile:
     """A prompt file that is being read.
 
-    `headers` are a table's columns, None in JSON forms. `row_blocks` are its rows in order, those that are alike some
-    hundred at a time, every other one as its record; they come once only, as themselves or as `records`. `notes` are
-    warnings for the operator, complete when the rows are consumed.
+    `headers` are a table's columns, None in JSON forms; `below` are the first lines below a table's header, each with
+    its number and its cells. `row_blocks` are the rows in order, those that are alike some hundred at a time; they come
+    once only, as themselves or as `records`. `notes` are warnings for the operator, complete after the rows.
     """
 
     headers: tuple[str, ...] | None
-    row_blocks: Iterator[RowBlock | Record]
+    row_blocks: Iterator[RowBlock]
     notes: Sequence[str]
+    below: Sequence[tuple[int, tuple[str, ...]]] = ()
 
     @property
     def records(self) -> Iterator[Record]:
         """The rows one by one."""
-        for found in self.row_blocks:
-            if isinstance(found, Record):
-                yield found
-            else:
-                yield from found.records()
+        return chain.from_iterable(block.records() for block in self.row_blocks)
 
 
 def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
@@ -50,33 +49,48 @@ def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
     bytes and shared texts are held.
 
     Raises JobFault, here or while the rows are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
-    raised for any bytes at all. What is wrong with a single row is its record's `fault`.
+    raised for any bytes at all. What is wrong with a single row is its block's `fault`.
     """
-    notes: list[str] = []
     body = decompress(chunks) if form.gzipped else chunks
-    headers: tuple[str, ...] | None = None
-    rows: Iterator[RowBlock | Record]
-    if form.kind is Kind.JSON_LINES:
-        rows = read_json_lines(body)
-    elif form.kind is Kind.JSON_ARRAY:
-        rows = read_json_array(body)
-    elif form.kind is Kind.WORKBOOK:
-        # Loaded when first needed: few files are workbooks, and a function should start fast.
-        from shared.prompt_file.xlsx_reader import Workbook
-
-        workbook = Workbook(body, notes)
-        headers, rows = workbook.headers, workbook.row_blocks()
-    else:
-        table = CsvTable(body, _SEPARATORS[form.kind], notes)
-        headers, rows = table.headers, table.row_blocks()
-    return PromptFile(headers, _at_least_one(rows, notes), notes)
+    return _READERS[form.kind](body)
 
 
-_SEPARATORS = {Kind.CSV: ",;\t", Kind.TSV: "\t,;"}
+def _read_json_lines(chunks: Iterable[bytes]) -> PromptFile:
+    return PromptFile(None, _at_least_one(read_json_lines(chunks), ()), ())
 
 
-def _at_least_one(rows: Iterator[RowBlock | Record], notes: Sequence[str]) -> Iterator[RowBlock | Record]:
-    """The rows; the first is read at once, so that a file without one is empty whatever its header lacks."""
+def _read_json_file(chunks: Iterable[bytes]) -> PromptFile:
+    return PromptFile(None, _at_least_one(read_json_file(chunks), ()), ())
+
+
+def _read_workbook(chunks: Iterable[bytes]) -> PromptFile:
+    # Loaded when first needed: few files are workbooks, and a function should start fast.
+    from shared.prompt_file.xlsx_reader import Workbook
+
+    notes: list[str] = []
+    workbook = Workbook(chunks, notes)
+    rows = (row if isinstance(row, RowBlock) else block_of_one(row) for row in workbook.row_blocks())
+    return PromptFile(workbook.headers, _at_least_one(rows, notes), notes)
+
+
+def _read_table(chunks: Iterable[bytes], separators: str) -> PromptFile:
+    notes: list[str] = []
+    table = CsvTable(chunks, separators, notes)
+    rows = _at_least_one(table.row_blocks(), notes)
+    return PromptFile(table.headers, rows, notes, table.below)
+
+
+_READERS: Final[Mapping[Kind, Callable[[Iterable[bytes]], PromptFile]]] = {
+    Kind.JSON_LINES: _read_json_lines,
+    Kind.JSON_ARRAY: _read_json_file,
+    Kind.CSV: partial(_read_table, separators=",;\t|"),
+    Kind.TSV: partial(_read_table, separators="\t,;|"),
+    Kind.WORKBOOK: _read_workbook,
+}
+
+
+def _at_least_one(rows: Iterator[RowBlock], notes: Sequence[str]) -> Iterator[RowBlock]:
+    """Return the rows; the first is read at once, so that a file without one is empty whatever its header lacks."""
     first = next(rows, None)
     if first is None:
         # The notes say which of a workbook's sheets it was.

@@ -2,27 +2,33 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
 from itertools import chain, islice
 from typing import Final
 
-from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode
+from shared.domain.model import Fault, Record, RowBlock, RowCode, block_of_one
+from shared.prompt_file.csv_header import cells_of, read_csv_header, unclosed
+from shared.prompt_file.csv_lines import LineSource, open_lines
+from shared.prompt_file.csv_row import CsvRow, CsvRowReader, UnclosedQuoteError, is_spaced_quote
 from shared.prompt_file.encoding import decode, sniff
-from shared.prompt_file.header import read_headers
-from shared.prompt_file.lines import BLOCK, check_row_size, in_pieces, whole_lines
+from shared.prompt_file.header import OTHER_QUOTES, USE_STRAIGHT_QUOTES, cleaned, read_headers
+from shared.prompt_file.lines import BLANK, BLOCK, check_row_size, in_pieces, whole_lines, without_tail
 
-MAX_HEADER: Final = 1024 * 1024
-"""Characters of a header; what is longer has an open quote."""
+MAX_AT_ONCE: Final = 1024 * 1024
+"""Characters that are read in blocks; what is longer is read row by row, where each row's size is checked."""
 
 _FIELD_LIMIT: Final = 2**31 - 1
 """The csv module's own limit is 128 KB a field, and one for the whole process; ours counts whole rows."""
 
-_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
+_BELOW: Final = 10
+_SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 class CsvTable:
-    """A text table that is read once: `headers` at once, the rows as they are asked for."""
+    """A text table that is read once: `headers` at once, the rows as they are asked for.
+
+    `below` are the ten lines below the header with their numbers, cut into cells as if each were the header; known once
+    the first row is read.
+    """
 
     def __init__(self, chunks: Iterable[bytes], separators: str, notes: list[str]) -> None:
         """Read the header.
@@ -32,220 +38,107 @@ class CsvTable:
         """
         csv.field_size_limit(_FIELD_LIMIT)
         encoding, body = sniff(chunks)
-        self._pieces = whole_lines(decode(encoding, in_pieces(body)), "\n")
-        source = _Source(self._pieces)
-        cells, self._separator, seen = _read_header(iter(source), separators)
-        self._rest = "".join(seen) + source.rest()
-        self.headers = read_headers(cells, notes)
+        text = without_tail(decode(encoding, in_pieces(body)), "\r\n", "\x1a\0")
+        self._lines = LineSource(whole_lines(text, "\n"))
+        header = read_csv_header(self._lines, separators)
+        self._separators = separators
+        self._separator = header.separator
+        self._preamble = header.preamble
+        self.headers = read_headers(header.cells, notes)
+        self.below: tuple[tuple[int, tuple[str, ...]], ...] = ()
+        self._header = [cleaned(cell) for cell in header.cells]
+        first, *others = header.cells
+        self._repeated = [[start, *others] for start in (first, f"\ufeff{first}", f'\ufeff"{first}"')]
         self._blank = [""] * len(self.headers)
+        self._rows = CsvRowReader(self._lines, self._separator, len(self.headers))
         self._row = 0
         self._size = 0
         """Characters since the last row."""
 
-    def row_blocks(self) -> Iterator[RowBlock | Record]:
-        """Read the rows; blank lines, and lines of nothing but separators, are skipped and not counted."""
-        while text := self._rest or next(self._pieces, ""):
-            self._rest = ""
-            if self._size + len(text) > MAX_HEADER:
-                yield from self._carefully(list(_lines_of(text)))
+    def row_blocks(self) -> Iterator[RowBlock]:
+        """Read the rows; blank lines, lines of nothing but separators and a repeated header are not counted."""
+        number = self._lines.taken
+        while text := self._lines.rest():
+            if not self.below:
+                self.below = self._first_lines(text, number)
+            if self._size + len(text) > MAX_AT_ONCE:
+                lines = list(open_lines(text))
+                self._lines.put_back(lines)
+                yield from self._row_by_row(len(lines))
             else:
                 yield from self._in_blocks(text)
 
-    def _in_blocks(self, text: str) -> Iterator[RowBlock | Record]:
-        """Read whole lines, a block of rows at a time; where anything about a block is odd, read it again carefully."""
-        # A blank line more tells whether the last row is whole: in an open quote it is no row of its own.
-        marked = text + ("\n" if text.endswith("\n") else "\n\n")
-        last = marked.count("\n")
-        reader = csv.reader(_lines_of(marked), delimiter=self._separator)
-        lines: list[str] = []
-        while (start := reader.line_num) < last:
+    def _first_lines(self, text: str, number: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        lines = enumerate(islice(open_lines(text), _BELOW), number + 1)
+        return tuple((place, cells_of(line, self._separators)) for place, line in lines)
+
+    def _in_blocks(self, text: str) -> Iterator[RowBlock]:
+        """Read whole lines, a block of rows at a time; from one on that is odd, put the lines back after its rows."""
+        may_be_spaced = '"' in text and f'{self._separator} "' in text
+        reader = csv.reader(open_lines(text), delimiter=self._separator, strict=True)
+        start = 0
+        while True:
             try:
                 rows = list(islice(reader, BLOCK))
-                is_whole = reader.line_num < last or not rows.pop()
             except csv.Error:
-                is_whole = False
-            if is_whole and self._are_alike(rows):
-                yield RowBlock(self._row + 1, self.headers, rows)
-                self._row += len(rows)
-                self._size = 0
-            elif not is_whole or rows:
-                lines = lines or list(_lines_of(text))
-                yield from self._carefully(lines[start : reader.line_num])
+                rows = []
+            if start == reader.line_num:
+                return
+            if not self._are_alike(rows) or (may_be_spaced and any(map(is_spaced_quote, chain.from_iterable(rows)))):
+                self._lines.put_back(list(open_lines(text))[start:])
+                yield from self._row_by_row(reader.line_num - start)
+                return
+            yield RowBlock(self._row + 1, self.headers, rows)
+            self._row += len(rows)
+            self._size = 0
+            start = reader.line_num
 
     def _are_alike(self, rows: Sequence[list[str]]) -> bool:
-        """Whether there are rows, each with a cell for each header, and none of them blank."""
+        """Say whether there are rows, each with a cell for each header, and none of them blank or the header again."""
         if set(map(len, rows)) != {len(self.headers)} or self._blank in rows:
             return False
-        return len(self.headers) > 1 or not any(row[0].isspace() for row in rows)
+        if any(header in rows for header in self._repeated):
+            return False
+        return len(self.headers) > 1 or all(row[0].strip(BLANK) for row in rows)
 
-    def _carefully(self, given: Sequence[str]) -> Iterator[Record]:
-        """Read lines row by row; where a quote is open at their end, go on into the following pieces."""
-        headers, width = self.headers, len(self.headers)
-        lines = _Lines(given, self._pieces, self._size)
-        reader = csv.reader(lines, delimiter=self._separator)
-        while not lines.is_past_given:
-            lines.held.clear()
+    def _row_by_row(self, lines: int) -> Iterator[RowBlock]:
+        """Read so many lines, and on to the end of the last row."""
+        end = self._lines.taken + lines
+        while self._lines.taken < end:
             try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except csv.Error:
-                # The only error that is left in the csv module's lenient mode; it goes on at the next line.
-                yield self._faulty(lines, "holds a carriage return outside of quotes. Put the text in double quotes.")
-                continue
-            if lines.ended:
-                raise _unclosed(self._row + 1)
-            if not any(cells) or (len(cells) == 1 and not cells[0].strip(" \t\r\n")):
-                continue
-            if len(cells) > width:
-                yield self._too_wide(lines, cells)
+                row = self._rows.read()
+            except UnclosedQuoteError:
+                raise unclosed(f"row {self._row + 1}") from None
+            if row is None:
+                return
+            if not row.fault and self._does_not_count(row):
+                self._size += sum(map(len, row.lines))
+                check_row_size(self._size)
                 continue
             self._row += 1
-            lines.size = 0
-            yield Record(self._row, dict(zip(headers, cells + [""] * (width - len(cells)), strict=True)))
-        self._size = lines.size
-        self._rest = lines.rest()
+            self._size = 0
+            yield block_of_one(self._record(row))
 
-    def _too_wide(self, lines: "_Lines", cells: Sequence[str]) -> Record:
-        return self._faulty(
-            lines,
-            f"has {len(cells)} cells, more than the header, which has {len(self.headers)}. "
-            f"Put texts that hold a {_NAMES[self._separator]} or a quote in double quotes.",
-        )
+    def _does_not_count(self, row: CsvRow) -> bool:
+        if len(row.cells) == 1 and (not row.cells[0].strip(BLANK) or row.lines[0].strip() in self._preamble):
+            return True
+        return not any(row.cells) or [cleaned(cell).strip('"') for cell in row.cells] == self._header
 
-    def _faulty(self, lines: "_Lines", reason: str) -> Record:
-        self._row += 1
-        lines.size = 0
-        text = "".join(lines.held).rstrip("\r\n")
-        return Record(self._row, {}, text, Fault(RowCode.INVALID_REQUEST, f"Row {self._row} {reason}"))
+    def _record(self, row: CsvRow) -> Record:
+        if not row.fault:
+            missing = [""] * (len(self.headers) - len(row.cells))
+            return Record(self._row, dict(zip(self.headers, row.cells + missing, strict=True)))
+        text = "".join(row.lines).rstrip("\r\n")
+        message = f"Row {self._row} {self._with_remedy(row.fault, text)}."
+        return Record(self._row, {}, text, Fault(RowCode.INVALID_REQUEST, message))
 
-
-class _Source:
-    """Lines out of pieces, and what is left of the piece at hand."""
-
-    def __init__(self, pieces: Iterator[str]) -> None:
-        self._pieces = pieces
-        self._piece = StringIO()
-
-    def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(map(self._open, self._pieces))
-
-    def _open(self, text: str) -> StringIO:
-        self._piece = _lines_of(text)
-        return self._piece
-
-    def rest(self) -> str:
-        """Take what was not asked for of the piece at hand."""
-        return self._piece.read()
-
-
-class _Lines:
-    """Lines on their way into the csv module, which reads on for as long as a quote is open.
-
-    `held` are the lines of the row at hand, `size` the characters since the last row, `is_past_given` whether all
-    lines that were given are read, `ended` whether the csv module asked for a line after the last of the file: it does
-    so before the end only where a quote is open.
-    """
-
-    def __init__(self, given: Sequence[str], pieces: Iterator[str], size: int) -> None:
-        self._given = given
-        self._following = _Source(pieces)
-        self.held: list[str] = []
-        self.size = size
-        self.is_past_given = not given
-        self.ended = False
-
-    def __iter__(self) -> Iterator[str]:
-        last = len(self._given)
-        for number, line in enumerate(chain(self._given, self._following), 1):
-            self.is_past_given = number >= last
-            self.held.append(line)
-            self.size += len(line)
-            if self.size > MAX_HEADER:
-                check_row_size(self.size)
-            yield line
-        self.ended = True
-
-    def rest(self) -> str:
-        """Take what was not read of the piece that a row ended in."""
-        return self._following.rest()
-
-
-def _lines_of(text: str) -> StringIO:
-    return StringIO(text, newline="\n")
-
-
-def _read_header(source: Iterator[str], separators: str) -> tuple[list[str], str, list[str]]:
-    """Read the header with the separator that cuts it into most columns; give its cells, that, and lines after it."""
-    first = _first_line(source)
-    if hint := _separator_hint(first, separators):
-        separators, first = hint, _first_line(source)
-    seen = [first]
-    best: tuple[list[str], str, int] | None = None
-    for separator in separators:
-        found = _header_with(separator, seen, source)
-        if found and (best is None or len(found[0]) > len(best[0])):
-            best = (found[0], separator, found[1])
-    if best is None:
-        raise _unclosed(0)
-    cells, separator, count = best
-    return cells, separator, seen[count:]
-
-
-def _first_line(source: Iterator[str]) -> str:
-    """Give the first line that is not blank."""
-    size = 0
-    for line in source:
-        # A double byte order mark is what some tools make of a file that has one already.
-        line = line.lstrip("\ufeff")
-        if line.strip(" \t\r\n,;"):
-            return line
-        size += len(line)
-        check_row_size(size)
-    raise JobFault(JobCode.EMPTY_FILE, "The file is empty. The first line must name the columns, the others are rows.")
-
-
-def _separator_hint(line: str, separators: str) -> str:
-    """Give the separator that a first line `sep=;`, which Excel understands, names."""
-    hint = line.strip("\r\n").strip('"')
-    return hint[4:] if hint[:4].lower() == "sep=" and hint[4:] in list(separators) else ""
-
-
-def _header_with(separator: str, seen: list[str], source: Iterator[str]) -> tuple[list[str], int] | None:
-    """Try one separator: the header's cells and how many lines it takes, or None where a quote stays open.
-
-    Lines taken from `source` are added to `seen`.
-    """
-    taken = size = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal taken, size
-        while size <= MAX_HEADER:
-            if taken == len(seen):
-                following = next(source, None)
-                if following is None:
-                    break
-                seen.append(following)
-            line = seen[taken]
-            taken += 1
-            size += len(line)
-            yield line
-        taken = -1
-
-    try:
-        cells = next(csv.reader(lines(), delimiter=separator))
-    except csv.Error:
-        raise JobFault(
-            JobCode.INVALID_FILE,
-            "The header holds a carriage return outside of quotes: the line ends of an old Mac? "
-            "Save the file again as CSV UTF-8.",
-        ) from None
-    return None if taken < 0 else (cells, taken)
-
-
-def _unclosed(row: int) -> JobFault:
-    where = f"row {row}" if row else "the header"
-    return JobFault(
-        JobCode.INVALID_FILE,
-        f"A quote that opens in {where} is never closed. Close it, or write a quote within a text twice.",
-    )
+    def _with_remedy(self, fault: str, text: str) -> str:
+        """Add to a row's fault what to do where it has too many cells."""
+        if not fault.startswith("has ") or "cells" not in fault:
+            return fault
+        name = _SEPARATOR_NAMES.get(self._separator, self._separator)
+        remedy = f"Put texts that hold a {name} or a quote in double quotes"
+        cells = next(csv.reader(open_lines(text), delimiter=self._separator))
+        if any(cell.strip().startswith(OTHER_QUOTES) for cell in cells):
+            remedy += f". {USE_STRAIGHT_QUOTES}"
+        return f"{fault}, more than the header, which has {len(self.headers)}. {remedy}"

@@ -1,6 +1,6 @@
 """Bytes → text: which encoding a prompt file has, and what to tell the person whose file has another.
 
-UTF-8 with or without a byte order mark is read everywhere, UTF-16 with one in tables only.
+UTF-8 with or without a byte order mark is read, and UTF-16 with one.
 """
 
 import codecs
@@ -10,6 +10,7 @@ from typing import Final
 
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
+from shared.prompt_file.look_alikes import check_magic
 
 REMEDY: Final = "Save the file again as UTF-8 (in Excel: Save As, CSV UTF-8)"
 
@@ -17,33 +18,33 @@ _UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-
 
 
 def sniff(chunks: Iterable[bytes]) -> tuple[str, Iterator[bytes]]:
-    """Tell a text file's encoding by its first bytes, and give its chunks without the byte order mark.
+    """Find a text file's encoding by its first bytes; return it and the chunks without the byte order mark.
 
-    Raises JobFault (`not_utf8`) for UTF-32, and for UTF-16 without a mark, which is valid UTF-8 full of NULs.
+    Raises JobFault (`not_utf8`) for UTF-32, for UTF-16 without a mark, which is valid UTF-8 full of NULs, and for
+    binary forms.
     """
     source = iter(chunks)
     head = b""
-    while len(head) < 4 and (chunk := next(source, None)) is not None:
+    while len(head) < 8 and (chunk := next(source, None)) is not None:
         head += chunk
     if head.startswith(codecs.BOM_UTF32_LE):
         raise JobFault(JobCode.NOT_UTF8, f"The file is UTF-32. {REMEDY}.")
     if _alternates_with_nul(head):
         raise JobFault(JobCode.NOT_UTF8, f"The file looks like UTF-16 without a byte order mark. {REMEDY}.")
+    check_magic(head)
     if encoding := _UTF16.get(head[:2]):
         return encoding, chain((head[2:],), source)
     return "utf-8", chain((head.removeprefix(codecs.BOM_UTF8),), source)
 
 
-def sniff_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the chunks of a UTF-8 file without its byte order mark; JobFault (`not_utf8`) for another encoding."""
+def as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the chunks of a text file in UTF-8, without a byte order mark; UTF-8 itself is not checked."""
     encoding, body = sniff(chunks)
-    if encoding != "utf-8":
-        raise JobFault(JobCode.NOT_UTF8, f"The file is UTF-16, which is read in .csv and .tsv only. {REMEDY}.")
-    return body
+    return body if encoding == "utf-8" else (text.encode() for text in decode(encoding, body))
 
 
 def decode(encoding: str, chunks: Iterable[bytes]) -> Iterator[str]:
-    """Decode chunks, however they are cut; what stands before a wrong byte is given before JobFault is raised."""
+    """Decode chunks, however they are cut; what stands before a wrong byte is returned before JobFault is raised."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     fed = line = 0
     for chunk in chain(chunks, (None,)):
@@ -68,7 +69,7 @@ def _not_decodable(encoding: str, line: int, offset: int) -> JobFault:
 
 
 def _alternates_with_nul(head: bytes) -> bool:
-    """Whether four bytes look like two ASCII characters in UTF-16."""
+    """Say whether four bytes look like two ASCII characters in UTF-16."""
     if len(head) < 4:
         return False
     first, second, third, fourth = head[:4]

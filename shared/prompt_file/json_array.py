@@ -1,4 +1,4 @@
-"""`.json`: an array of objects, cut into its elements while it is read."""
+"""A JSON array, cut into the texts of its elements while it is read; memory is that of a chunk and an element."""
 
 import json
 import re
@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shared.domain.errors import JobFault
-from shared.domain.model import JobCode, Record
-from shared.prompt_file.encoding import decode, sniff_utf8
-from shared.prompt_file.json_record import parse_record
+from shared.domain.model import JobCode
 from shared.prompt_file.lines import check_row_size
 
-_SPACE: Final = " \t\r\n"
+SPACE: Final = " \t\r\n"
 _SKIP_SPACE: Final = re.compile(r"[ \t\r\n]*+")
 
 # Each skips what cannot matter in its state, in one step of C; the character that follows decides.
@@ -22,17 +20,8 @@ _TO_STRING_END: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _skip_value: Final = json.JSONDecoder().raw_decode
 
 
-def read_json_array(chunks: Iterable[bytes]) -> Iterator[Record]:
-    """Read one record an element; memory is that of a chunk and an element.
-
-    Raises JobFault: `not_utf8`, `invalid_file` where the file is no array, ends within it or goes on after it.
-    """
-    for row, element in enumerate(_elements(decode("utf-8", sniff_utf8(chunks))), 1):
-        yield parse_record(row, element.encode())
-
-
-def _elements(chunks: Iterable[str]) -> Iterator[str]:
-    """Cut an array into the texts of its elements, which may still be no JSON."""
+def elements(chunks: Iterable[str]) -> Iterator[str]:
+    """Cut an array, which begins with the first character, into the texts of its elements."""
     array = _Array()
     for chunk in chunks:
         yield from array.feed(chunk)
@@ -45,12 +34,11 @@ class _Array:
     def __init__(self) -> None:
         self._state = "before"
         self._count = 0
-        self._spaces = 0
         self._element = _Element()
 
     def feed(self, chunk: str) -> Iterator[str]:
-        """Take in a chunk and give the elements that it completes."""
-        at = self._open(chunk) if self._state == "before" else 0
+        """Take in a chunk and return the elements that it completes."""
+        at = self._open(chunk) if self._state == "before" and chunk else 0
         while self._state == "within" and at < len(chunk):
             end = self._element.end_in(chunk, at)
             if end is None:
@@ -60,28 +48,25 @@ class _Array:
             at = end + 1
             if chunk[end] == "]":
                 self._state = "after"
-            # Nothing between the brackets is an empty array; nothing beside a comma is an element that is missing.
-            if text or self._count or self._state == "within":
+            # A comma before the bracket ends the last element; nothing before a comma is an element that is missing.
+            if text or self._state == "within":
                 self._count += 1
                 yield text
-        if self._state == "after" and chunk[at:].strip(_SPACE):
-            raise _broken("goes on after the end of its array")
+        if self._state == "after" and chunk[at:].strip(SPACE):
+            raise broken("goes on after the end of its array")
 
     def finish(self) -> None:
         """Note the end of the file."""
         if self._state == "within":
-            raise _broken(f"ends before its array does, after {self._count} whole rows")
+            raise broken(f"ends before its array does, after {self._count} whole rows")
 
     def _open(self, chunk: str) -> int:
-        start = _space_end(chunk, 0)
-        if start == len(chunk):
-            self._spaces += start
-            check_row_size(self._spaces)
-            return start
-        if chunk[start] != "[":
-            raise _broken("does not begin with [")
+        if chunk[0] in "/#":
+            raise broken("begins with a comment, which JSON does not have")
+        if chunk[0] != "[":
+            raise broken("does not begin with [ or {")
         self._state = "within"
-        return start + 1
+        return 1
 
 
 class _Element:
@@ -133,24 +118,26 @@ class _Element:
         if self._pieces:
             piece = "".join([*self._pieces, piece])
             self._pieces, self._size = [], 0
-        return piece.strip(_SPACE)
+        return piece.strip(SPACE)
 
 
 def _end_of_value(chunk: str, at: int) -> int | None:
     """Find the comma or bracket after a whole JSON value by parsing it, the fastest way in Python; else None."""
     try:
-        end = _space_end(chunk, _skip_value(chunk, _space_end(chunk, at))[1])
+        end = space_end(chunk, _skip_value(chunk, space_end(chunk, at))[1])
     except (ValueError, RecursionError):
         return None
     return end if chunk[end : end + 1] in (",", "]") else None
 
 
-def _space_end(chunk: str, at: int) -> int:
+def space_end(chunk: str, at: int) -> int:
+    """Return where white space from `at` on ends."""
     found = _SKIP_SPACE.match(chunk, at)
     return found.end() if found else at
 
 
-def _broken(what: str) -> JobFault:
+def broken(what: str) -> JobFault:
+    """Say what is wrong with a .json file, and what one holds."""
     return JobFault(
         JobCode.INVALID_FILE,
         f"The file {what}. A .json file holds one array of objects, [{{…}}, {{…}}]; "

@@ -1,24 +1,24 @@
-"""One JSON value → one record: a record of columns, a whole batch request, or a line of an errors.jsonl.
+"""One JSON value → one row: a record of columns, a ready-made batch request, or a line of an errors.jsonl.
 
 A line of errors.jsonl that is dropped again is known by its `error`, an object with `code` and `row`, beside a
-`source` or a whole request. Its `error` and `answer` are ignored; a `source` object is read in its place, a `source`
-text is parsed again. Any other object named `error` or `source` is the user's own column.
+`source` or a ready-made request. Its `error` and `answer` are ignored; a `source` object is read in its place, a
+`source` text is parsed again. Any other object named `error` or `source` is the user's own column.
 """
 
-import json
 from collections.abc import Sequence
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
-import orjson
+import msgspec
 
 from shared import json_codec
 from shared.domain.errors import JobFault
 from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode
 from shared.prompt_file.encoding import REMEDY
+from shared.prompt_file.json_syntax import why_not_json
 
 MAX_DEPTH: Final = 200
-"""Nesting of a row; orjson writes 254 levels, and results wrap a row in a few more."""
+"""Nesting of a row; results wrap a row in a few levels more."""
 
 # A search for 19 digits in a row, ten times as fast as by a regular expression.
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
@@ -28,60 +28,90 @@ _AS_OBJECT: Final = (
     'Write it as an object with a key for each column, {"Prompt": "…"}: the line of a table cannot be read without its '
     "header."
 )
+_KINDS: Final = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 _PLAIN: Final = frozenset({str, bool, int, float, type(None)})
 """What a value may be with which a row is neither nested, nor a batch request, nor an error line."""
 
+_UNKNOWN: Final = object()
+_decode: Final = msgspec.json.Decoder().decode
 
-def parse_alike(row: int, lines: Sequence[bytes]) -> RowBlock | None:
-    """Read lines at once, the first as row `row`; None where they are no records with the same keys and plain values.
 
-    What it gives is what `parse_record` would give for each of them.
+def block_of_alike(row: int, lines: Sequence[bytes], values: Sequence[Any]) -> RowBlock | None:
+    """Return parsed lines as one block, the first as row `row`; None where their keys differ or values are not plain.
+
+    The rows are those that `parse_record` would return for each of them.
     """
     try:
-        values = list(map(orjson.loads, lines))
         kinds = set(map(tuple, values))
         rows = list(map(tuple, map(dict.values, values)))
-    except (orjson.JSONDecodeError, TypeError):
+    except TypeError:
         return None
     types = set(map(type, chain.from_iterable(rows)))
-    # A whole number that was rounded has become a float.
-    if len(kinds) != 1 or not types <= _PLAIN or (float in types and _LONG_NUMBER in b"".join(lines).translate(_ZEROS)):
+    if len(kinds) != 1 or not types <= _PLAIN:
+        return None
+    if int in types and _may_hold_huge_number(b"".join(lines)) and any(map(_holds_huge_number, chain(*rows))):
         return None
     return RowBlock(row, kinds.pop(), rows)
 
 
-def parse_record(row: int, raw: bytes) -> Record:
-    """Read one line or array element; what is no JSON object becomes a record with the fault `invalid_json`.
+def parse_all(lines: Sequence[bytes]) -> list[object] | None:
+    """Parse lines at once; None where one of them is blank, or not JSON, or has more around its value."""
+    try:
+        return list(map(_decode, lines))
+    except json_codec.UNREADABLE:
+        return None
 
-    Raises JobFault (`not_utf8`) where the bytes are no UTF-8.
+
+def parse_record(row: int, raw: bytes, value: object = _UNKNOWN) -> Record:
+    """Read one line or array element; what is not a JSON object becomes a row with the fault `invalid_json`.
+
+    `value` is what `parse_all` made of it. Raises JobFault (`not_utf8`) where the bytes are not UTF-8.
     """
     custom_id, dropped_again = "", False
     while True:
-        try:
-            value = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            if (request := _without_answer(raw)) is not None:
-                raw = request
-                continue
-            return _unreadable(
-                row, raw, f"is no JSON: {error.msg} at character {error.pos + 1}", custom_id, dropped_again
-            )
-        if type(value) is not dict:
-            return _unreadable(row, raw, f"is {_kind_of(value)} and no JSON object", custom_id, dropped_again)
-        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _too_deep(value):
-            reason = f"is nested more than {MAX_DEPTH} levels deep"
+        value = _parse(raw) if value is _UNKNOWN else value
+        reason = value.reason if isinstance(value, _NotJson) else _why_unusable(raw, value)
+        if reason:
             return _unreadable(row, raw, reason, custom_id, dropped_again)
-        if _LONG_NUMBER in raw.translate(_ZEROS) and _holds_huge_number(raw):
-            reason = "holds a whole number beyond 64 bits, which would be rounded: put it in quotes"
-            return _unreadable(row, raw, reason, custom_id, dropped_again)
+        assert isinstance(value, dict)  # Anything else has a reason.
         if "error" not in value or not _is_error_line(value):
             return Record(row, value, custom_id=custom_id)
         custom_id = value["custom_id"] if isinstance(value.get("custom_id"), str) else custom_id
         source = value.get("source")
         if not isinstance(source, str):
             return Record(row, _request_of(value) if source is None else source, custom_id=custom_id)
-        raw, dropped_again = source.encode(), True
+        raw, value, dropped_again = source.encode(), _UNKNOWN, True
+
+
+class _NotJson:
+    """Stands for a text that could not be parsed, and says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _parse(raw: bytes) -> object:
+    try:
+        return _decode(raw)
+    except json_codec.UNREADABLE:
+        pass  # The standard library knows why and where.
+    if (request := _without_answer(raw)) is not None:
+        return request
+    return _NotJson(why_not_json(raw.decode(errors="replace").strip(" \t\r\n")))
+
+
+def _why_unusable(raw: bytes, value: object) -> str:
+    """Say what keeps a parsed value from being a row; empty where nothing does."""
+    if type(value) is list:
+        return "is a list and not a JSON object: if the file is a JSON array, name it .json"
+    if type(value) is not dict:
+        return f"is {_KINDS[type(value)]} and not a JSON object"
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and json_codec.is_deeper_than(MAX_DEPTH, value):
+        return f"is nested more than {MAX_DEPTH} levels deep"
+    if _may_hold_huge_number(raw) and _holds_huge_number(value):
+        return "holds a whole number beyond 64 bits, which would be rounded: put it in quotes"
+    return ""
 
 
 def _unreadable(row: int, raw: bytes, reason: str, custom_id: str, dropped_again: bool) -> Record:
@@ -98,8 +128,8 @@ def _unreadable(row: int, raw: bytes, reason: str, custom_id: str, dropped_again
     return Record(row, {}, text, Fault(RowCode.INVALID_JSON, message), custom_id)
 
 
-def _without_answer(raw: bytes) -> bytes | None:
-    """Drop an error line's answer where that alone is why orjson refuses it: a cut text may end in half a character.
+def _without_answer(raw: bytes) -> dict[str, object] | None:
+    """Parse an error line without its answer, where that alone is why it is refused: a cut text may end in half a pair.
 
     None where it is no such line.
     """
@@ -110,7 +140,8 @@ def _without_answer(raw: bytes) -> bytes | None:
         if not isinstance(value, dict) or "answer" not in value or not _is_error_line(value):
             return None
         del value["answer"]
-        return orjson.dumps(value)
+        msgspec.json.encode(value)
+        return value
     except (ValueError, TypeError):
         return None
 
@@ -128,42 +159,12 @@ def _is_error_line(value: dict[str, object]) -> bool:
     return isinstance(value.get("body"), dict) and "url" in value
 
 
-def _kind_of(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
-    return names[type(value)]
+def _may_hold_huge_number(raw: bytes) -> bool:
+    return _LONG_NUMBER in raw.translate(_ZEROS)
 
 
-def _too_deep(value: object) -> bool:
-    """Whether a value is nested deeper than allowed; level by level, so that no depth can exhaust the stack."""
-    level: list[object] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return any(isinstance(item, dict | list) for item in level)
-
-
-def _holds_huge_number(raw: bytes) -> bool:
-    """Whether an integer needs more than 64 bits: orjson reads it as a float and would not write it back."""
-
-    def check(digits: str) -> int:
-        if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
-            raise _HugeNumberError
-        return 0
-
-    try:
-        json.loads(raw, parse_int=check)
-    except _HugeNumberError:
-        return True
-    return False
-
-
-class _HugeNumberError(Exception):
-    """Leaves the JSON parser early."""
+def _holds_huge_number(value: object) -> bool:
+    """Say whether a whole number needs more than 64 bits: the request could not be written."""
+    if isinstance(value, dict | list):
+        return any(map(_holds_huge_number, value.values() if isinstance(value, dict) else value))
+    return type(value) is int and not -(2**63) <= value < 2**64

@@ -9,6 +9,9 @@ from shared.domain.model import JobCode
 MAX_ROW: Final = 64 * 1024 * 1024
 """A row may be so long, in bytes or characters: what is longer is a damaged or a hostile file."""
 
+BLANK: Final = "".join(map(chr, range(0x21))) + "\x7f"
+"""White space and control characters: a line of nothing else does not count."""
+
 BLOCK: Final = 512
 """Rows that are read in one step, at most."""
 
@@ -21,6 +24,32 @@ def in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         for start in range(0, len(chunk), _PIECE):
             yield chunk[start : start + _PIECE]
+
+
+def without_tail[T: (bytes, str)](chunks: Iterable[T], line_ends: T, fillers: T) -> Iterator[T]:
+    """Drop what some programs leave at the end of a file: Ctrl-Z and NULs (`fillers`), with line ends between them.
+
+    Raises JobFault: `empty_file` where the file holds nothing else, `invalid_file` where they don't end.
+    """
+    nothing = line_ends[:0]
+    held: list[T] = []
+    size = 0
+    is_empty = True
+    for chunk in chunks:
+        kept = chunk.rstrip(line_ends + fillers)
+        if kept or not held:
+            is_empty = is_empty and not kept
+            tail = chunk[len(kept) :]
+            rest = tail.lstrip(line_ends)
+            held.append(chunk[: len(chunk) - len(rest)])
+            yield nothing.join(held)
+            held, size = [rest] if rest else [], 0
+        else:
+            held.append(chunk)
+        size += len(held[-1]) if held else 0
+        check_row_size(size)
+    if is_empty and held:
+        raise JobFault(JobCode.EMPTY_FILE, "The file holds only NUL or control bytes. Upload it again, whole.")
 
 
 def whole_lines[T: (bytes, str)](chunks: Iterable[T], line_end: T) -> Iterator[T]:

@@ -8,17 +8,17 @@ from shared.domain.model import CHAT_URLS, Fault, Record, RequestBlock, RowBlock
 from shared.job_settings import JobSettings, default_schema_name
 from shared.job_settings.templates import MissingValue, Template
 from shared.json_codec import encode
+from shared.prompt_file.columns import column_key
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
-from shared.requests.custom_ids import custom_id_of, custom_id_or_number
 from shared.requests.faults import UnsendableError
-from shared.requests.layout import Layout, layout_of_record, layout_of_table, text_of
-from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, check_size, check_text
+from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
+from shared.requests.limits import TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
 from shared.requests.messages import Conversation
 from shared.requests.ready_made import ReadyMadeRequests
+from shared.requests.request_lines import block_of
 from shared.requests.response_format import Formats
 from shared.requests.skeleton import RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons
-from shared.settings.reading import UPLOAD_BYTES
 
 _LAYOUTS: Final = 64
 
@@ -34,9 +34,12 @@ class RequestBuilder:
         headers: Sequence[str] | None,
         default_model: str | None,
         schemas: SchemaList,
-        max_bytes: int = UPLOAD_BYTES,
+        max_bytes: int = UPLOAD_LIMIT,
+        below: Sequence[tuple[int, Sequence[str]]] = (),
     ) -> None:
         """`headers` are a table's, None for JSON records; `max_bytes` is what a whole batch file may have.
+
+        `below` are the first lines below a table's header, for the message where a column is missing.
 
         Raises JobFault: `missing_column`, `invalid_file` (two columns of one meaning), `invalid_job_settings`.
         """
@@ -49,13 +52,14 @@ class RequestBuilder:
         self._frames = RequestSkeletons(settings, model, self._conversation, self._formats)
         self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes)
         self._layouts: dict[tuple[str, ...], Layout] = {}
-        self._table = None if headers is None else layout_of_table(headers, settings, self._conversation)
+        self._table = None if headers is None else layout_of_table(headers, settings, self._conversation, below)
+        self._same_questions = 0
         self._own: dict[str, None] = dict.fromkeys(self._table.own if self._table else ())
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was changed in schemas, or may be refused, once each."""
-        return self._formats.warnings
+        """What was changed in schemas, may be refused, or asks every row the same, once each."""
+        return (*self._formats.warnings, *self._same_question_warning())
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -83,7 +87,10 @@ class RequestBuilder:
                 self._own.update(dict.fromkeys(columns))
         else:
             key = self._layout(tuple(values)).custom_id
-        return custom_id_or_number(record, values.get(key))
+        try:
+            return custom_id_of(record, values.get(key))
+        except UnsendableError:
+            return record.custom_id or f"row-{record.row}"
 
     def own(self, record: Record) -> dict[str, object]:
         """The row's own columns; works for every record."""
@@ -145,10 +152,21 @@ class RequestBuilder:
                 check_text(prompt)
         else:
             line = self._from_template(custom_id, frame, values)
+            if not self._conversation.values and not any(values.get(image) for image in layout.images):
+                self._same_questions += 1
         if len(line) >= self._max_bytes:
             check_size(line, self._max_bytes)
-        tokens = len(line) // BYTES_PER_TOKEN + 1
-        return RequestBlock((record.row,), (custom_id,), frame.model, frame.url, line + b"\n", (frame.schema,), tokens)
+        return block_of((record.row,), (custom_id,), frame.model, frame.url, (line,), (frame.schema,))
+
+    def _same_question_warning(self) -> list[str]:
+        """Warn of a template without a column, which asks all the rows the same."""
+        if self._same_questions < 2:
+            return []
+        names = self._conversation.names_in_double_braces()
+        keys = set(map(column_key, self._own))
+        meant = next((name for name in names if column_key(name) in keys), next(iter(names), ""))
+        hint = f"; did you mean {{{meant}}}? A column stands in single braces" if meant else ""
+        return [f"The job's template names no column, so that every row asks the same{hint}."]
 
     def _layout(self, keys: tuple[str, ...]) -> Layout:
         """The meanings of a JSON record's keys; records come with the same keys over and over."""

@@ -6,17 +6,21 @@ from typing import Final
 
 from shared import json_codec
 from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, RowCode
+from shared.domain.model import Fault, JobCode, Record, RowCode
 from shared.job_settings import JobSettings
-from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
+from shared.job_settings.templates import brace_hint
+from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of, did_you_mean, listed
+from shared.prompt_file.header import OTHER_QUOTES, USE_STRAIGHT_QUOTES
 from shared.requests.faults import UnsendableError
 from shared.requests.messages import Conversation
+
+ID_LENGTH: Final = 512
+"""Characters of a custom id; the service names no limit."""
 
 ABSENT: Final = "\0no such column"
 """Stands for the header of a column that is not there; no header has this name."""
 
-_SHOWN: Final = 20
-_NAME_SHOWN: Final = 60
+_OTHER_SEPARATORS: Final = ("^", "~", "¦", "§", ":", "/", "&")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Layout:
     required: str
     schema: str
     own: tuple[str, ...]
+    images: tuple[str, ...]
     prompt_counts: bool
     """Whether a row's own prompt is its message, and no value for the job's template."""
 
@@ -45,28 +50,51 @@ class Layout:
         return self.model, self.system, self.required, self.schema
 
 
-def layout_of_table(headers: Sequence[str], settings: JobSettings, conversation: Conversation) -> Layout:
-    """Find the meanings of a table's columns; raises JobFault (`missing_column`, `invalid_file`)."""
-    layout = _layout(columns_of(headers, settings.columns), conversation, all_texts=True)
+def layout_of_table(
+    headers: Sequence[str],
+    settings: JobSettings,
+    conversation: Conversation,
+    below: Sequence[tuple[int, Sequence[str]]] = (),
+) -> Layout:
+    """Find the meanings of a table's columns; raises JobFault (`missing_column`, `invalid_file`).
+
+    `below` are the first lines below the header with their numbers: one may be the header that the person meant.
+    """
+    try:
+        columns = columns_of(headers, settings.columns, conversation.values)
+    except JobFault as fault:
+        if fault.code is JobCode.MISSING_COLUMN:
+            wanted = [header for header in settings.columns.values() if header]
+            raise JobFault(fault.code, f"{fault}{_header_hint(headers, wanted, below)}") from None
+        raise
+    layout = _layout(columns, conversation, all_texts=True)
     if layout.prompt is ABSENT and not conversation.has_template:
         raise JobFault(
             JobCode.MISSING_COLUMN,
-            f'There is no column "Prompt", and the job has no template. The columns are {_listed(headers)}. Rename '
-            "one of them, or say under columns or prompt of _job.json what to ask.",
+            f'There is no column "Prompt"{did_you_mean("Prompt", headers)}, and the job has no template. The columns '
+            f"are {listed(headers)}. Rename one of them, or say under columns or prompt of _job.json what to ask."
+            f"{_header_hint(headers, ['Prompt'], below)}",
         )
     if missing := conversation.missing_in(headers):
         raise JobFault(
             JobCode.MISSING_COLUMN,
-            f"There is no column {_listed(missing)}, which the job's template names. The columns are "
-            f"{_listed(headers)}.",
+            f"There is no column {listed(missing)}{did_you_mean(missing[0], headers)}, which the job's template names. "
+            f"The columns are {listed(headers)}.{brace_hint(missing)}{_header_hint(headers, missing, below)}",
         )
     return layout
 
 
-def _listed(names: Sequence[str]) -> str:
-    quoted = [f'"{name[:_NAME_SHOWN]}"' for name in names[:_SHOWN]]
-    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-    return ", ".join([*quoted, *more])
+def _header_hint(headers: Sequence[str], wanted: Sequence[str], below: Sequence[tuple[int, Sequence[str]]]) -> str:
+    """Say what may be wrong with a header that lacks a column: a title stands above it, or its quotes or separator."""
+    keys = {column_key(name) for name in wanted}
+    for number, cells in below:
+        if found := next((cell for cell in cells if column_key(cell) in keys), None):
+            return f' Row {number} of the file looks like the header (it has "{found}"): delete the rows above it.'
+    if any(header.startswith(OTHER_QUOTES) for header in headers):
+        return f" {USE_STRAIGHT_QUOTES}."
+    if len(headers) == 1 and (separator := next((char for char in _OTHER_SEPARATORS if char in headers[0]), None)):
+        return f' If the columns are separated by {separator}, write a line "sep={separator}" above the header.'
+    return ""
 
 
 def _layout(columns: Columns, conversation: Conversation, *, all_texts: bool) -> Layout:
@@ -79,7 +107,8 @@ def _layout(columns: Columns, conversation: Conversation, *, all_texts: bool) ->
         required=columns.meant.get(Meaning.REQUIRED, ABSENT),
         schema=columns.meant.get(Meaning.SCHEMA, ABSENT),
         own=columns.own,
-        prompt_counts=prompt is not ABSENT and not conversation.names(prompt),
+        images=columns.images,
+        prompt_counts=prompt is not ABSENT and column_key(prompt) not in conversation.values,
         all_texts=all_texts,
     )
 
@@ -95,7 +124,8 @@ def layout_of_record(keys: tuple[str, ...], settings: JobSettings, conversation:
         for meaning, header in settings.columns.items()
     }
     try:
-        return _layout(columns_of(keys, overrides), conversation, all_texts=False)
+        columns = columns_of(keys, overrides, conversation.values)
+        return _layout(columns, conversation, all_texts=False)
     except JobFault as exc:
         layout = _layout(Columns({}, keys), conversation, all_texts=False)
         return replace(layout, fault=Fault(RowCode.INVALID_REQUEST, str(exc)))
@@ -110,6 +140,16 @@ def text_of(value: object, name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnsendableError(RowCode.INVALID_REQUEST, f"{name} must be a text; it is {_kind(value)}.")
     return json_codec.encode(value).decode()
+
+
+def custom_id_of(record: Record, value: object) -> str:
+    """A row's custom id, or one made of its number; raises UnsendableError for what can be none."""
+    custom_id = value if type(value) is str else text_of(value, "The custom id")
+    if len(custom_id) > ID_LENGTH:
+        raise UnsendableError(
+            RowCode.INVALID_REQUEST, f"The custom id has {len(custom_id)} characters; {ID_LENGTH} are allowed."
+        )
+    return custom_id if custom_id and not custom_id.isspace() else record.custom_id or f"row-{record.row}"
 
 
 def _kind(value: object) -> str:

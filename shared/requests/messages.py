@@ -25,16 +25,17 @@ class Conversation:
             self._messages = [{"role": "user", "content": Template.parse(settings.prompt)}]
         self._listed = settings.messages is not None
         self._templates = tuple(_templates(self._messages))
+        self.values = frozenset(column_key(name) for template in self._templates for name in template.columns)
+        """The keys of the columns that the templates use."""
 
     @property
     def has_template(self) -> bool:
         """Whether the job says what to ask, for rows without a prompt."""
         return self._messages is not None
 
-    def names(self, header: str) -> bool:
-        """Whether a template uses this column."""
-        wanted = column_key(header)
-        return any(column_key(column) == wanted for template in self._templates for column in template.columns)
+    def names_in_double_braces(self) -> tuple[str, ...]:
+        """Return what stands in double braces, which are text: some templates elsewhere name columns like that."""
+        return tuple(dict.fromkeys(name for template in self._templates for name in template.names_in_double_braces()))
 
     def missing_in(self, headers: Sequence[str]) -> tuple[str, ...]:
         """The columns that the templates use and a table with these headers lacks."""

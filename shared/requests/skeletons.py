@@ -6,7 +6,7 @@ from typing import Final
 from shared import json_codec
 from shared.domain.model import CHAT_URLS, Fault, RowCode
 from shared.job_settings import JobSettings
-from shared.prompt_file.columns import Meaning
+from shared.prompt_file.columns import Meaning, did_you_mean
 from shared.requests.faults import UnsendableError
 from shared.requests.layout import ABSENT, Layout, text_of
 from shared.requests.limits import check_text
@@ -66,8 +66,7 @@ class RequestSkeletons:
     def _messages(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> list[Message]:
         if not has_prompt and not self._conversation.has_template:
             raise UnsendableError(RowCode.MISSING_PROMPT, _no_prompt(layout, self._settings))
-        used_by_template = not has_prompt and self._conversation.names(layout.system)
-        system = "" if used_by_template else text_of(values.get(layout.system), "The system message")
+        system = text_of(values.get(layout.system), "The system message")
         if self._settings.url in CHAT_URLS:
             check_text(system or self._settings.system or "")
         if has_prompt:
@@ -91,7 +90,9 @@ def _no_prompt(layout: Layout, settings: JobSettings) -> str:
         what = "cell" if layout.all_texts else "value"
         return f'The row has no prompt: its {what} under "{layout.prompt[:60]}" is empty, and the job has no template.'
     wanted = settings.columns.get(Meaning.PROMPT, "Prompt")
-    why = f'it has no "{wanted[:60]}"' if wanted else '"columns" of _job.json gives that meaning to no column'
+    why = '"columns" of _job.json gives that meaning to no column'
+    if wanted:
+        why = f'it has no "{wanted[:60]}"{did_you_mean(wanted, layout.own)}'
     return (
         f"The row has no prompt: {why}, and the job has no template. If it is meant as a whole batch request, it needs "
         "a url, and a body that is an object."

@@ -138,7 +138,14 @@ def test_faulty_settings_leave_records_and_requests_their_ids_and_own_columns(wo
     assert (status["state"], status["code"]) == ("failed", "invalid_job_settings")
     errors = world.errors("f/x.jsonl")
     assert [line["custom_id"] for line in errors] == ["t1", "q", "7", "row-4", "e", "row-6"]
-    assert [line["input"] for line in errors] == [{"note": 1}, {"own": 1}, {}, {}, {}, {}]
+    assert [line["input"] for line in errors] == [
+        {"Ticket": "t1", "note": 1},
+        {"own": 1},
+        {"Ticket": 7},
+        {"ticket": " "},
+        {},
+        {},
+    ]
     assert balances(world, "f/x.jsonl")
 
 

@@ -75,11 +75,8 @@ class RowWriter:
 
     def write_all(self, claim: Claim[Job]) -> Counts:
         """Write all rows, keep the claim meanwhile, and give what the files hold."""
-        for found in claim.keeping(self._rows.row_blocks):
-            if isinstance(found, Record):
-                self._write_one(found, self._outcomes.of(found.row))
-            else:
-                self._write(found)
+        for block in claim.keeping(self._rows.row_blocks):
+            self._write(block)
         return self._counts
 
     def _write_one(self, record: Record, line: OutcomeLine | None) -> None:
@@ -100,8 +97,7 @@ class RowWriter:
             if place > start:
                 self._write_results(cast("Sequence[OutcomeLine]", outcomes[start:place]), own[start:place])
             if place < len(outcomes):
-                record = Record(rows.row + place, dict(zip(rows.keys, rows.rows[place], strict=True)))
-                self._write_one(record, outcomes[place])
+                self._write_one(rows.record(place), outcomes[place])
             start = place + 1
 
     def _write_results(self, lines: Sequence[OutcomeLine], own: Sequence[Mapping[str, object]]) -> None:

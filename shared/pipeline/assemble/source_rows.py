@@ -11,7 +11,6 @@ from shared.job_settings.plan import JobPlan
 from shared.prompt_file import form_of, open_prompt_file
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
 from shared.requests import RequestBuilder
-from shared.requests.custom_ids import custom_id_or_number
 from shared.requests.unshown_schemas import UnshownSchemas
 
 
@@ -23,7 +22,7 @@ class Rows:
         if form is None:
             raise JobFault(JobCode.UNSUPPORTED_FORMAT, job.message)
         file = open_prompt_file(form, app.files.read(Container.WORK, blob_names.snapshot(job)))
-        self.row_blocks: Iterator[RowBlock | Record] = file.row_blocks
+        self.row_blocks: Iterator[RowBlock] = file.row_blocks
         self._headers = file.headers
         self._plan = plan
         self._unshown = UnshownSchemas()
@@ -48,7 +47,10 @@ class Rows:
 
     def own_of_all(self, rows: RowBlock) -> list[dict[str, object]]:
         """The own columns of rows with the same keys, which have the same ones."""
-        own = tuple(self.own(next(rows.records())))
+        first = self.own(rows.record(0))
+        if len(rows.rows) == 1:
+            return [first]
+        own = tuple(first)
         places = [rows.keys.index(name) for name in own]
         if len(places) == 1:
             (name,), (place,) = own, places
@@ -60,7 +62,9 @@ class Rows:
             return self._builder.identify(record)
         is_request = self._headers is None and record.is_request
         key = "custom_id" if is_request else self._columns_of(record).meant.get(Meaning.CUSTOM_ID, "")
-        return custom_id_or_number(record, record.values.get(key))
+        value = record.values.get(key)
+        given = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+        return given if given.strip() else record.custom_id or f"row-{record.row}"
 
     def _columns_of(self, record: Record) -> Columns:
         """The meanings of a row's columns where there is no builder that knows them."""

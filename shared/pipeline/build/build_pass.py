@@ -78,11 +78,8 @@ class BuildPass:
         file = open_prompt_file(form, self._app.files.read(Container.WORK, blob_names.snapshot(self._job)))
         builder = self._builder(file)
         self._kept = _Kept(self._kept_rows())
-        for found in self._claim.keeping(file.row_blocks, every=16):
-            if isinstance(found, Record):
-                self._take_rows([found], [builder.identify(found)], builder)
-            else:
-                self._take_row_block(found, builder)
+        for block in self._claim.keeping(file.row_blocks, every=16):
+            self._take_row_block(block, builder)
         self._close()
         self._built.warnings += [*file.notes, *builder.warnings]
         self._write_columns(builder)
@@ -98,6 +95,7 @@ class BuildPass:
                 default_model=self._plan.default_model or None,
                 schemas=SchemaList(self._schemas_file.write),
                 max_bytes=self._plan.max_bytes,
+                below=file.below,
             )
         except JobFault:
             # A column may be missing because the reader took another sheet than the person meant.
@@ -107,7 +105,7 @@ class BuildPass:
 
     def _take_row_block(self, row_block: RowBlock, builder: RequestBuilder) -> None:
         """Take rows that are alike at once; row by row where anything about one of them is out of the ordinary."""
-        plain = builder.plain(row_block) if self._is_sent(row_block) else None
+        plain = builder.plain(row_block) if row_block.odd is None and self._is_sent(row_block) else None
         if plain is None:
             records = list(row_block.records())
             self._take_rows(records, list(map(builder.identify, records)), builder)

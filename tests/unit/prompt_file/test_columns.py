@@ -48,7 +48,7 @@ def test_two_headers_of_the_same_meaning_are_refused(first: str, second: str) ->
 def test_an_override_gives_a_meaning_to_a_column_of_any_name() -> None:
     columns = columns_of(["Ticket", "Question", "x"], {"custom_id": "Ticket", "prompt": "question"})
 
-    assert columns == Columns({Meaning.CUSTOM_ID: "Ticket", Meaning.PROMPT: "Question"}, ("x",))
+    assert columns == Columns({Meaning.CUSTOM_ID: "Ticket", Meaning.PROMPT: "Question"}, ("Ticket", "x"))
 
 
 def test_an_override_takes_the_meaning_from_the_column_that_is_named_like_it() -> None:

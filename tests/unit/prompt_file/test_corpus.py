@@ -56,6 +56,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "python-on-windows.csv": [{"Custom ID": "1", "Prompt": "One"}, {"Custom ID": "2", "Prompt": "Two"}],
     "double-bom.csv": [{"Prompt": "One"}],
     "unicode-line-ends.csv": [{"Prompt": "first\u2028second\u0085third", "Note": "x\x0cy"}],
+    "powershell-5-out-file.jsonl": [{"prompt": "Where is the Burj?"}],
     "unicode-line-ends.jsonl": [{"Prompt": "first\u2028second\u0085third"}],
     "own-columns-named-error.jsonl": [
         {"Prompt": "One", "error": "E42", "source": "SAP"},
@@ -88,7 +89,6 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 }
 
 FAULTS: dict[str, tuple[JobCode, str]] = {
-    "powershell-5-out-file.jsonl": (JobCode.NOT_UTF8, "The file is UTF-16, which is read in .csv and .tsv only."),
     "excel-macintosh.csv": (JobCode.INVALID_FILE, "the line ends of an old Mac? Save the file again as CSV UTF-8."),
     "excel-ansi.csv": (JobCode.NOT_UTF8, "line 2 holds a wrong byte"),
     "notepad-utf16-no-bom.csv": (JobCode.NOT_UTF8, "looks like UTF-16 without a byte order mark"),

@@ -15,7 +15,7 @@ from shared.domain.errors import JobFault
 from shared.domain.model import Fault, JobCode, Record, RequestBlock, RowCode
 from shared.job_settings import JobSettings
 from shared.requests import RequestBuilder
-from shared.requests.custom_ids import ID_LENGTH
+from shared.requests.layout import ID_LENGTH
 from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH
 from testing.paths import DATA
 
@@ -166,7 +166,10 @@ class TestTable:
         row = {"Ticket": "t1", "Question": "Q", "Model": "Ford T", "Custom ID": "c"}
         request = job.request(row)
         assert (request.custom_id, request.model) == ("t1", "app-model")
-        assert identity(job.builder, Record(1, row)) == ("t1", {"Model": "Ford T", "Custom ID": "c"})
+        assert identity(job.builder, Record(1, row)) == (
+            "t1",
+            {"Ticket": "t1", "Model": "Ford T", "Custom ID": "c"},
+        )
 
     def test_two_schemas_of_a_row_the_full_one_counts(self) -> None:
         job = Job(("Prompt", "Required", "Schema"))
@@ -472,10 +475,13 @@ class TestJsonRecords:
     def test_each_record_has_its_own_columns(self) -> None:
         job = Job(schema=SCHEMA, columns={"custom_id": "Ticket"})
         assert identity(job.builder, Record(1, {"Prompt": "Q", "n": {"a": [1]}})) == ("row-1", {"n": {"a": [1]}})
-        assert identity(job.builder, Record(2, {"ticket": "t", "prompt": "Q", "m": None})) == ("t", {"m": None})
+        assert identity(job.builder, Record(2, {"ticket": "t", "prompt": "Q", "m": None})) == (
+            "t",
+            {"ticket": "t", "m": None},
+        )
         assert job.request({"Prompt": "Q", "n": 1}).custom_id == "row-1"
         assert job.request({"ticket": "t", "prompt": "Q"}).custom_id == "t"
-        assert job.builder.own_columns == ("n", "m")
+        assert job.builder.own_columns == ("n", "ticket", "m")
 
     def test_schema_and_required_may_be_json(self) -> None:
         job = Job()
