@@ -11,18 +11,10 @@ from local.servers.processes import ServerError
 _SECONDS = 10
 
 
-def answer_with(service_url: str, options: argparse.Namespace) -> None:
-    """Tell the service where its answers come from, from now on; raises ServerError where nothing answers there."""
-    _look_for(options.answers)
-    scenario = _call(f"{service_url}/_local/scenario")
-    forwarding = {"url": options.answers, "model": options.model}
-    if options.answers_key:
-        forwarding["key"] = options.answers_key
-    _call(f"{service_url}/_local/scenario", {**scenario, "answers": forwarding})
-
-
-def _look_for(url: str) -> None:
-    """Raise ServerError where nothing listens at the address; any answer at all will do."""
+def look_for(url: str | None) -> None:
+    """Raise ServerError where an address is given and nothing listens there; any answer at all will do."""
+    if url is None:
+        return
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/models", timeout=_SECONDS):
             pass
@@ -33,6 +25,15 @@ def _look_for(url: str) -> None:
             f"Nothing answers at {url} ({getattr(error, 'reason', error)}). Start the model's server first. The "
             "address is the one that the openai client takes as base_url, as http://127.0.0.1:11434/v1."
         ) from error
+
+
+def answer_with(service_url: str, options: argparse.Namespace) -> None:
+    """Tell the service where its answers come from, from now on."""
+    scenario = _call(f"{service_url}/_local/scenario")
+    forwarding = {"url": options.answers, "model": options.model}
+    if options.answers_key:
+        forwarding["key"] = options.answers_key
+    _call(f"{service_url}/_local/scenario", {**scenario, "answers": forwarding})
 
 
 def _call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

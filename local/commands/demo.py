@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from local.commands.answers import answer_with
+from local.commands.answers import answer_with, look_for
 from local.commands.command_line import parse
 from local.commands.drop import drop
 from local.commands.fetching import results_root
@@ -53,6 +53,7 @@ class _Demo:
     def run(self) -> int:
         """Start the servers and do the job in them; return the exit status."""
         plan = plan_drops(self._options.paths or [SAMPLE], self._options.limit)
+        look_for(self._options.answers)
         runs = LOCAL / "demo"
         runs.mkdir(parents=True, exist_ok=True)
         _remove_old(runs)

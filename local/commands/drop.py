@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from local.commands.answers import answer_with
+from local.commands.answers import answer_with, look_for
 from local.commands.command_line import parse
 from local.commands.fetching import results_root
 from local.commands.follow import follow, later
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> int:
 
     def work() -> int:
         plan = plan_drops(options.paths, options.limit)
+        look_for(options.answers)
         place = place_of(options.account)
         if options.answers and (running := read_running()):
             answer_with(running.service_url, options)

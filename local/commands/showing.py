@@ -25,6 +25,13 @@ class Advice:
     option: str = ""
     """What the steering commands need besides."""
 
+    def let_go(self, status: Status) -> str:
+        """Return how a held job goes on."""
+        if self.can_steer:
+            job = f"{status['job_id']}{self.option}"
+            return f"To send it:  python3 dev.py release {job}\nor to drop it:  python3 dev.py cancel {job}"
+        return "To release a job, run the servers with 'python3 dev.py up' and drop the file there."
+
     def send_rest(self, status: Status) -> str:
         """Return how to send what a trial run left out."""
         rest = f"{left_out(status):,} rows are left."
@@ -79,6 +86,8 @@ def _show_one(status: Status, folder: Path, screen: Screen, advice: Advice, *, w
         screen.warn(f"warning: {one_line(warning, 600)}")
     screen.say_whole(f"Results: {folder}")
     screen.say(f"  {', '.join(file_names(folder))}", "dim")
+    if status["state"] == "held":
+        screen.say_whole(advice.let_go(status), "bold")
     if status["state"] in ("completed", "cancelled"):
         if left_out(status):
             screen.say_whole(advice.send_rest(status), "bold")

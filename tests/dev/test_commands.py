@@ -1,13 +1,17 @@
 """The commands as users run them: demo, up and drop, services. With the app itself, so only where it exists."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -105,6 +109,147 @@ def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path, how:
     assert process.returncode == 128 + how
     assert_nothing_left(tmp_path)
     assert list((tmp_path / "demo").iterdir()) == []
+
+
+@contextmanager
+def running_up(folder: Path, **environment: str) -> Iterator[str]:
+    """Runs `up` for the length of a with-block and gives what it has printed until it was ready."""
+    up = subprocess.Popen(
+        command("up", folder),
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert up.stdout is not None
+        announced = []
+        for line in up.stdout:
+            announced.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        yield "".join(announced)
+        up.send_signal(signal.SIGINT)
+        up.communicate(timeout=40)
+        assert up.returncode == 0
+    finally:
+        up.kill()
+        up.communicate()
+
+
+@needs_app
+@posix_only
+def test_a_trial_run_is_looked_at_and_the_rest_sent(tmp_path: Path) -> None:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    lines = [f"T-{number},question {number}" for number in range(1, 13)]
+    (folder / "tickets.csv").write_text("\n".join(["Ticket,Question", *lines]))
+    settings = {"prompt": "{Question}", "required": "answer", "columns": {"custom_id": "Ticket"}}
+    (folder / "_job.json").write_text(json.dumps(settings))
+    with running_up(tmp_path) as announced:
+        log = Path(re.findall(r"^Log +(.*)$", announced, re.MULTILINE)[0])
+        trial = run("drop", tmp_path, str(folder / "tickets.csv"), "--limit", "5")
+        assert trial.returncode == 0, trial.stdout + trial.stderr
+        assert "trial run: 5 of 12 rows sent" in trial.stdout
+        assert "T-5" in trial.stdout
+        assert "T-6" not in trial.stdout
+        [job] = re.findall(r"7 rows are left. To send them:  python3 dev.py retry (\S+)", trial.stdout)
+        again = run("retry", tmp_path, str(folder / "tickets.csv"))
+        assert (again.returncode, f"{job}-r1): the rest is being sent" in again.stdout) == (0, True), again.stderr
+        done = run("results", tmp_path, f"{job}-r1", "--out", str(tmp_path / "out"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "12 of 12 rows succeeded" in done.stdout
+        assert (tmp_path / "out" / "inbox-trial-5" / "tickets.csv" / f"{job}-r1" / "results.csv").exists()
+        listed = run("jobs", tmp_path, "--json")
+        assert [json.loads(line)["job_id"] for line in listed.stdout.splitlines()] == [f"{job}-r1", job]
+        refused = run("cancel", tmp_path, job)
+        assert (refused.returncode, f"{job}: The job has ended already" in refused.stderr) == (1, True)
+        assert f"job reserved job_id={job}" in log.read_text("utf-8")
+    assert_nothing_left(tmp_path)
+
+
+@needs_app
+@posix_only
+def test_a_held_job_is_released_and_another_cancelled(tmp_path: Path) -> None:
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).write_text(f"Prompt,Required\n{'word ' * 2000},Name\n")
+    with running_up(tmp_path, MAX_JOB_INPUT_TOKENS="1000") as announced:
+        page = re.findall(r"^Status page +(\S+)#key=(\S+)$", announced, re.MULTILINE)
+        address, key = page[0][0].removesuffix("/api/dashboard"), page[0][1]
+        held = run("drop", tmp_path, str(tmp_path / "*.csv"))
+        assert held.returncode == 1
+        assert held.stdout.count("MAX_JOB_INPUT_TOKENS") >= 2
+        assert "python3 dev.py release" in held.stdout
+        assert run("release", tmp_path, "one.csv").returncode == 0
+        wrong = run("cancel", tmp_path, "two.csv", "--app", address, "--key", "wrong")
+        assert (wrong.returncode, "do not take this key" in wrong.stderr) == (1, True)
+        cancelled = run("cancel", tmp_path, "two.csv", "--app", address, "--key", key, "--json")
+        assert (cancelled.returncode, json.loads(cancelled.stdout)["event"]) == (0, "cancel"), cancelled.stderr
+        done = run("results", tmp_path, "one.csv", "two.csv")
+        assert done.returncode == 1
+        assert "one.csv: completed" in done.stdout
+        assert "two.csv: cancelled" in done.stdout
+    with running_up(tmp_path) as announced:
+        assert f"#key={key}" in announced
+
+
+class _ModelServer(BaseHTTPRequestHandler):
+    """Stands in for a local model server: answers every prompt with its own words."""
+
+    def do_GET(self) -> None:
+        self._answer({"data": []})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        content = json.dumps({"Name": f"{body['model']} with {self.headers['authorization']}"})
+        message = {"role": "assistant", "content": content}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        usage = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+        self._answer({"id": "c", "object": "chat.completion", "model": "real", "choices": [choice], "usage": usage})
+
+    def _answer(self, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@needs_app
+def test_a_demo_gets_its_answers_from_a_model_server(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Prompt,Required\nName a tower,Name\n", "utf-8")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _ModelServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        options = ["--answers", url, "--model", "llama", "--answers-key", "k1"]
+        done = run("demo", tmp_path, str(tmp_path / "a.csv"), *options)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "llama with Bearer k1" in done.stdout
+    assert f"These answers come from llama at {url}." in done.stdout
+    assert "made up" not in done.stdout
+
+
+def test_a_model_server_that_does_not_run_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    done = run("demo", tmp_path, str(SAMPLE), "--answers", url, "--model", "llama")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Nothing answers at {url}" in done.stderr
+
+
+def test_check_sends_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    done = run("check", tmp_path, str(SAMPLE))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 rows would be sent" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @needs_app
