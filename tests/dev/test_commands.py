@@ -185,7 +185,8 @@ def test_a_held_job_is_released_and_another_cancelled(tmp_path: Path) -> None:
         wrong = run("cancel", tmp_path, "two.csv", "--app", address, "--key", "wrong")
         assert (wrong.returncode, "do not take this key" in wrong.stderr) == (1, True)
         cancelled = run("cancel", tmp_path, "two.csv", "--app", address, "--key", key, "--json")
-        assert (cancelled.returncode, json.loads(cancelled.stdout)["event"]) == (0, "cancel"), cancelled.stderr
+        assert cancelled.returncode == 0, cancelled.stderr
+        assert json.loads(cancelled.stdout)["event"] == "cancel"
         done = run("results", tmp_path, "one.csv", "two.csv")
         assert done.returncode == 1
         assert "one.csv: completed" in done.stdout
