@@ -73,6 +73,9 @@ param alertEmail string
 @description('A job estimated to cost more US dollars is held until it is released; none: no cap.')
 param maxJobCostUsd string = '50'
 
+@description('A job with more input tokens than this is held until it is released; none: no cap.')
+param maxJobInputTokens string = '100000000'
+
 @description('The schedule of the polling timer, as six-field NCRONTAB in UTC; empty: every minute.')
 param pollSchedule string = ''
 
@@ -124,7 +127,8 @@ var deployments = empty(furtherLocations) ? {} : {
 }
 // For estimates before the first answer. Which model stands behind an existing deployment is not known here.
 var models = createOpenAi ? { DEPLOYMENT_MODELS: '${deploymentName}=${modelName}' } : {}
-var cap = toLower(maxJobCostUsd) == 'none' ? {} : { MAX_JOB_COST_USD: maxJobCostUsd }
+var costCap = toLower(maxJobCostUsd) == 'none' ? {} : { MAX_JOB_COST_USD: maxJobCostUsd }
+var tokenCap = toLower(maxJobInputTokens) == 'none' ? {} : { MAX_JOB_INPUT_TOKENS: maxJobInputTokens }
 var furtherSettings = toObject(
   filter(map(split(appSettings, ';'), pair => trim(pair)), pair => contains(pair, '=')),
   pair => trim(substring(pair, 0, indexOf(pair, '='))),
@@ -333,7 +337,8 @@ module functions 'functions.bicep' = {
     extraSettings: union(
       models,
       deployments,
-      cap,
+      costCap,
+      tokenCap,
       furtherSettings
     )
   }

@@ -116,7 +116,8 @@ def test_plainly_there_is_one_account_a_cap_and_no_network() -> None:
     assert of_type("plain", "Microsoft.Insights/actionGroups") == []
     assert len(of_type("plain", "Microsoft.Authorization/roleAssignments")) == 6
     read = settings("plain")
-    assert (read.max_cost_usd, read.deployments, read.transfer) == (50.0, {}, "upload")
+    assert (read.max_cost_usd, read.max_input_tokens) == (50.0, 100_000_000)
+    assert (read.deployments, read.transfer) == ({}, "upload")
     assert read.deployment_models == {"gpt-5.4-mini-batch": "gpt-5.4-mini"}
 
 
@@ -173,7 +174,8 @@ def test_an_existing_account_is_given_a_role_in_its_own_subscription_and_nothing
     assert sorted(kinds) == ["roleAssignments", "roleDefinitions"]
     assert all("/resourceGroups/rg-company/" in item["id"] for item in theirs)
     read = settings("existing")
-    assert (read.deployment, read.max_cost_usd, read.deployment_models) == ("company-mini", None, {})
+    assert (read.deployment, read.deployment_models) == ("company-mini", {})
+    assert (read.max_cost_usd, read.max_input_tokens) == (None, None)
     assert of_type("existing", "Microsoft.Insights/actionGroups") == []
 
 

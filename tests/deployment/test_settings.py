@@ -41,7 +41,7 @@ NOT_IN_THE_TEMPLATE = {
     "BatchStorage": "a connection string; in Azure it is the identity",
     "AZURE_OPENAI_API_KEY": "a secret; in Azure it is the identity",
     **dict.fromkeys(
-        ("MAX_JOB_COST_USD", "DEPLOYMENT_MODELS", "DEPLOYMENTS"),
+        ("MAX_JOB_COST_USD", "MAX_JOB_INPUT_TOKENS", "DEPLOYMENT_MODELS", "DEPLOYMENTS"),
         "main.bicep adds it where there is something to say: tests/deployment/test_compiled.py",
     ),
     **dict.fromkeys(
@@ -56,7 +56,6 @@ NOT_IN_THE_TEMPLATE = {
             "SETTLE_SECONDS",
             "LEASE_SECONDS",
             "MAX_WAIT_HOURS",
-            "MAX_JOB_INPUT_TOKENS",
             "MONTHLY_BUDGET_USD",
             "API_FILES",
             "ON_INVALID_ROW",

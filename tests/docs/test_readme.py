@@ -49,7 +49,7 @@ def test_what_the_demo_is_shown_to_print_is_what_it_prints() -> None:
     ):
         assert f"\n{line}" in f"\n{shown}"
         assert f'"{line}' in printed
-    assert "·".join(["completed ", " 3 of 3 rows succeeded ", " 355 tokens, $0.0007"]) in shown
+    assert "·".join(["completed ", " 3 of 3 rows succeeded ", " 931 tokens, $0.0016"]) in shown
 
 
 def test_the_example_of_job_settings_is_the_sample() -> None:
