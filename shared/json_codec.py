@@ -22,7 +22,7 @@ encode: Final = msgspec.json.Encoder().encode
 def loads(text: str | bytes | memoryview) -> object:
     """Parse one JSON value, numbers of any size included.
 
-    Raises ValueError where `text` is no JSON, is nested too deep, or holds a number that no float can hold.
+    Raises ValueError where `text` is not valid JSON, is nested too deep, or holds a number that no float can hold.
     """
     try:
         value: object = _decode(text)
@@ -78,7 +78,7 @@ def _loads_slowly(text: str | bytes | memoryview) -> object:
 
 
 def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _finite(number: str) -> float:

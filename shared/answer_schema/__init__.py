@@ -32,7 +32,7 @@ _RESPONSE_FORMAT: Final = "is a response format; give only what stands under its
 class AnswerSchema:
     """A schema in its two forms: `sent` to the service, `checked` against the answers.
 
-    `checked` also holds the checks that the service doesn't support. `changes` says what was mended, `warnings` what
+    `checked` also holds the checks that the service doesn't support. `changes` says what was changed, `warnings` what
     the service may still refuse; both with JSON paths.
     """
 
@@ -56,13 +56,13 @@ def lint(schema: object) -> tuple[Finding, ...]:
     """Name what makes the service refuse a schema that is sent unchanged, with `strict: true`."""
     report = Report()
     _strict_form(schema, report)
-    return (*report.findings, *report.unmended())
+    return (*report.findings, *report.as_faults())
 
 
 def checks_more(checked: dict[str, object], sent: dict[str, object]) -> bool:
-    """Whether answers are checked for more than somebody could tell from the schema that was sent.
+    """Say whether answers are checked for more than can be told from the schema that was sent.
 
-    So it is where checks were moved into words, and where words that say no check could be taken for one.
+    So it is where checks were moved into words, and where other words could be taken for a check.
     """
     if checked == sent:
         return restored(sent) != sent
@@ -109,13 +109,13 @@ def _compile(schema: dict[str, object], given: dict[str, object], report: Report
     try:
         jsonschema_rs.validator_for(schema, offline=True)
     except jsonschema_rs.ValidationError as exc:
-        report.fault(at("$", *_place(exc, given)), f"is no valid JSON Schema: {exc.message[:200]}")
+        report.fault(at("$", *_place(exc, given)), f"is not a valid JSON Schema: {exc.message[:200]}")
     except ValueError as exc:
         report.fault("$", f"cannot be used as a JSON Schema: {str(exc)[:200]}")
 
 
 def _place(found: jsonschema_rs.ValidationError, given: dict[str, object]) -> list[str | int]:
-    """Where the schema has this fault as its author wrote it, which may be elsewhere than in its strict form."""
+    """Return where the schema has this fault as its author wrote it, which may be elsewhere than in its strict form."""
     try:
         jsonschema_rs.validator_for({key: given[key] for key in given if key != "$schema"}, offline=True)
     except jsonschema_rs.ValidationError as exc:

@@ -59,7 +59,7 @@ def _property(schema: object, required: bool, path: str, report: Report, convert
 
 
 def _closed(node: Schema, path: str, report: Report) -> bool:
-    """Whether nothing but the named properties may stand in the object; an open map is a fault."""
+    """Say whether nothing but the named properties may stand in the object; an open map is a fault."""
     for key in ("additionalProperties", "unevaluatedProperties"):
         if node.get(key, False) is not False:
             report.fault(at(path, key), _OPEN_MAP)

@@ -6,7 +6,7 @@ from shared.answer_schema.keywords import ANNOTATIONS, CHECKS, family
 
 
 def listed_values(node: dict[str, object]) -> list[object]:
-    """The values that enum and const allow together; empty where there are none."""
+    """Return the values that enum and const allow together; empty where there are none."""
     values = node.get("enum", [node.get("const")])
     if not isinstance(values, list):
         return []
@@ -16,7 +16,7 @@ def listed_values(node: dict[str, object]) -> list[object]:
 
 
 def kind_of(value: object) -> str:
-    """A JSON value's type, a whole number's being integer."""
+    """Return a JSON value's type, a whole number's being integer."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -45,7 +45,7 @@ def by_type(values: Iterable[object], declared: list[str] | None) -> dict[str, l
 
 
 def schema_of_group(node: dict[str, object], kind: str, values: list[object]) -> dict[str, object]:
-    """The schema for the values of one type, with the words and the checks that concern that type."""
+    """Return the schema for the values of one type, with the words and the checks that concern that type."""
     if kind == "null":
         return {"type": "null"}
     kept = {"type", "enum" if "enum" in node else "const", *ANNOTATIONS, *CHECKS[family(kind)]}

@@ -30,7 +30,7 @@ def check_first_keys(schema: Schema) -> tuple[str, ...]:
 
 
 def _unions(node: object, path: str) -> Iterator[tuple[str, list[object]]]:
-    """All `anyOf` within a schema."""
+    """Return all `anyOf` within a schema."""
     if not isinstance(node, dict):
         return
     for key in ("properties", "$defs"):
@@ -46,7 +46,7 @@ def _unions(node: object, path: str) -> Iterator[tuple[str, list[object]]]:
 
 
 def _shared_key(branches: list[object], definitions: Schema) -> str | None:
-    """The key that two objects begin with, where its value does not tell them apart."""
+    """Return the key that two objects begin with, where its value does not tell them apart."""
     seen: dict[str, list[object]] = {}
     for key, schema in _first_keys(branches, definitions):
         values = _values(schema, definitions)
@@ -57,7 +57,7 @@ def _shared_key(branches: list[object], definitions: Schema) -> str | None:
 
 
 def _first_keys(branches: list[object], definitions: Schema) -> Iterator[tuple[str, object]]:
-    """The first key, and its schema, of each object that one of the branches allows."""
+    """Return the first key, and its schema, of each object that one of the branches allows."""
     waiting, passed = list(branches), set[str]()
     for node in islice(waiting, _LOOKED_AT):
         if not isinstance(node, dict):
@@ -73,7 +73,7 @@ def _first_keys(branches: list[object], definitions: Schema) -> Iterator[tuple[s
 
 
 def _values(schema: object, definitions: Schema) -> list[object]:
-    """The only values that a schema allows; none where it does not list them."""
+    """Return the only values that a schema allows; none where it does not list them."""
     if isinstance(schema, dict) and "$ref" in schema:
         schema = definitions.get(str(schema["$ref"]))
     return listed_values(schema) if isinstance(schema, dict) and schema.keys() & {"enum", "const"} else []

@@ -11,7 +11,7 @@ _ANYTHING_OF_ZOD: Final = "/OpenAiAnyType"
 
 
 def fits_nothing(schema: object) -> bool:
-    """Whether no value at all fits a schema: false, `{"not": {}}`, an empty enum, an anyOf of nothing but such."""
+    """Say whether no value at all fits a schema: false, `{"not": {}}`, an empty enum, an anyOf of nothing but such."""
     if not isinstance(schema, dict):
         return schema is False
     if "not" in schema and _fits_everything(schema["not"]):
@@ -23,7 +23,7 @@ def fits_nothing(schema: object) -> bool:
 
 
 def is_null_form(schema: dict[str, object]) -> bool:
-    """Whether a schema is OpenAPI 3.0's way to allow null only: an enum of null, or of "null", that is nullable."""
+    """Say whether a schema is OpenAPI 3.0's way to allow null only: an enum of null, or of "null", that is nullable."""
     return schema.get("nullable") is True and schema.get("enum") in ([None], ["null"]) and "const" not in schema
 
 

@@ -57,7 +57,7 @@ def _plural(noun: str) -> Callable[[object], str]:
 
 
 def as_text(value: object) -> str:
-    """A JSON value as a description says it: a text as it is, everything else as JSON."""
+    """Return a JSON value as a description says it: a text as it is, everything else as JSON."""
     return value if isinstance(value, str) else json_codec.dumps(value).decode()
 
 
@@ -130,10 +130,10 @@ PLAIN_CHECKS: Final = frozenset({"type", "enum", "const"}) | CHECKS["string"].ke
 
 
 def is_checked(keyword: str, value: object) -> bool:
-    """Whether a keyword that is moved into the description is also checked on the answer."""
+    """Say whether a keyword that is moved into the description is also checked on the answer."""
     return value in FORMATS if keyword == "format" else keyword not in _TOLD
 
 
 def family(kind: str) -> str:
-    """The type whose keywords a type obeys: an integer is a number."""
+    """Return the type whose keywords a type obeys: an integer is a number."""
     return "number" if kind == "integer" else kind

@@ -8,7 +8,7 @@ type Schema = dict[str, object]
 
 
 def kinds_of(node: Schema) -> list[str]:
-    """The types of a schema by its own keywords; empty where they show none."""
+    """Return the types of a schema by its own keywords; empty where they show none."""
     if "type" in node:
         kinds = node["type"]
         return list(dict.fromkeys(map(str, kinds if isinstance(kinds, list) else [kinds])))
@@ -20,17 +20,17 @@ def kinds_of(node: Schema) -> list[str]:
 
 
 def kinds_allowed(node: object, references: References) -> set[str]:
-    """The types that a part of the user's schema allows, through `anyOf` and `$ref`, as far as it says so."""
+    """Return the types that a part of the user's schema allows, through `anyOf` and `$ref`, as far as it says so."""
     return _allowed(node, references, set())
 
 
 def is_untyped(schema: Schema) -> bool:
-    """Whether a schema leaves its type to what stands around it."""
+    """Say whether a schema leaves its type to what stands around it."""
     return not schema.keys() & {"type", "$ref", "anyOf", "allOf", "oneOf"}
 
 
 def keywords_of(kind: str) -> frozenset[str]:
-    """The keywords that say something of a type."""
+    """Return the keywords that say something of a type."""
     return frozenset({"type", *ANNOTATIONS, *CHECKS[family(kind)], *STRUCTURE.get(kind, ())})
 
 

@@ -69,7 +69,7 @@ def _sizes(schema: dict[str, object]) -> dict[Limit, int]:
 
 
 def _schemas(node: object, depth: int) -> Iterator[tuple[dict[str, object], int]]:
-    """All schemas within a schema, each with the number of objects around it; definitions start anew."""
+    """Return all schemas within a schema, each with the number of objects around it; definitions start anew."""
     if not isinstance(node, dict):
         return
     yield node, depth

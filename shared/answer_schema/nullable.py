@@ -2,7 +2,7 @@
 
 
 def nullable(schema: dict[str, object]) -> dict[str, object]:
-    """The same schema, which also accepts null."""
+    """Return the same schema, which also accepts null."""
     branches = schema.get("anyOf")
     if takes_type_list(schema):
         return schema | {"type": [schema["type"], "null"]}
@@ -16,7 +16,7 @@ def nullable(schema: dict[str, object]) -> dict[str, object]:
 
 
 def takes_type_list(schema: dict[str, object]) -> bool:
-    """Whether `[type, null]` can make it nullable: not for objects and enums, which need anyOf."""
+    """Say whether `[type, null]` can make it nullable: not for objects and enums, which need anyOf."""
     kind = schema.get("type")
     return isinstance(kind, str) and kind not in ("object", "null") and not schema.keys() & {"enum", "const"}
 

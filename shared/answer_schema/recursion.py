@@ -24,7 +24,7 @@ def check_recursion(schema: Schema, report: Report) -> None:
 
 
 def definitions_of(schema: Schema) -> dict[str, object]:
-    """What the references of a strict schema lead to: its root, and its definitions."""
+    """Return what the references of a strict schema lead to: its root, and its definitions."""
     definitions: dict[str, object] = {"#": schema}
     inner = schema.get("$defs")
     if isinstance(inner, dict):
@@ -51,7 +51,7 @@ def _leads_back(start: str, definitions: Mapping[str, object]) -> bool:
 
 
 def _next(node: object) -> list[str]:
-    """The references that a part of an answer passes through at the same place."""
+    """Return the references that a part of an answer passes through at the same place."""
     if not isinstance(node, dict):
         return []
     if "$ref" in node:
@@ -61,7 +61,7 @@ def _next(node: object) -> list[str]:
 
 
 def _can_end(node: object, finite: set[str]) -> bool:
-    """Whether some answer fits that uses only definitions known to end."""
+    """Say whether some answer fits that uses only definitions known to end."""
     if not isinstance(node, dict):
         return True
     if "$ref" in node:

@@ -49,10 +49,10 @@ class References:
         self._parts: dict[str, Pointer] | None = None
         self.root = self._root()
         self.unwritten: list[tuple[str, Pointer]] = []
-        """Targets that were named and whose definition nobody has written yet."""
+        """Targets that were named and whose definition is not written yet."""
 
     def target(self, ref: object) -> Pointer:
-        """Find what `$ref` points to, and that this is no endless chain; raises BadReferenceError."""
+        """Find what `$ref` points to, without following an endless chain; raises BadReferenceError."""
         pointer = found = self._parse(ref)
         seen = {found}
         node = self.node(found)
@@ -65,7 +65,7 @@ class References:
         return pointer
 
     def node(self, pointer: Pointer) -> object:
-        """The part of the schema at a pointer; raises BadReferenceError where there is none."""
+        """Return the part of the schema at a pointer; raises BadReferenceError where there is none."""
         node: object = self._schema
         for key in pointer:
             if isinstance(node, dict) and key in node:
@@ -77,7 +77,7 @@ class References:
         return node
 
     def name(self, pointer: Pointer) -> str:
-        """The `$ref` that stands for a target in the strict schema."""
+        """Return the `$ref` that stands for a target in the strict schema."""
         if pointer == self.root:
             return "#"
         if pointer not in self._names:
@@ -94,7 +94,7 @@ class References:
         return name
 
     def _root(self) -> Pointer:
-        """Where the root lies: elsewhere, where the schema is only a `$ref` (Pydantic writes recursive models so)."""
+        """Return where the root lies: elsewhere if the schema is only a `$ref`, as Pydantic writes recursive models."""
         pointer: Pointer = ROOT
         seen: set[Pointer] = set()
         node: object = self._schema
@@ -122,7 +122,7 @@ class References:
         return (*within, *(key.replace("~1", "/").replace("~0", "~") for key in keys))
 
     def _named(self, name: str) -> Pointer | None:
-        """Where the part lies whose `$id` is `name`, the root for an empty one (TypeBox refers to parts so)."""
+        """Return where the part lies whose `$id` is `name`, the root for an empty one (TypeBox refers to parts so)."""
         if not name or name == str(self._schema.get("$id", "")).rstrip("#"):
             return ROOT
         if self._parts is None:

@@ -15,9 +15,9 @@ UNUSABLE: Final[dict[str, object]] = {"type": "null"}
 
 
 class Change(Enum):
-    """What is mended without changing the meaning.
+    """What is changed without changing the meaning.
 
-    `text` says what was changed, empty where that is no news to the user. `remedy` is what has to be done where the
+    `text` says what was changed, empty where the user need not know it. `remedy` is what has to be done where the
     schema is sent unchanged; None where the service takes it as it is, or may.
     """
 
@@ -54,24 +54,24 @@ class Report:
     places: dict[Change, list[str]] = field(default_factory=dict)
 
     def fault(self, path: str, problem: str) -> None:
-        """Note what cannot be mended; beyond 50 faults of one schema nobody reads on."""
+        """Note what cannot be made strict; more than 50 faults of one schema are not kept."""
         if len(self.findings) < _FINDINGS:
             self.findings.append(Finding(path, problem))
 
     def refused(self, path: str, problem: str) -> dict[str, object]:
-        """Note what cannot be mended, and give what stands in its place."""
+        """Note what cannot be made strict, and return what stands in its place."""
         self.fault(path, problem)
         return UNUSABLE
 
     def change(self, change: Change, path: str) -> None:
-        """Note what was mended."""
+        """Note what was changed."""
         self.places.setdefault(change, []).append(path)
 
     def changes(self) -> tuple[str, ...]:
         """Name the changes, one sentence for each kind, with the first places."""
         return tuple(f"{_listed(paths)}: {change.text}" for change, paths in self.places.items() if change.text)
 
-    def unmended(self) -> tuple[Finding, ...]:
+    def as_faults(self) -> tuple[Finding, ...]:
         """Name the changes as faults, as they are in a schema that is sent unchanged."""
         return tuple(Finding(path, kind.remedy) for kind, paths in self.places.items() if kind.remedy for path in paths)
 

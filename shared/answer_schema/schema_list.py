@@ -31,7 +31,7 @@ class SchemaList:
         return self._size
 
     def number_of(self, key: str | bytes, name: str, make: Callable[[], AnswerSchema]) -> int:
-        """The number of the schema that `key` stands for; `make` is called where it was never seen.
+        """Return the number of the schema that `key` stands for; `make` is called where it was never seen.
 
         Different keys share a number where name and schema are the same. What `make` raises is passed on.
         """
@@ -42,7 +42,7 @@ class SchemaList:
         return number
 
     def prepared(self, key: str | bytes, name: str, make: Callable[[], AnswerSchema]) -> AnswerSchema:
-        """The schema that `key` stands for, made again where it was long unused."""
+        """Return the schema that `key` stands for, made again where it was long unused."""
         digest = _digest(key, name)
         schema = self._prepared.get(digest)
         if schema is None:

@@ -50,13 +50,13 @@ def _described(node: Schema) -> list[tuple[str, str]]:
 
 
 def _given(node: Schema) -> list[str]:
-    """The user's own description, ended as a sentence."""
+    """Return the user's own description, ended as a sentence."""
     text = str(node.get("description", "")).strip()
     return [text if text.endswith((".", "!", "?", ":", ";")) else text + "."] if text else []
 
 
 def _apart(sent: Schema) -> Schema:
-    """A `$ref` stands alone: what is said beside it is said beside an anyOf of this one reference."""
+    """Return a `$ref` stands alone: what is said beside it is said beside an anyOf of this one reference."""
     if "$ref" not in sent or len(sent) == 1:
         return sent
     return {"anyOf": [{"$ref": sent.pop("$ref")}]} | sent

@@ -42,7 +42,7 @@ class StrictForm:
         self._references = References(self._schema)
 
     def write(self) -> Schema:
-        """The whole schema: the root, and under `$defs` all that it refers to, directly or not."""
+        """Return the whole schema: the root, and under `$defs` all that it refers to, directly or not."""
         root = self._root()
         definitions: Schema = {}
         while self._references.unwritten:
@@ -148,7 +148,7 @@ class StrictForm:
         return {key: strict if key == "anyOf" else kept[key] for key in node if key == "anyOf" or key in kept}
 
     def _beside(self, key: str, node: Schema, targets: list[object], path: str) -> Schema:
-        """What may stand beside `$ref` or `anyOf`: words, checks, and a type that says nothing new."""
+        """Return what may stand beside `$ref` or `anyOf`: words, checks, and a type that says nothing new."""
         for name in node:
             if name in _CONSTRAINTS and name != key:
                 self._report.fault(at(path, name), f"cannot stand beside {key}; put it into each schema that is meant")
@@ -186,7 +186,7 @@ class StrictForm:
         return self._branches([self._of_type(kind, node, path) for kind in kinds], node, path)
 
     def _branches(self, written: list[Schema], node: Schema, path: str) -> Schema:
-        """One schema for one type, `[type, null]` for one that may be null and can say so, else anyOf."""
+        """Return one schema for one type, `[type, null]` for one that may be null and can say so, else anyOf."""
         valued = [schema for schema in written if schema["type"] != "null"]
         if len(written) == 1:
             return written[0]

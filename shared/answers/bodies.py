@@ -11,14 +11,14 @@ from shared.domain.model import Usage
 from shared.json_codec import items, mapping, word
 
 TOKENS_LIMIT: Final = 2**31
-"""A larger number of tokens is no number of tokens."""
+"""Larger numbers cannot be numbers of tokens."""
 
 
 _FINAL: Final = ("", "final_answer")
 """The phases whose messages are the answer: models that answer in phases comment on their work in others."""
 
-_NOT_SAID: Final = ("message", "reasoning")
-"""Output items that are no calls of functions or tools."""
+_NOT_CALLS: Final = ("message", "reasoning")
+"""Output items other than calls of functions and tools."""
 
 
 class Said(NamedTuple):
@@ -48,7 +48,7 @@ def said_in(body: object) -> Said:
 
 
 def usage_in(usage: object) -> Usage | None:
-    """Read the tokens that were paid, under either route's names; None for what can be no number of tokens."""
+    """Read the tokens that were paid, under either route's names; None for what cannot be a number of tokens."""
     counts = mapping(usage)
     read = counts.get("prompt_tokens", counts.get("input_tokens"))
     written = counts.get("completion_tokens", counts.get("output_tokens"))
@@ -88,7 +88,7 @@ def _responses(body: Mapping[str, Any]) -> Said:
     messages = [item for item in found if item.get("type") == "message"]
     parts = [part for item in messages if word(item.get("phase")) in _FINAL for part in items(item.get("content"))]
     text = _text(parts)
-    calls = [item for item in found if item.get("type") not in _NOT_SAID]
+    calls = [item for item in found if item.get("type") not in _NOT_CALLS]
     called = json_codec.dumps(calls).decode() if calls else None
     reason = word(mapping(body.get("incomplete_details")).get("reason")) or word(body.get("status"))
     filters = [mapping(item).get("content_filter_results") for item in items(body.get("content_filters"))]

@@ -12,7 +12,7 @@ from shared import json_codec
 from shared.answers.bodies import TOKENS_LIMIT
 
 UNUSUAL: Final = json_codec.UNREADABLE
-"""What reading raises for lines that hold anything else, or no JSON."""
+"""What reading raises for lines that hold anything else, or are not JSON."""
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -52,12 +52,12 @@ class _Response(msgspec.Struct, gc=False):
     body: _Body
 
 
-class OrdinaryAnswer(msgspec.Struct, gc=False):
+class CommonAnswer(msgspec.Struct, gc=False):
     """A line of the output file with one choice that the model ended by itself."""
 
     custom_id: str
     response: _Response
 
 
-read: Final = msgspec.json.Decoder(OrdinaryAnswer).decode
+read: Final = msgspec.json.Decoder(CommonAnswer).decode
 """Read a line; raises one of UNUSUAL."""

@@ -92,7 +92,7 @@ def checked(text: str, check: Check | None) -> tuple[str, object]:
     try:
         output = json_codec.loads(text)
     except ValueError:
-        return "The answer is no JSON.", None
+        return "The answer is not valid JSON.", None
     fault = check(output)
     return ("", output) if fault is None else (f"The answer does not fit its schema: {fault}", None)
 

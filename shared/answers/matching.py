@@ -1,9 +1,9 @@
 """The lines of a batch's output and error files, matched to its rows, in the rows' order and in flat memory.
 
 The service keeps no order, may repeat, drop or break lines, and the files may be larger than memory and disk. One pass
-over them judges each answer and puts its outcome on a shelf, at its row's place; then the shelf is emptied in the rows'
-order. Where the outcomes don't fit onto the shelf, that is done for one window of rows after another, with one more
-pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
+over them judges each answer and puts its outcome aside, at its row's place; then the outcomes are given in the rows'
+order. Where they fit neither into memory nor onto the disk, that is done for one window of rows after another, with one
+more pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import Final
 
 from shared import json_codec
 from shared.answers import common_case
-from shared.answers.common_case import OrdinaryAnswer
+from shared.answers.common_case import CommonAnswer
 from shared.answers.lines import Answer, answer_in, checked, judged
 from shared.answers.outcomes import best_line, result_line, to_line
 from shared.answers.spilled_lines import MEMORY_LIMIT, SpilledLines
@@ -74,31 +74,31 @@ class Matching:
         self.repeated = 0
         """Lines beyond the first of a row."""
         self.broken_lines = 0
-        """Lines that are no JSON object with a custom_id."""
+        """Lines that are not a JSON object with a custom_id."""
         self.cut = False
         """Whether a file ends within a line: it should be fetched again."""
 
     def lines(self) -> Iterator[list[bytes]]:
         """Give exactly one outcome for each row, in the rows' order, as lines without line ends, some at a time."""
         with tempfile.TemporaryFile(buffering=0) as scratch:
-            shelf = SpilledLines(len(self._ids), scratch, self._memory, self._scratch)
-            self._fill(shelf)
-            if not shelf.overflown:
-                yield from self._taken(shelf, range(len(self._ids)))
+            spilled = SpilledLines(len(self._ids), scratch, self._memory, self._scratch)
+            self._fill(spilled)
+            if not spilled.overflown:
+                yield from self._taken(spilled, range(len(self._ids)))
                 return
-            windows = shelf.windows()
+            windows = spilled.windows()
         for window in windows:
             with tempfile.TemporaryFile(buffering=0) as scratch:
-                shelf = SpilledLines(len(self._ids), scratch, self._memory)
-                self._fill(shelf, window)
-                yield from self._taken(shelf, window)
+                spilled = SpilledLines(len(self._ids), scratch, self._memory)
+                self._fill(spilled, window)
+                yield from self._taken(spilled, window)
 
-    def _taken(self, shelf: SpilledLines, places: range) -> Iterator[list[bytes]]:
+    def _taken(self, spilled: SpilledLines, places: range) -> Iterator[list[bytes]]:
         """Take the outcomes of these places."""
         for start in range(places.start, places.stop, RUN):
             end = min(start + RUN, places.stop)
-            yield shelf.single(start, end) or [
-                self._chosen(place, lines) for place, lines in enumerate(shelf.take(start, end), start)
+            yield spilled.single(start, end) or [
+                self._chosen(place, lines) for place, lines in enumerate(spilled.take(start, end), start)
             ]
 
     def _chosen(self, place: int, lines: Sequence[bytes]) -> bytes:
@@ -121,24 +121,24 @@ class Matching:
             )
         )
 
-    def _fill(self, shelf: SpilledLines, window: range | None = None) -> None:
-        """Put the outcomes of all lines on the shelf, or those of a window; faults are counted the first time."""
+    def _fill(self, spilled: SpilledLines, window: range | None = None) -> None:
+        """Put the outcomes of all lines aside, or those of a window; faults are counted the first time."""
         read, place_of = common_case.read, self._places.get
         for file in self._files:
             for line in lines_of(file()):
                 try:
                     answer = read(line)
                 except common_case.UNUSUAL:
-                    self._put_unusual(shelf, line, window)
+                    self._put_unusual(spilled, line, window)
                     continue
                 place = place_of(answer.custom_id)
                 if place is None:
                     self.unknown += window is None
                 elif window is None or place in window:
-                    shelf.put(place, self._ordinary(place, answer))
-        shelf.finish()
+                    spilled.put(place, self._common(place, answer))
+        spilled.finish()
 
-    def _ordinary(self, place: int, answer: OrdinaryAnswer) -> bytes:
+    def _common(self, place: int, answer: CommonAnswer) -> bytes:
         schema, body = self._schemas[place], answer.response.body
         text, usage = body.choices[0].message.content, body.usage
         complaint, output = checked(text, None if schema < 0 else self._checks.check(schema))
@@ -151,7 +151,7 @@ class Matching:
             self._numbers[place], answer.custom_id, output, body.model, paid, self._attempts, schema, cached
         )
 
-    def _put_unusual(self, shelf: SpilledLines, line: bytes, window: range | None) -> None:
+    def _put_unusual(self, spilled: SpilledLines, line: bytes, window: range | None) -> None:
         try:
             parsed = json_codec.loads(line)
         except ValueError:
@@ -165,7 +165,7 @@ class Matching:
         if place is None:
             self.unknown += window is None
         elif window is None or place in window:
-            shelf.put(place, self._judged(place, answer_in(parsed)))
+            spilled.put(place, self._judged(place, answer_in(parsed)))
 
     def _judged(self, place: int, answer: Answer) -> bytes:
         sent = self._sent(place)

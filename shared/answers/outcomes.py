@@ -80,7 +80,7 @@ def result_line(
 
 
 def read_line(line: bytes) -> OutcomeLine:
-    """Read an outcome as `to_line` wrote it; raises ValueError where the line is none."""
+    """Read an outcome as `to_line` wrote it; raises ValueError for another line."""
     try:
         return _decode(line)
     except json_codec.UNREADABLE:
@@ -91,7 +91,7 @@ def read_line(line: bytes) -> OutcomeLine:
 
 
 def read_lines(lines: Sequence[bytes]) -> list[OutcomeLine]:
-    """Read many outcomes at once; raises ValueError where a line is none."""
+    """Read many outcomes at once; raises ValueError for another line."""
     try:
         found = _decode_all(b"[%b]" % b",".join(lines))
     except json_codec.UNREADABLE:
@@ -103,7 +103,8 @@ def best(of_one_row: Sequence[Outcome]) -> Outcome:
     """Choose what counts for a row, whatever the order: a success, else the latest attempt, one with an answer first.
 
     Where the latest has no paid answer, an earlier one's is carried along. `attempts` becomes the largest. A follow-up
-    that was never sent is no attempt: a row that was sent before keeps what it got then, unless the job gave it up.
+    that was never sent does not count as an attempt: a row that was sent before keeps what it got then, unless the job
+    gave it up.
     """
     if len(of_one_row) == 1:
         return of_one_row[0]
@@ -121,7 +122,7 @@ def best_line(of_one_row: Sequence[bytes]) -> bytes:
 
 
 def is_paid(outcome: Outcome) -> bool:
-    """Whether the service gave an answer for the row, which it bills, good or not."""
+    """Say whether the service gave an answer for the row, which it bills, good or not."""
     return outcome.usage is not None or outcome.text is not None or outcome.code is None
 
 
@@ -172,7 +173,7 @@ class _Part:
         return self._run[self._at].row
 
     def goes_on(self) -> bool:
-        """Whether there is a next row."""
+        """Say whether there is a next row."""
         while self._at == len(self._run):
             following = next(self._runs, None)
             if following is None:

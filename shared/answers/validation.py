@@ -91,7 +91,7 @@ def _complaint(kind: Any) -> str:
     """Say what the schema asks for and the answer lacks, in the schema's words only."""
     match kind.name:
         case "type":
-            return "is no " + " or ".join(kind.types)
+            return "is not of the type " + " or ".join(kind.types)
         case "required":
             return f"lacks {kind.property}"
         case "additionalProperties" | "unevaluatedProperties":
@@ -103,7 +103,7 @@ def _complaint(kind: Any) -> str:
         case "anyOf" | "oneOf":
             return f"fits none of the alternatives ({kind.name})"
         case "format":
-            return f"is no {kind.format} (format)"
+            return f"is not a valid {kind.format} (format)"
         case "pattern":
             return "does not match the pattern"
         case name if hasattr(kind, "limit"):

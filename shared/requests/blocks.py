@@ -69,7 +69,7 @@ def build_plain(rows: PlainRows, frames: RequestSkeletons, max_bytes: int) -> Re
 
 
 def _lines(rows: PlainRows, frames: Sequence[RequestSkeleton]) -> list[bytes]:
-    """The requests as lines; none where a text cannot be written as JSON."""
+    """Return the requests as lines; none where a text cannot be written as JSON."""
     try:
         ids, prompts = _as_json(rows.ids), _as_json(rows.prompts)
     except UnicodeEncodeError:
@@ -89,12 +89,12 @@ def _column(row_block: RowBlock, header: str) -> list[object] | None:
 
 
 def _are_texts(values: Sequence[object]) -> TypeGuard[Sequence[str]]:
-    """Whether all values are texts, and none of them is blank."""
+    """Say whether all values are texts, and none of them is blank."""
     return set(map(type, values)) == {str} and all(values) and not any(map(str.isspace, cast("Sequence[str]", values)))
 
 
 def _kinds(row_block: RowBlock, layout: Layout) -> list[Kind] | None:
-    """What else makes the requests, for RequestSkeletons.of_kind; None where a JSON value is neither text nor null."""
+    """Return what else makes the requests, for of_kind; None where a JSON value is neither text nor null."""
     nothing: list[object] = [None] * len(row_block.rows)
     columns = [_column(row_block, header) or nothing for header in layout.kind]
     given = chain.from_iterable(column for column in columns if column is not nothing)

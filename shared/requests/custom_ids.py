@@ -9,7 +9,7 @@ class CustomIds:
     """Remembers which custom ids a file has used, in 11 to 22 bytes each.
 
     It keeps 64-bit hashes: among ten million rows, the chance that two different ids count as the same is 3 in a
-    million. They are Python's own hashes of texts, keyed anew in each process, so that nobody can make ids that
+    million. They are Python's own hashes of texts, keyed anew in each process, so that ids cannot be made to
     collide; none is kept, and building again begins with an empty list.
     """
 

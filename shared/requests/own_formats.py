@@ -72,7 +72,7 @@ def check_place(body: Mapping[str, object], url: str) -> None:
 
 
 def _check_form(given: dict[str, object], url: str) -> None:
-    """Refuse the form of the other route, and what is no response format at all."""
+    """Refuse the form of the other route, and what is not a response format at all."""
     place = "schema" if url == RESPONSES_URL else "json_schema.schema"
     if given.get("type") not in _TYPES:
         hint = f"; a JSON Schema stands under {place}" if "properties" in given else ""

@@ -27,10 +27,10 @@ PLAIN: Final = Format()
 
 
 class Formats:
-    """Finds each row's schema, prepares it once, and remembers what was mended."""
+    """Finds each row's schema, prepares it once, and remembers what was changed."""
 
     def __init__(self, settings: JobSettings, name: str, schemas: SchemaList) -> None:
-        """Check the job's own schema; raises JobFault where it is beyond mending."""
+        """Check the job's own schema; raises JobFault where it cannot be made strict."""
         self._schemas = schemas
         self._required = settings.require_schema
         self._warnings: dict[str, None] = {}
@@ -46,7 +46,7 @@ class Formats:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was mended, or may be refused, once each; at most 100 of them."""
+        """What was changed, or may be refused, once each; at most 100 of them."""
         shown = tuple(self._warnings)[:_WARNINGS]
         more = len(self._warnings) > _WARNINGS
         return (*shown, "Further schemas were changed, too.") if more else shown
@@ -56,7 +56,7 @@ class Formats:
         self.saw_any = self.saw_any or not _blank(schema) or not _blank(required)
 
     def of_row(self, required: object, schema: object) -> Format:
-        """The schema of a row with these columns, or the job's; raises UnsendableError."""
+        """Return the schema of a row with these columns, or the job's; raises UnsendableError."""
         if not _blank(schema):
             self._note_replacing("Schema")
             return self._listed(_key(schema), lambda: self._noting("Schema", answer_schema.prepare(_parsed(schema))))
@@ -75,7 +75,7 @@ class Formats:
         return self.of_job()
 
     def of_job(self) -> Format:
-        """The job's own schema, PLAIN without one."""
+        """Return the job's own schema, PLAIN without one."""
         job = self._job
         return PLAIN if job is None else self._listed(b"job", lambda: job)
 

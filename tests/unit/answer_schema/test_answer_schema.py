@@ -489,9 +489,9 @@ class TestRefused:
             ({"$ref": "file:///etc/passwd"}, "$.properties.x.$ref", "never fetched"),
             ({"$ref": "#"}, "$", "can never end"),
             ({"type": "array", "minItems": 1, "items": {"$ref": "#"}}, "$", "can never end"),
-            ({"type": "string", "pattern": "("}, "$.properties.x.pattern", "is no valid JSON Schema"),
-            ({"type": "string", "minLength": "3"}, "$.properties.x.minLength", "is no valid JSON Schema"),
-            ({"type": "string", "description": 5}, "$.properties.x.description", "is no valid JSON Schema"),
+            ({"type": "string", "pattern": "("}, "$.properties.x.pattern", "is not a valid JSON Schema"),
+            ({"type": "string", "minLength": "3"}, "$.properties.x.minLength", "is not a valid JSON Schema"),
+            ({"type": "string", "description": 5}, "$.properties.x.description", "is not a valid JSON Schema"),
         ],
     )
     def test_with_path_and_remedy(self, schema: object, path: str, remedy: str) -> None:

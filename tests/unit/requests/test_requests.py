@@ -711,7 +711,7 @@ class TestWholeRequests:
             ({"name": "p", "schema": SCHEMA | {"required": []}, "strict": True}, "is not listed under required"),
             ({"name": "p", "schema": {"type": "array"}, "strict": True}, "$: is a list of anything"),
             ({"name": "p", "strict": True}, "must be a JSON Schema"),
-            ({"name": "p", "schema": {"type": 5}}, "no valid JSON Schema"),
+            ({"name": "p", "schema": {"type": 5}}, "not a valid JSON Schema"),
             ({"name": "a b", "schema": SCHEMA, "strict": True}, "needs a name"),
             ({"name": "n" * 65, "schema": SCHEMA, "strict": True}, "needs a name"),
             ({"schema": SCHEMA, "strict": True}, "needs a name"),
