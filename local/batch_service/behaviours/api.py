@@ -13,6 +13,16 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         ),
         ("So does the async client", "OPENAI", "test_clients.py::test_the_async_client_runs_a_batch_and_cancels_it"),
         (
+            "So does the openai package for Node",
+            "OPENAI",
+            "test_other_clients.py::test_the_openai_package_for_node_runs_batches",
+        ),
+        (
+            "So does litellm, with `--processing 0`, as it doesn't wait for its file",
+            "FIELD",
+            "test_other_clients.py::test_litellm_runs_batches",
+        ),
+        (
             "The sample notebook's steps run unchanged with `AzureOpenAI` and 2024-10-01-preview",
             "BATCH",
             "test_notebook.py::test_the_notebooks_steps_run_unchanged",
