@@ -63,7 +63,7 @@ class Cloud:
         """Run the script, with next to no waiting."""
         waits = {"POST_DEPLOY_WAIT_SECONDS": "20", "POST_DEPLOY_PAUSE_SECONDS": "0"}
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        everything = {"PATH": path, **ENVIRONMENT, **waits, **environment}
+        everything = {"PATH": path, "HOME": str(self.folder), **ENVIRONMENT, **waits, **environment}
         return subprocess.run(
             self.script, cwd=self.folder, env=everything, capture_output=True, text=True, timeout=60, check=False
         )
