@@ -49,7 +49,8 @@ class MemoryLedger:
             del self._entries[entry.job_id]
 
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
-        return {key: self._outputs[key] for key in keys if key in self._outputs}
+        lately = outputs_by_key(entry for entry in self._entries.values() if entry.ended)
+        return {key: found for key in keys if (found := self._outputs.get(key, lately.get(key))) is not None}
 
     def _check(self, entry: Entry) -> None:
         there = self._entries.get(entry.job_id)

@@ -71,8 +71,13 @@ class TableLedger:
         self._transaction(operations, "the month's sum")
 
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
-        found = {key: self._get(f"mean-{key}") for key in keys}
-        return {key: _outputs(entity) for key, entity in found.items() if entity is not None}
+        rows = {key: self._get(f"mean-{key}") for key in keys}
+        found = {key: _outputs(entity) for key, entity in rows.items() if entity is not None}
+        if len(found) == len(rows):
+            return found
+        ended = self._query("PartitionKey eq @partition and Ended eq true", partition=PARTITION)
+        lately = outputs_by_key(map(_entry, ended))
+        return {key: lately[key] for key in rows if key in lately} | found
 
     def _query(self, where: str, **values: str) -> list[Any]:
         try:
@@ -125,7 +130,7 @@ def _month_entity(month: Month) -> Entity:
 
 def _entry_entity(entry: Entry) -> Entity:
     record = msgspec.json.encode(replace(entry, version="")).decode()
-    return {"PartitionKey": PARTITION, "RowKey": f"job-{entry.job_id}", "Record": record}
+    return {"PartitionKey": PARTITION, "RowKey": f"job-{entry.job_id}", "Ended": entry.ended, "Record": record}
 
 
 def _entry(entity: Any) -> Entry:

@@ -92,7 +92,10 @@ class Ledger(Protocol):
         """
 
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
-        """Return the output tokens of earlier answers by key, for the keys that have any."""
+        """Return the output tokens of earlier answers by key, for the keys that have any.
+
+        Where nothing is folded for a key yet, ended jobs' entries tell.
+        """
 
 
 FOLDED = 40

@@ -1,22 +1,12 @@
 """Whether a job may be sent, or is held by a cap: a decision as a value, with the words that the operator reads."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-from shared.money.estimate import Estimate
+from shared.domain.estimate import Estimate, HeldBy
 
 UNCAPPED_OUTPUT_TOKENS: Final = 4_096
 """Output tokens that a row without a cap counts with where a pilot must be priced before anything is known."""
-
-
-class HeldBy(StrEnum):
-    """What a held job waits for somebody to decide about."""
-
-    INPUT_TOKENS = "input_tokens"
-    COST = "cost"
-    BUDGET = "budget"
-    PILOT = "pilot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +41,9 @@ def hold(
 ) -> Hold | None:
     """Decide whether a job is held; None where it may be sent.
 
-    `estimate` is of what is still to be sent, `charged` what the job has cost so far, `committed` what the month's
-    other jobs have cost and are estimated to cost, in US dollars. `pilot` is the estimate of a pilot that is still to
-    come: where the job's own cost is unknown, it may find out, if it fits itself.
+    `estimate` is of what is still to be sent, `charged` what the job has cost so far, `committed` what the month has
+    cost so far and will cost by the estimates of other jobs, in US dollars. `pilot` is the estimate of a pilot that is
+    still to come: where the job's own cost is unknown, it may find out, if it fits itself.
     """
     if caps.input_tokens is not None and estimate.input_tokens > caps.input_tokens:
         return Hold(HeldBy.INPUT_TOKENS, _too_many_tokens(estimate.input_tokens, caps.input_tokens))
@@ -69,8 +59,8 @@ def hold(
 def _over(usd: float, caps: Caps, charged: float, committed: float) -> Hold | None:
     if caps.job_usd is not None and charged + usd > caps.job_usd:
         return Hold(HeldBy.COST, _too_dear(usd, charged, caps.job_usd))
-    if caps.month_usd is not None and committed + charged + usd > caps.month_usd:
-        return Hold(HeldBy.BUDGET, _beyond_budget(usd, committed + charged, caps.month_usd))
+    if caps.month_usd is not None and committed + usd > caps.month_usd:
+        return Hold(HeldBy.BUDGET, _beyond_budget(usd, committed, caps.month_usd))
     return None
 
 

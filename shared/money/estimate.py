@@ -1,30 +1,10 @@
 """What a job will use and cost, estimated before anything is sent."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from shared.domain.estimate import Basis, Estimate
 from shared.money.prices import price_usd
 from shared.money.sample import RequestSample
-
-
-class Basis(StrEnum):
-    """What the estimate of output tokens rests on."""
-
-    PILOT = "pilot"
-    HISTORY = "history"
-    CAP = "cap"
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Tokens and US dollars at the batch price; None where they cannot be known."""
-
-    input_tokens: int
-    output_tokens: int | None = None
-    usd: float | None = None
-    basis: Basis | None = None
-
 
 type MeanOutput = Callable[[str, int], float | None]
 """Gives the mean output tokens of a deployment's answers to the schema of a number, None where none are known."""

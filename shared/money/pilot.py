@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.money.caps import HeldBy, Hold, dollars
-from shared.money.estimate import Estimate
+from shared.domain.estimate import Estimate, HeldBy
+from shared.money.caps import Hold, dollars
 
 SMALLEST_JOB: Final = 3
 """A job with fewer rows than so many times its pilot has none."""

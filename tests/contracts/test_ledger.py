@@ -81,3 +81,12 @@ def test_folding_makes_those_look_again_who_wanted_to_reserve(ledger: Ledger) ->
     ledger.fold([ended])
     with pytest.raises(Conflict):
         ledger.reserve(Entry("b", reserved=1.0), month)
+
+
+def test_an_ended_jobs_output_tokens_are_known_before_it_is_folded(ledger: Ledger) -> None:
+    ledger.save(Entry("a", outputs={"k": OutputTokens(10, 1)}))
+    assert ledger.output_tokens(["k"]) == {}
+    ended = ledger.save(Entry("b", ended=True, outputs={"k": OutputTokens(30, 2)}))
+    assert ledger.output_tokens(["k", "l"]) == {"k": OutputTokens(30, 2)}
+    ledger.fold([ended])
+    assert ledger.output_tokens(["k", "l"]) == {"k": OutputTokens(30, 2)}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.money.caps import Caps, HeldBy, dollars, hold, lower_cap
-from shared.money.estimate import Basis, Estimate
+from shared.domain.estimate import Basis, Estimate, HeldBy
+from shared.money.caps import Caps, dollars, hold, lower_cap
 
 KNOWN = Estimate(1000, 500, 2.0, Basis.HISTORY)
 UNKNOWN = Estimate(1000)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money.estimate import Basis, Estimate, MeanOutput, estimate
+from shared.domain.estimate import Basis, Estimate
+from shared.money.estimate import MeanOutput, estimate
 from shared.money.sample import SAMPLE_SIZE, RequestSample
 from shared.money.tokens import token_counter
 

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money.caps import HeldBy
-from shared.money.estimate import Basis, Estimate
+from shared.domain.estimate import Basis, Estimate, HeldBy
 from shared.money.pilot import pilot_positions, pilot_size, verdict
 
 REST = Estimate(1000, 500, 12.5, Basis.PILOT)

@@ -1,0 +1,31 @@
+"""What a job is estimated to use and cost, and what a held job waits for a decision about."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Basis(StrEnum):
+    """What the estimate of output tokens rests on."""
+
+    PILOT = "pilot"
+    HISTORY = "history"
+    CAP = "cap"
+
+
+class HeldBy(StrEnum):
+    """What a job is held by until it is released."""
+
+    INPUT_TOKENS = "input_tokens"
+    COST = "cost"
+    BUDGET = "budget"
+    PILOT = "pilot"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tokens and US dollars at the batch price; None where they cannot be known."""
+
+    input_tokens: int
+    output_tokens: int | None = None
+    usd: float | None = None
+    basis: Basis | None = None
