@@ -1,4 +1,4 @@
-"""Makes the documentation's pictures of the status page: python -m local.screenshots [FOLDER].
+"""Make the documentation's pictures of the status page: python -m local.screenshots [FOLDER].
 
 The page is the real one, over real storage that holds jobs in every state.
 """
@@ -23,7 +23,7 @@ DESK, PHONE = (1180, 860), (390, 844)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the pictures and says where; returns the exit status."""
+    """Write the pictures and say where; return the exit status."""
     folder = Path(arguments[0]) if arguments else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,21 +19,23 @@ _OPTIONS = (
 
 
 class BrowserError(Exception):
-    """There is no browser on this machine."""
+    """This machine has no browser."""
 
 
 def find_browser() -> str:
-    """Returns the path of an installed Chromium or Chrome; raises BrowserError."""
+    """Return the path of an installed Chromium or Chrome; raises BrowserError."""
     for name in _NAMES:
         found = shutil.which(name)
         if found:
             return found
-    raise BrowserError(f"No browser was found (one of {', '.join(_NAMES)}): install Debian's package chromium, or so.")
+    raise BrowserError(
+        f"Found no browser (one of {', '.join(_NAMES)}): install one, for instance Debian's package chromium."
+    )
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """Runs the browser for the length of a with-block; raises BrowserError."""
+    """Run the browser for the length of a with-block; raises BrowserError."""
     program = find_browser()
     # Chromium's sandbox does not work for root.
     options = [*_OPTIONS, *(["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else [])]

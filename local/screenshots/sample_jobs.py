@@ -1,4 +1,4 @@
-"""Jobs in every state, as they would stand in the app's table: for the status page's screenshots and tests."""
+"""Sample jobs in every state, as they would stand in the app's table: for the status page's screenshots and tests."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ def put(app: App, job: Job, batches: Sequence[Batch] = ()) -> None:
 
 
 def sample_jobs(now: datetime) -> list[tuple[Job, list[Batch]]]:
-    """Jobs in every state, newest first, with their batches."""
+    """Return jobs in every state, newest first, with their batches."""
     jobs = [
         _job(now, 1, "reviews/2026-11/week-47.csv", JobState.PREPARING, "5d20c6a1"),
         _running(now),
@@ -61,7 +61,7 @@ def sample_jobs(now: datetime) -> list[tuple[Job, list[Batch]]]:
 
 
 def many_jobs(now: datetime, count: int) -> list[tuple[Job, list[Batch]]]:
-    """So many jobs that have completed, the newest a minute old."""
+    """Return so many jobs that have completed, the newest a minute old."""
     return [
         _completed(now, minutes, f"many/file-{minutes:05d}.csv", 10, {}, "gpt-4o-2024-08-06", f"{minutes:08x}")
         for minutes in range(1, count + 1)

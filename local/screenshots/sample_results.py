@@ -57,7 +57,7 @@ def write_results(app: App, job: Job) -> None:
 
 
 def _failed_rows(job: Job) -> dict[int, str]:
-    """The failed rows by number: spread over the first rows, behind them where most fail."""
+    """Return the failed rows by number: spread over the first rows, behind them where most fail."""
     codes = [code for code, count in job.errors.items() for _ in range(min(count, MOST // 10))]
     if job.rows_succeeded < sum(job.errors.values()):
         return {job.rows_succeeded + number: code for number, code in enumerate(codes, 1)}
@@ -91,7 +91,7 @@ def _errors(job: Job) -> Iterator[dict[str, Any]]:
 
 
 def _sample(job: Job, row: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The user's own columns of a row, and its answer."""
+    """Return the user's own columns of a row, and its answer."""
     if "buildings" in job.prompt_file:
         name, architect, height, year = BUILDINGS[(row - 1) % len(BUILDINGS)]
         return {"Building": name}, {"Architect": architect, "HeightInFeet": height, "Year": year}

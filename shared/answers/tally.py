@@ -27,14 +27,15 @@ class Tally:
     def add(self, some: Sequence[OutcomeLine]) -> None:
         """Count outcomes."""
         self.rows += len(some)
-        self.codes.update([line.code for line in some if line.code is not None])
+        self._add_failed([line for line in some if line.code is not None])
         self.cached_tokens += sum([line.cached_tokens for line in some])
-        self._add_refused([line.message for line in some if _is_refused(line)])
         for model in {line.model for line in some}:
             paid = [line.usage for line in some if line.usage is not None and line.model == model]
             self._add_paid(model, paid)
 
-    def _add_refused(self, messages: Sequence[str]) -> None:
+    def _add_failed(self, some: Sequence[OutcomeLine]) -> None:
+        self.codes.update([str(line.code) for line in some])
+        messages = [line.message for line in some if line.status == 400 and line.code == RowCode.REQUEST_FAILED]
         self._refused += len(messages)
         # Two different ones are enough to know that the rows were not all refused alike.
         self._refusals = set([*self._refusals, *set(messages)][:2])
@@ -61,7 +62,3 @@ class Tally:
     def succeeded(self) -> int:
         """Rows with a result."""
         return self.rows - self.codes.total()
-
-
-def _is_refused(line: OutcomeLine) -> bool:
-    return line.status == 400 and line.code == RowCode.REQUEST_FAILED

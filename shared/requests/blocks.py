@@ -7,7 +7,8 @@ from typing import Final, NamedTuple, TypeGuard, cast
 
 from shared.domain.model import CHAT_URLS, RequestBlock, RowBlock
 from shared.json_codec import encode
-from shared.requests.layout import ID_LENGTH, Layout
+from shared.requests.custom_ids import ID_LENGTH, id_of_row
+from shared.requests.layout import Layout
 from shared.requests.limits import TEXT_LENGTH
 from shared.requests.request_lines import block_of
 from shared.requests.skeleton import RequestSkeleton
@@ -39,7 +40,7 @@ def plain_rows(row_block: RowBlock, layout: Layout) -> PlainRows | None:
     if layout.fault is not None or not layout.prompt_counts:
         return None
     ids = _column(row_block, layout.custom_id) or [
-        f"row-{row_block.row + place}" for place in range(len(row_block.rows))
+        id_of_row(row) for row in range(row_block.row, row_block.row + len(row_block.rows))
     ]
     prompts = _column(row_block, layout.prompt)
     kinds = _kinds(row_block, layout)

@@ -10,15 +10,16 @@ from shared.job_settings.templates import MissingValue, Template
 from shared.json_codec import encode
 from shared.prompt_file.columns import column_key
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
+from shared.requests.custom_ids import custom_id_of, custom_id_or_number
 from shared.requests.faults import UnsendableError
-from shared.requests.layout import Layout, custom_id_of, layout_of_record, layout_of_table, text_of
-from shared.requests.limits import TEXT_LENGTH, UPLOAD_LIMIT, check_size, check_text
+from shared.requests.layout import Layout, layout_of_record, layout_of_table, text_of
+from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, check_size, check_text
 from shared.requests.messages import Conversation
 from shared.requests.ready_made import ReadyMadeRequests
-from shared.requests.request_lines import block_of
 from shared.requests.response_format import Formats
 from shared.requests.skeleton import RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons
+from shared.settings.reading import UPLOAD_BYTES
 
 _LAYOUTS: Final = 64
 
@@ -34,7 +35,7 @@ class RequestBuilder:
         headers: Sequence[str] | None,
         default_model: str | None,
         schemas: SchemaList,
-        max_bytes: int = UPLOAD_LIMIT,
+        max_bytes: int = UPLOAD_BYTES,
         below: Sequence[tuple[int, Sequence[str]]] = (),
     ) -> None:
         """`headers` are a table's, None for JSON records; `max_bytes` is what a whole batch file may have.
@@ -87,10 +88,7 @@ class RequestBuilder:
                 self._own.update(dict.fromkeys(columns))
         else:
             key = self._layout(tuple(values)).custom_id
-        try:
-            return custom_id_of(record, values.get(key))
-        except UnsendableError:
-            return record.custom_id or f"row-{record.row}"
+        return custom_id_or_number(record, values.get(key))
 
     def own(self, record: Record) -> dict[str, object]:
         """The row's own columns; works for every record."""
@@ -156,7 +154,8 @@ class RequestBuilder:
                 self._same_questions += 1
         if len(line) >= self._max_bytes:
             check_size(line, self._max_bytes)
-        return block_of((record.row,), (custom_id,), frame.model, frame.url, (line,), (frame.schema,))
+        tokens = len(line) // BYTES_PER_TOKEN + 1
+        return RequestBlock((record.row,), (custom_id,), frame.model, frame.url, line + b"\n", (frame.schema,), tokens)
 
     def _same_question_warning(self) -> list[str]:
         """Warn of a template without a column, which asks all the rows the same."""

@@ -1,8 +1,38 @@
-"""Custom ids: which have been used before in a file."""
+"""Custom ids: what a row's is, and which have been used before in a file."""
 
 from array import array
 from collections.abc import Sequence
 from typing import Final
+
+from shared.domain.model import Record, RowCode
+from shared.requests.faults import UnsendableError
+from shared.requests.layout import text_of
+
+ID_LENGTH: Final = 512
+"""Characters of a custom id; the service names no limit."""
+
+
+def id_of_row(row: int) -> str:
+    """Return the custom id of a row that has none itself."""
+    return f"row-{row}"
+
+
+def custom_id_of(record: Record, value: object) -> str:
+    """Return a row's custom id, or one made of its number; raises UnsendableError for a value that cannot be one."""
+    custom_id = value if type(value) is str else text_of(value, "The custom id")
+    if len(custom_id) > ID_LENGTH:
+        raise UnsendableError(
+            RowCode.INVALID_REQUEST, f"The custom id has {len(custom_id)} characters; {ID_LENGTH} are allowed."
+        )
+    return custom_id if custom_id and not custom_id.isspace() else record.custom_id or id_of_row(record.row)
+
+
+def custom_id_or_number(record: Record, value: object) -> str:
+    """Return a row's custom id, or one made of its number where the value cannot be one."""
+    try:
+        return custom_id_of(record, value)
+    except UnsendableError:
+        return record.custom_id or id_of_row(record.row)
 
 
 class CustomIds:

@@ -6,16 +6,13 @@ from typing import Final
 
 from shared import json_codec
 from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, Record, RowCode
+from shared.domain.model import Fault, JobCode, RowCode
 from shared.job_settings import JobSettings
 from shared.job_settings.templates import brace_hint
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of, did_you_mean, listed
 from shared.prompt_file.header import OTHER_QUOTES, USE_STRAIGHT_QUOTES
 from shared.requests.faults import UnsendableError
 from shared.requests.messages import Conversation
-
-ID_LENGTH: Final = 512
-"""Characters of a custom id; the service names no limit."""
 
 ABSENT: Final = "\0no such column"
 """Stands for the header of a column that is not there; no header has this name."""
@@ -140,16 +137,6 @@ def text_of(value: object, name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnsendableError(RowCode.INVALID_REQUEST, f"{name} must be a text; it is {_kind(value)}.")
     return json_codec.encode(value).decode()
-
-
-def custom_id_of(record: Record, value: object) -> str:
-    """A row's custom id, or one made of its number; raises UnsendableError for what can be none."""
-    custom_id = value if type(value) is str else text_of(value, "The custom id")
-    if len(custom_id) > ID_LENGTH:
-        raise UnsendableError(
-            RowCode.INVALID_REQUEST, f"The custom id has {len(custom_id)} characters; {ID_LENGTH} are allowed."
-        )
-    return custom_id if custom_id and not custom_id.isspace() else record.custom_id or f"row-{record.row}"
 
 
 def _kind(value: object) -> str:

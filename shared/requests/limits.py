@@ -8,9 +8,6 @@ from shared.requests.faults import UnsendableError
 BYTES_PER_TOKEN: Final = 4
 """An estimate on the high side: English requests with a schema have 3 to 8 bytes for each token that is billed."""
 
-UPLOAD_LIMIT: Final = 200_000_000
-"""Bytes of an uploaded batch file: the limits page of Azure OpenAI's batches."""
-
 TEXT_LENGTH: Final = 1_048_576
 """Characters of one chat message: the quota page of Azure OpenAI."""
 

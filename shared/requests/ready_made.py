@@ -5,8 +5,8 @@ from typing import Final
 
 from shared import json_codec
 from shared.domain.model import CHAT_URLS, URLS, Record, RequestBlock, RowCode
+from shared.requests.custom_ids import custom_id_of
 from shared.requests.faults import UnsendableError, invalid_request
-from shared.requests.layout import custom_id_of
 from shared.requests.limits import check_size, check_text
 from shared.requests.own_formats import OwnFormats, check_place
 from shared.requests.request_lines import block_of

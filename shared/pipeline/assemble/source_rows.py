@@ -11,6 +11,7 @@ from shared.job_settings.plan import JobPlan
 from shared.prompt_file import form_of, open_prompt_file
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
 from shared.requests import RequestBuilder
+from shared.requests.custom_ids import custom_id_or_number
 from shared.requests.unshown_schemas import UnshownSchemas
 
 
@@ -62,9 +63,7 @@ class Rows:
             return self._builder.identify(record)
         is_request = self._headers is None and record.is_request
         key = "custom_id" if is_request else self._columns_of(record).meant.get(Meaning.CUSTOM_ID, "")
-        value = record.values.get(key)
-        given = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-        return given if given.strip() else record.custom_id or f"row-{record.row}"
+        return custom_id_or_number(record, record.values.get(key))
 
     def _columns_of(self, record: Record) -> Columns:
         """The meanings of a row's columns where there is no builder that knows them."""

@@ -33,6 +33,7 @@ function drawJob(job) {
   mine.final = ENDED.has(job.state);
   jobBadge($("job-state"), job);
   $("job-title").replaceChildren(h("bdi", null, job.prompt_file));
+  $("job-title").title = job.prompt_file;
   setText($("job-meta"), job.job_id);
   const focused = document.activeElement?.closest?.("#job-body [data-focus]")?.dataset.focus;
   const parts = [saySection, actionSection, rowSection, resultSection, failureSection, factSection, warningSection, batchSection, placeSection];
@@ -66,7 +67,7 @@ function rowSection(job) {
   return section(title,
     progressBar(h("div", { class: "big bar" }), job),
     h("ul", { class: "legend num" },
-      h("li", { class: "ok" }, `${number.format(counts.ok)} succeeded`),
+      known("ok", counts.ok, "succeeded"),
       known("no", counts.no, "failed"),
       known("idle", counts.idle, "not sent"),
       known("on", counts.on, "answered at the service so far"),

@@ -5,7 +5,7 @@ const SOON = 5000, LATE = 60000, IDLE = 300000, IDLE_AFTER = 300000, FIRST_PAGE 
 
 let filter = "", text = "";
 let all = newList(), matches = newList(), month = null;
-let timer = 0, pause = SOON, failures = 0, lastRefresh = 0, lastInput = Date.now(), running = null;
+let timer = 0, pause = SOON, failures = 0, lastRefresh = 0, lastInput = Date.now(), running = null, isLoadingMore = false;
 const rows = new Map();
 
 function newList() { return { jobs: new Map(), cursor: null, loaded: false }; }
@@ -61,9 +61,12 @@ async function reloadMatches(signal) {
   return found;
 }
 
+// Not beside a refresh: each would replace what the other has loaded.
 async function loadMore() {
+  running?.abort();
+  clearTimeout(timer);
   const list = shownList();
-  $("more").disabled = true;
+  $("more").disabled = isLoadingMore = true;
   try {
     const { body } = await api(listPath(PAGE, list.cursor, narrowed()));
     for (const job of body.jobs) list.jobs.set(job.job_id, job);
@@ -71,14 +74,15 @@ async function loadMore() {
     draw();
     announce(`${plural(visible().length, "job")} shown`);
   } catch (error) { failed(error); }
-  $("more").disabled = false;
+  $("more").disabled = isLoadingMore = false;
+  schedule();
 }
 
 function marks() { return JSON.stringify([all, matches].map((list) => [...list.jobs.values()].map((job) => [job.job_id, job.updated_at, job.state]))); }
 
 async function refresh() {
   clearTimeout(timer);
-  if (!key) return;
+  if (!key || isLoadingMore) return;
   running?.abort();
   const mine = running = new AbortController();
   $("frame").setAttribute("aria-busy", "true");
@@ -184,9 +188,11 @@ function newRow(job) {
       trial.hidden = !isTrial(job);
       progressBar(meter, job);
       const { no } = progress(job), left = timeLeftLabel(job);
-      count.replaceChildren(rowsLabel(job), no ? h("span", { class: "no" }, ` · ${number.format(no)} failed`) : "", left ? h("span", { class: "left" }, ` · ${left}`) : "");
+      count.replaceChildren(rowsLabel(job), no ? h("span", { class: "no" }, ` · ${number.format(no)} failed`) : "", left ? h("span", { class: "left" }, left) : "");
       setText(used, tokens(job.usage.total_tokens));
-      setText(price, cost(job.cost));
+      const ahead = !ENDED.has(job.state) && !job.cost.usd && job.estimate?.usd;
+      price.className = ahead ? "estimate" : "";
+      setText(price, ahead ? `est. ${dollars(ahead)}` : cost(job.cost));
       born.dateTime = job.created_at;
       born.title = time(job.created_at);
       const [first, ...others] = job.warnings;

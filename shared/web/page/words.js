@@ -48,7 +48,7 @@ function plural(count, one, many) { return `${number.format(count)} ${count === 
 function tokens(count) { return count < 100000 ? number.format(count) : compact.format(count); }
 
 function bytes(count) {
-  if (count < 1000) return plural(count, "byte");
+  if (count < 1000) return count ? plural(count, "byte") : "empty";
   const unit = count < 1e6 ? ["KB", 1e3] : count < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
   return `${(count / unit[1]).toPrecision(count / unit[1] < 100 ? 2 : 3)} ${unit[0]}`;
 }

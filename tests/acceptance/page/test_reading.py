@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local.screenshots.sample_jobs import many_jobs, put, sample_jobs
 from local.servers.still_app import StillApp, running_still_app
@@ -185,82 +185,6 @@ def test_the_back_button_closes_a_job(page: Page, app: StillApp) -> None:
     expect(page.locator("#panel")).not_to_be_visible()
 
 
-@pytest.mark.parametrize("status", [500, 503, 404, 502])
-def test_an_app_that_answers_with_an_error_is_said_and_the_list_stays(page: Page, app: StillApp, status: int) -> None:
-    open_page(page, app)
-    body = "<html>gateway" if status == 502 else '{"error": {"code": "x", "message": "Storage is <b>busy</b>."}}'
-    page.route("**/api/jobs?*", lambda route: route.fulfill(status=status, body=body))
-    page.get_by_role("button", name="Refresh").click()
-    says = "answers with status 502" if status == 502 else "Storage is <b>busy</b>."
-    expect(page.get_by_role("alert").filter(has_text=says)).to_be_visible()
-    assert page.locator("#jobs > li").count() >= 10
-
-    page.unroute("**/api/jobs?*")
-    page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#banner")).not_to_be_visible()
-
-
-def test_an_app_that_cannot_be_reached_is_tried_again_by_itself(page: Page, app: StillApp) -> None:
-    page.clock.install()
-    open_page(page, app)
-    page.route("**/api/jobs?*", lambda route: route.abort())
-    page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_text("The function app does not answer.")).to_be_visible()
-    page.unroute("**/api/jobs?*")
-    page.clock.run_for(20_000)
-    expect(page.locator("#banner")).not_to_be_visible()
-
-
-def test_an_offline_device_is_said_and_comes_back(page: Page, context: BrowserContext, app: StillApp) -> None:
-    open_page(page, app)
-    context.set_offline(True)
-    expect(page.get_by_text("This device is offline.")).to_be_visible()
-    expect(page.locator("#live")).to_have_text("Offline")
-    context.set_offline(False)
-    expect(page.locator("#banner")).not_to_be_visible()
-
-
-def test_refreshing_gets_rarer_without_news_and_stops_unseen(page: Page, app: StillApp) -> None:
-    page.clock.install()
-    calls: list[str] = []
-    page.on("request", lambda request: calls.append(request.url) if "/api/jobs" in request.url else None)
-    open_page(page, app)
-
-    def asked(minutes: int) -> int:
-        calls.clear()
-        for _ in range(minutes * 6):
-            page.clock.run_for(10_000)
-            expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
-        return len(calls)
-
-    assert 3 <= asked(5) <= 15
-    assert 1 <= asked(15) <= 5
-    page.evaluate(
-        "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )
-    assert asked(15) == 0
-    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
-    assert len(calls) == 1
-
-
-def test_news_appear_by_themselves_and_leave_the_focus_where_it_is(page: Page, app: StillApp) -> None:
-    page.clock.install()
-    open_page(page, app)
-    link = page.get_by_role("link", name="survey.csv")
-    link.focus()
-
-    def changed(route: Route) -> None:
-        answer = route.fetch()
-        text = answer.text().replace("survey.csv", "renamed-survey.csv")
-        route.fulfill(response=answer, body=text)
-
-    page.route("**/api/jobs?*", changed)
-    page.clock.run_for(61_000)
-    expect(page.get_by_role("link", name="renamed-survey.csv")).to_be_focused()
-
-
 def test_the_key_leaves_the_address_and_stays_for_the_session_only(
     page: Page, context: BrowserContext, app: StillApp
 ) -> None:
@@ -331,7 +255,7 @@ def test_the_page_is_accessible(browser: Browser, app: StillApp, scheme: str, wi
     open_page(page, app)
     check(page, "list")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    for name in ("tickets", "clauses", "products"):
+    for name in ("tickets", "clauses", "products", "new-prompt"):
         open_job(page, name)
         check(page, name)
         assert page.evaluate("document.querySelector('#panel').scrollWidth <= innerWidth")

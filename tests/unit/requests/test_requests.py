@@ -15,7 +15,7 @@ from shared.domain.errors import JobFault
 from shared.domain.model import Fault, JobCode, Record, RequestBlock, RowCode
 from shared.job_settings import JobSettings
 from shared.requests import RequestBuilder
-from shared.requests.layout import ID_LENGTH
+from shared.requests.custom_ids import ID_LENGTH
 from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH
 from testing.paths import DATA
 
