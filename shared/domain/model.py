@@ -113,7 +113,7 @@ class Record(NamedTuple):
     """One row of a prompt file as it was read, counted from 1.
 
     `values` maps the header or key to the cell or JSON value; where the row could not be parsed it is empty,
-    `text` holds the raw text and `fault` says why. In a whole batch request an object `input` holds the user's own
+    `text` holds the raw text and `fault` says why. In a ready-made request an object `input` holds the user's own
     columns. `custom_id` is what a line of an errors.jsonl bore that is dropped again: for a row that names none itself.
     `typed` holds the values with the types that the file gave them, where `values` shows them as texts; `gaps` says for
     a column why its value is missing although a person sees one.
@@ -134,7 +134,7 @@ class Record(NamedTuple):
 
     @property
     def is_request(self) -> bool:
-        """Whether this is a whole batch request and no record of columns (only JSON holds objects)."""
+        """Whether this is a ready-made batch request, not a record of columns (only JSON holds objects)."""
         return isinstance(self.values.get("body"), dict) and "url" in self.values
 
 

@@ -1,12 +1,17 @@
 """Rows of a prompt file → batch requests, with the schema that each answer must fit.
 
-layout         which columns mean what
-conversation   the messages, from the row's prompt or the job's templates
-formats        the answer's schema, and how a request asks for it
-frame, frames  what requests share, serialised once
-whole          batch requests that the file brings itself
-plain          rows that are alike, some hundred at a time
-builder        all of it, row by row or many at a time
+layout            which columns mean what
+custom_ids        what a row's custom id is, and whether it was used before
+messages          the messages, from the row's prompt or the job's templates
+response_format   the answer's schema, and how a request asks for it
+skeleton(s)       what requests share, serialised once
+blocks            rows that are alike, some hundred at a time
+ready_made        batch requests that the file brings itself, own_formats the response formats of these
+builder           all of it: rows → RequestBlocks, or faults
+batch_cutter      which requests go into which batch
+batch_file        a batch's input file and the list of its rows, written and read back
+follow_up         what is sent once more
+unshown_schemas   what errors.jsonl must say of a schema
 """
 
 from shared.requests.builder import RequestBuilder

@@ -51,11 +51,11 @@ def plain_rows(row_block: RowBlock, layout: Layout) -> PlainRows | None:
     return PlainRows(row_block.row, layout, ids, prompts, kinds)
 
 
-def build_plain(rows: PlainRows, frames: RequestSkeletons, max_bytes: int) -> RequestBlock | None:
+def build_plain(rows: PlainRows, skeletons: RequestSkeletons, max_bytes: int) -> RequestBlock | None:
     """Build the requests of plain rows; None where one cannot be sent, or where they differ in model or url."""
-    found = {kind: frames.of_kind(kind, rows.layout) for kind in dict.fromkeys(rows.kinds)}
-    usable = {kind: frame for kind, frame in found.items() if isinstance(frame, RequestSkeleton)}
-    routes = {(frame.model, frame.url) for frame in usable.values()}
+    found = {kind: skeletons.of_kind(kind, rows.layout) for kind in dict.fromkeys(rows.kinds)}
+    usable = {kind: skeleton for kind, skeleton in found.items() if isinstance(skeleton, RequestSkeleton)}
+    routes = {(skeleton.model, skeleton.url) for skeleton in usable.values()}
     if len(usable) < len(found) or len(routes) != 1:
         return None
     ((model, url),) = routes
@@ -65,17 +65,17 @@ def build_plain(rows: PlainRows, frames: RequestSkeletons, max_bytes: int) -> Re
     lines = _lines(rows, of_rows)
     if not lines or max(map(len, lines)) >= max_bytes:
         return None
-    schemas = [frame.schema for frame in of_rows]
+    schemas = [skeleton.schema for skeleton in of_rows]
     return block_of(range(rows.row, rows.row + len(lines)), rows.ids, model, url, lines, schemas)
 
 
-def _lines(rows: PlainRows, frames: Sequence[RequestSkeleton]) -> list[bytes]:
+def _lines(rows: PlainRows, skeletons: Sequence[RequestSkeleton]) -> list[bytes]:
     """Return the requests as lines; none where a text cannot be written as JSON."""
     try:
         ids, prompts = _as_json(rows.ids), _as_json(rows.prompts)
     except UnicodeEncodeError:
         return []
-    before, after = [frame.parts[0] for frame in frames], [frame.parts[1] for frame in frames]
+    before, after = [skeleton.parts[0] for skeleton in skeletons], [skeleton.parts[1] for skeleton in skeletons]
     return list(map(b"".join, zip(repeat(START), ids, before, prompts, after, strict=False)))
 
 

@@ -50,7 +50,7 @@ class RequestBuilder:
         model = settings.model or default_model or ""
         self._conversation = Conversation(settings)
         self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
-        self._frames = RequestSkeletons(settings, model, self._conversation, self._formats)
+        self._skeletons = RequestSkeletons(settings, model, self._conversation, self._formats)
         self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation, below)
@@ -78,7 +78,7 @@ class RequestBuilder:
         return self._formats.saw_any
 
     def identify(self, record: Record) -> str:
-        """The row's custom id, or `row-<number>`; works for every record, and notes its own columns."""
+        """Return the row's custom id, or `row-<number>`, for any record, and note its own columns."""
         values = record.values
         if self._table is not None:
             key = self._table.custom_id
@@ -91,7 +91,7 @@ class RequestBuilder:
         return custom_id_or_number(record, values.get(key))
 
     def own(self, record: Record) -> dict[str, object]:
-        """The row's own columns; works for every record."""
+        """Return the row's own columns, for any record."""
         values = record.values
         if self._table is None and record.is_request:
             return dict(_input_of(values))
@@ -99,7 +99,7 @@ class RequestBuilder:
         return {name: values[name] for name in layout.own if name in values}
 
     def build(self, record: Record) -> RequestBlock | Fault:
-        """The row as a batch request, or why it can be none. Custom ids that were used before are not looked for."""
+        """Return the row as a block of one request, or why it cannot be sent; used custom ids are not looked for."""
         if record.fault is not None:
             return record.fault
         found = self._request_of(record)
@@ -123,12 +123,12 @@ class RequestBuilder:
             return Fault(RowCode.INVALID_REQUEST, "The row cannot be written as JSON: it is nested too deep.")
 
     def plain(self, row_block: RowBlock) -> PlainRows | None:
-        """The rows of a row_block, identified, for `build_plain`; None where they are to be built one by one."""
+        """Identify the rows of a block, for `build_plain`; None where they are to be built one by one."""
         return plain_rows(row_block, self._table or self._layout(row_block.keys))
 
     def build_plain(self, rows: PlainRows) -> RequestBlock | None:
-        """The same as `build` gives for each of the rows; None where they are to be built one by one."""
-        return build_plain(rows, self._frames, self._max_bytes)
+        """Return what `build` returns for each of the rows; None where they are to be built one by one."""
+        return build_plain(rows, self._skeletons, self._max_bytes)
 
     def _build(self, record: Record) -> RequestBlock | Fault:
         values = record.values
@@ -140,22 +140,24 @@ class RequestBuilder:
         if type(prompt) is not str:
             prompt = text_of(prompt, "The prompt")
         has_prompt = prompt != "" and not prompt.isspace()
-        frame = self._frames.of_row(values, layout, has_prompt)
-        if isinstance(frame, Fault):
-            return frame
+        skeleton = self._skeletons.of_row(values, layout, has_prompt)
+        if isinstance(skeleton, Fault):
+            return skeleton
         if has_prompt:
-            before, after = frame.parts
+            before, after = skeleton.parts
             line = b"".join((START, encode(custom_id), before, encode(prompt), after))
             if self._is_chat and len(prompt) > TEXT_LENGTH:
                 check_text(prompt)
         else:
-            line = self._from_template(custom_id, frame, values)
+            line = self._from_template(custom_id, skeleton, values)
             if not self._conversation.values and not any(values.get(image) for image in layout.images):
                 self._same_questions += 1
         if len(line) >= self._max_bytes:
             check_size(line, self._max_bytes)
         tokens = len(line) // BYTES_PER_TOKEN + 1
-        return RequestBlock((record.row,), (custom_id,), frame.model, frame.url, line + b"\n", (frame.schema,), tokens)
+        return RequestBlock(
+            (record.row,), (custom_id,), skeleton.model, skeleton.url, line + b"\n", (skeleton.schema,), tokens
+        )
 
     def _same_question_warning(self) -> list[str]:
         """Warn of a template without a column, which asks all the rows the same."""
@@ -168,7 +170,7 @@ class RequestBuilder:
         return [f"The job's template names no column, so that every row asks the same{hint}."]
 
     def _layout(self, keys: tuple[str, ...]) -> Layout:
-        """The meanings of a JSON record's keys; records come with the same keys over and over."""
+        """Find the meanings of a JSON record's keys; records come with the same keys over and over."""
         layout = self._layouts.get(keys)
         if layout is None:
             if len(self._layouts) >= _LAYOUTS:
@@ -177,12 +179,12 @@ class RequestBuilder:
             self._own.update(dict.fromkeys(layout.own))
         return layout
 
-    def _from_template(self, custom_id: str, frame: RequestSkeleton, values: Mapping[str, object]) -> bytes:
-        texts = [template.render(values) for template in frame.texts if isinstance(template, Template)]
+    def _from_template(self, custom_id: str, skeleton: RequestSkeleton, values: Mapping[str, object]) -> bytes:
+        texts = [template.render(values) for template in skeleton.texts if isinstance(template, Template)]
         if texts and not any(text.strip() for text in texts):
             raise UnsendableError(RowCode.MISSING_PROMPT, "With this row's values, the job's template gives no text.")
-        line = [START, encode(custom_id), frame.parts[0]]
-        for text, part in zip(texts, frame.parts[1:], strict=True):
+        line = [START, encode(custom_id), skeleton.parts[0]]
+        for text, part in zip(texts, skeleton.parts[1:], strict=True):
             if self._is_chat:
                 check_text(text)
             line += encode(text), part
@@ -190,6 +192,6 @@ class RequestBuilder:
 
 
 def _input_of(values: Mapping[str, object]) -> Mapping[str, object]:
-    """The own columns of a whole batch request."""
+    """Return the own columns of a ready-made request."""
     given = values.get("input")
     return given if isinstance(given, Mapping) else {}

@@ -129,7 +129,7 @@ def layout_of_record(keys: tuple[str, ...], settings: JobSettings, conversation:
 
 
 def text_of(value: object, name: str) -> str:
-    """A cell as text: numbers as JSON writes them, nothing as empty; raises UnsendableError for anything else."""
+    """Return a cell as text: numbers as JSON writes them, nothing as empty; raises UnsendableError for others."""
     if isinstance(value, str):
         return value
     if value is None:

@@ -38,15 +38,15 @@ class Conversation:
         return tuple(dict.fromkeys(name for template in self._templates for name in template.names_in_double_braces()))
 
     def missing_in(self, headers: Sequence[str]) -> tuple[str, ...]:
-        """The columns that the templates use and a table with these headers lacks."""
+        """Return the columns that the templates use and a table with these headers lacks."""
         return tuple(dict.fromkeys(name for template in self._templates for name in template.missing_in(headers)))
 
     def with_prompt(self, system: str) -> list[Message]:
-        """The messages for a row that has its own prompt; `system` is the row's own, empty without one."""
+        """Return the messages for a row that has its own prompt; `system` is the row's own, empty without one."""
         return [*_system_message(system or self._system), {"role": "user", "content": SLOT}]
 
     def from_template(self, system: str) -> list[Message]:
-        """The messages for a row that has none."""
+        """Return the messages for a row that has none."""
         messages = list(self._messages or ())
         if not self._listed:
             return [*_system_message(system or self._system), *messages]
@@ -67,7 +67,7 @@ def _parsed(message: Message) -> Message:
 
 
 def _parsed_content(content: object) -> object:
-    """A text is a template; in a list of parts, each part's text is."""
+    """Parse a text as a template, and in a list of parts each part's text."""
     if isinstance(content, str):
         return Template.parse(content)
     if isinstance(content, Sequence):

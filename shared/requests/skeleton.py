@@ -37,7 +37,7 @@ class RawJson:
     text: bytes
 
 
-def frame_of(url: str, body: Mapping[str, object], schema: int) -> RequestSkeleton:
+def skeleton_of(url: str, body: Mapping[str, object], schema: int) -> RequestSkeleton:
     """Serialise a request around its texts: Template and Slot stand for these, at any depth."""
     parts = [b""]
     texts: list[Text] = []

@@ -1,4 +1,4 @@
-"""The kinds of requests of a job: rows with the same model, system message and schema share one frame."""
+"""The kinds of requests of a job: rows with the same model, system message and schema share one skeleton."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from shared.requests.layout import ABSENT, Layout, text_of
 from shared.requests.limits import check_text
 from shared.requests.messages import Conversation, Message
 from shared.requests.response_format import Formats, with_format
-from shared.requests.skeleton import RawJson, RequestSkeleton, frame_of
+from shared.requests.skeleton import RawJson, RequestSkeleton, skeleton_of
 
 _KEPT: Final = 256
 
@@ -29,22 +29,22 @@ class RequestSkeletons:
         self._kept: dict[tuple[object, ...], RequestSkeleton | Fault] = {}
 
     def of_kind(self, kind: Iterable[object], layout: Layout) -> RequestSkeleton | Fault:
-        """The frame of rows with a prompt and these values under `layout.kind`."""
+        """Return the skeleton of rows with a prompt and these values under `layout.kind`."""
         return self.of_row(dict(zip(layout.kind, kind, strict=True)), layout, has_prompt=True)
 
     def of_row(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> RequestSkeleton | Fault:
-        """The frame of a row; a fault where its model, system message or schema keep it from being sent."""
+        """Return the skeleton of a row; a fault where model, system message or schema keep it from being sent."""
         model, system = values.get(layout.model), values.get(layout.system)
         required, schema = values.get(layout.required), values.get(layout.schema)
         kind: tuple[object, ...] = (has_prompt, layout.system, model, system, required, schema)
         if not layout.all_texts:
             kind = (*kind[:2], *map(_comparable, kind[2:]))
-        frame = self._kept.get(kind)
-        if frame is None:
+        skeleton = self._kept.get(kind)
+        if skeleton is None:
             if len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
-            frame = self._kept[kind] = self._new(values, layout, has_prompt)
-        return frame
+            skeleton = self._kept[kind] = self._new(values, layout, has_prompt)
+        return skeleton
 
     def _new(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> RequestSkeleton | Fault:
         required, schema = values.get(layout.required), values.get(layout.schema)
@@ -61,7 +61,7 @@ class RequestSkeletons:
                 "The row names no model, nor do the job or the app: give it a Model column, a model in _job.json, or "
                 "the app setting AZURE_OPENAI_DEPLOYMENT.",
             )
-        return frame_of(self._settings.url, self._body(model, messages, format_.sent), format_.number)
+        return skeleton_of(self._settings.url, self._body(model, messages, format_.sent), format_.number)
 
     def _messages(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> list[Message]:
         if not has_prompt and not self._conversation.has_template:
@@ -74,7 +74,7 @@ class RequestSkeletons:
         return self._conversation.from_template(system)
 
     def _body(self, model: str, messages: list[Message], schema: Mapping[str, object] | None) -> dict[str, object]:
-        """The request's body: what asks, how to answer, and then the job's parameters."""
+        """Return the request's body: what asks, how to answer, and then the job's parameters."""
         url, parameters = self._settings.url, self._settings.parameters
         asked: dict[str, object] = {}
         if schema is not None:
@@ -94,11 +94,11 @@ def _no_prompt(layout: Layout, settings: JobSettings) -> str:
     if wanted:
         why = f'it has no "{wanted[:60]}"{did_you_mean(wanted, layout.own)}'
     return (
-        f"The row has no prompt: {why}, and the job has no template. If it is meant as a whole batch request, it needs "
-        "a url, and a body that is an object."
+        f"The row has no prompt: {why}, and the job has no template. If it is meant as a ready-made batch request, it "
+        "needs a url, and a body that is an object."
     )
 
 
 def _comparable(value: object) -> object:
-    """A JSON value that is not taken for another one: 1, 1.0 and true are equal in Python."""
+    """Return what tells JSON values apart: 1, 1.0 and true are equal in Python."""
     return value if value is None or isinstance(value, str) else json_codec.dumps(value)

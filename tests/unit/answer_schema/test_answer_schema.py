@@ -741,7 +741,7 @@ class TestHostile:
 
 
 class TestSchemasSentAsTheyAre:
-    """What a whole batch request brings is judged, never rewritten."""
+    """What a ready-made batch request brings is judged, never rewritten."""
 
     @pytest.mark.parametrize(
         ("schema", "path"),
