@@ -34,9 +34,9 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 @app.blob_trigger(arg_name="blob", path=f"{PROMPTS}/{{name}}", connection=STORAGE, source=SOURCE)
 def submit_prompts(blob: BlobClient) -> None:
     """Reserve the job of a dropped prompt file, and submit at once what fits into the time."""
-    job = receiving.receive(wiring.app(), blob.blob_name)
-    if job is not None:
-        steps.advance(wiring.app(), job.job_id)
+    records = receiving.receive(wiring.app(), blob.blob_name)
+    if records is not None:
+        steps.advance(records)
 
 
 @app.function_name("submit_batch")

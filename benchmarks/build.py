@@ -13,6 +13,7 @@ from benchmarks.measure import compare, peak_mb
 from benchmarks.stand_ins import dropped, local_app
 from shared.domain.ports import App, Container
 from shared.pipeline.build import building
+from testing.seeding import loaded
 
 FLOORS = {"csv": floors.build_csv, "jsonl": floors.build_jsonl}
 
@@ -51,7 +52,7 @@ def _clear(place: Path, requests: Path, listed: Path) -> None:
 def _build(place: Path, source: Path) -> App:
     app = local_app(place / "app")
     job = dropped(app, source, f"prompts{source.suffix}")
-    building.prepare(app, job.job_id)
+    building.prepare(loaded(app, job.job_id))
     built = app.store.job(job.job_id)
     assert built is not None
     assert built.built

@@ -17,6 +17,7 @@ from shared.pipeline.assemble import assembly
 from shared.pipeline.build import building
 from shared.pipeline.collect import collection
 from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL
+from testing.seeding import loaded
 
 BATCH = 100_000
 
@@ -65,7 +66,7 @@ def peak(folder: str, rows: int, batch: int = BATCH) -> float:
 def _built(place: Path, source: Path, batch: int = BATCH) -> tuple[App, Job]:
     app = local_app(place / "app", MAX_REQUESTS_PER_BATCH=str(batch))
     job = dropped(app, source, f"prompts{source.suffix}")
-    building.prepare(app, job.job_id)
+    building.prepare(loaded(app, job.job_id))
     built = app.store.job(job.job_id)
     assert built is not None
     return app, built
@@ -90,8 +91,8 @@ def _collect(app: App, job: Job, answers: list[Path]) -> None:
     """Collect all batches and assemble."""
     ended(app, job, answers)
     for batch in app.store.batches(job.job_id):
-        collection.collect(app, job.job_id, batch.index, batch.attempt)
-    assembly.assemble(app, job.job_id)
+        collection.collect(loaded(app, job.job_id), batch.index, batch.attempt)
+    assembly.assemble(loaded(app, job.job_id))
     done = app.store.job(job.job_id)
     assert done is not None
     assert done.rows_succeeded == done.rows_total

@@ -124,7 +124,7 @@ def _history(clock: FakeClock, store: MemoryStore, jobs: int) -> None:
     for number in range(jobs):
         job = _job(clock, f"old-{number:06d}", JobState.COMPLETED)
         store.open_entry(OpenJob(job.job_id, job.prompt_file, "etag", clock.now()))
-        store.close(store.insert_job(job))
+        store.close(store.insert_job(job), {})
 
 
 def mixed(open_batches: list[RemoteBatch], closed: int) -> list[RemoteBatch]:

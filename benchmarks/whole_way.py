@@ -133,10 +133,10 @@ def _whole_way(app: App, clock: _JumpingClock, name: str) -> tuple[Job, Cost]:
 
 
 def _receive(app: App, name: str) -> Job:
-    job = receiving.receive(app, name)
-    assert job is not None
-    steps.advance(app, job.job_id)
-    return job
+    records = receiving.receive(app, name)
+    assert records is not None
+    steps.advance(records)
+    return records.job
 
 
 def _tick(app: App) -> None:

@@ -87,7 +87,7 @@ class MemoryFiles:
 
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         data = self._found(container, name).data
-        if offset >= len(data):
+        if offset and offset >= len(data):
             raise NotFound(f"{name} is shorter")
         return data[offset : offset + length]
 
@@ -157,9 +157,9 @@ class MemoryStore:
         self._versions = itertools.count(1)
         self._rows: dict[tuple[str, str], tuple[Any, str]] = {}
 
-    def open_entry(self, entry: OpenJob) -> None:
+    def open_entry(self, entry: OpenJob) -> str:
         there = self._rows.get(("open", entry.job_id))
-        self._put("open", entry.job_id, (_text(entry), there[0][1] if there else None))
+        return self._put("open", entry.job_id, (_text(entry), *(there[0][1:] if there else (None, "", ""))))
 
     def open_jobs(self) -> Iterator[OpenJob]:
         for listed in self.all_listed():
@@ -167,17 +167,21 @@ class MemoryStore:
 
     def listed(self, job_id: str) -> Listed | None:
         row = self._rows.get(("open", job_id))
-        return None if row is None else Listed(_record(OpenJob, row[0][0]), row[0][1], row[1])
+        if row is None:
+            return None
+        (entry, status, etag, digest), version = row
+        return Listed(_record(OpenJob, entry), status, version, etag, digest)
 
     def all_listed(self) -> Iterator[Listed]:
         for partition, key in sorted(self._rows):
             if partition == "open" and (found := self.listed(key)) is not None:
                 yield found
 
-    def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
+    def list_as(self, listed: Listed) -> Listed:
         key = ("open", listed.entry.job_id)
         self._check(key, listed.version)
-        self._put(*key, (_text(listed.entry), orjson.loads(orjson.dumps(dict(status)))))
+        row = (_text(listed.entry), _copy(listed.status), listed.etag, listed.digest)
+        return replace(listed, version=self._put(*key, row))
 
     def insert_job(self, job: Job) -> Job:
         key = (job.job_id, "job")
@@ -209,27 +213,27 @@ class MemoryStore:
         for start in range(0, len(new), TRANSACTION_LIMIT):
             self._create(new[start : start + TRANSACTION_LIMIT])
 
+    def finish_building(self, job: Job, batches: Sequence[Batch]) -> tuple[Job, list[Batch]]:
+        self._check((job.job_id, "job"), job.version)
+        self.add_batches(batches)
+        return self.save_job(job), self.batches(job.job_id)
+
     def save_batch(self, batch: Batch) -> Batch:
         self._check(_batch_key(batch), batch.version)
         return replace(batch, version=self._put(*_batch_key(batch), _text(replace(batch, version=""))))
 
-    def finish_batch(self, job: Job, batch: Batch, followers: Sequence[Batch]) -> None:
+    def finish_batch(self, job: Job, batch: Batch, follow_ups: Sequence[Batch]) -> tuple[Job, Batch, list[Batch]]:
         self._check((job.job_id, "job"), job.version)
         self._check(_batch_key(batch), batch.version)
-        if any(_batch_key(follower) in self._rows for follower in followers):
-            raise Conflict("a follower exists")
-        self._put(job.job_id, "job", _text(replace(job, version="")))
-        self._put(*_batch_key(batch), _text(replace(batch, version="")))
-        self._create(followers)
+        if any(_batch_key(follow_up) in self._rows for follow_up in follow_ups):
+            raise Conflict("a follow-up exists")
+        return self.save_job(job), self.save_batch(batch), self._create(follow_ups)
 
-    def close(self, job: Job) -> None:
-        row = self._rows.get(("open", job.job_id))
-        if row is None:
-            return
-        record = (_text(replace(job, version="")), row[0][1])
+    def close(self, job: Job, status: Mapping[str, Any]) -> None:
+        record = (_text(replace(job, version="")), _copy(status))
         for partition in ("history", f"history-{job.state.value}"):
             self._put(partition, newest_first(job), record)
-        del self._rows["open", job.job_id]
+        self._rows.pop(("open", job.job_id), None)
 
     def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
         wanted = f"history-{state}" if state else "history"
@@ -256,6 +260,11 @@ class MemoryStore:
         installed: datetime = self._rows[key][0]
         return installed
 
+    def bookmarks(self) -> Mapping[str, str]:
+        found = {key: value for (partition, key), (value, _) in self._rows.items() if partition == "app"}
+        texts = {key: value if isinstance(value, str) else value.isoformat() for key, value in found.items()}
+        return {key.removeprefix("place-"): text for key, text in texts.items()}
+
     def bookmark(self, name: str) -> str:
         row = self._rows.get(("app", f"place-{name}"))
         return "" if row is None else str(row[0])
@@ -276,11 +285,15 @@ class MemoryStore:
         if key not in self._rows or self._rows[key][1] != version:
             raise Conflict(f"{key} changed meanwhile")
 
-    def _create(self, batches: Sequence[Batch]) -> None:
+    def _create(self, batches: Sequence[Batch]) -> list[Batch]:
         if any(_batch_key(batch) in self._rows for batch in batches):
             raise Conflict("a batch exists")
-        for batch in batches:
-            self._put(*_batch_key(batch), _text(replace(batch, version="")))
+        made = [self._put(*_batch_key(batch), _text(replace(batch, version=""))) for batch in batches]
+        return [replace(batch, version=version) for batch, version in zip(batches, made, strict=True)]
+
+
+def _copy(status: Mapping[str, Any] | None) -> Any:
+    return None if status is None else orjson.loads(orjson.dumps(dict(status)))
 
 
 def _batch_key(batch: Batch) -> tuple[str, str]:
@@ -458,6 +471,7 @@ class MemoryBatchService:
         _raise_after(kind)
 
     def create(self, batch: Batch, *, metadata: dict[str, str], output_folder: str = "") -> RemoteBatch:
+        self._settle()
         kind = self._fault("create", lost=True)
         lines = self._input(batch.file_id, bool(output_folder))
         made = _Made(

@@ -10,6 +10,7 @@ from shared.adapters.table_store import _entity, _job_columns
 from shared.domain.model import Batch, Job, newest_first
 from shared.domain.ports import App
 from shared.domain.status_report import report, summary
+from shared.pipeline.records import JobRecords, load
 
 TRANSACTION = 100
 
@@ -27,3 +28,10 @@ def fill_history(app: App, connection_string: str, jobs: Iterable[tuple[Job, Seq
     for operations in rows.values():
         for start in range(0, len(operations), TRANSACTION):
             table.submit_transaction(operations[start : start + TRANSACTION])
+
+
+def loaded(app: App, job_id: str) -> JobRecords:
+    """Read the records of a job that exists."""
+    records = load(app, job_id)
+    assert records is not None
+    return records

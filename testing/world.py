@@ -86,10 +86,11 @@ class World:
 
     def event(self, name: str) -> Job | None:
         """Deliver the event of a dropped file, as the blob trigger does."""
-        job = receiving.receive(self.app, name)
-        if job is not None:
-            steps.advance(self.app, job.job_id)
-        return job
+        records = receiving.receive(self.app, name)
+        if records is None:
+            return None
+        steps.advance(records)
+        return records.job
 
     def tick(self) -> None:
         """Let the timer fire, and deliver all messages that are due."""

@@ -8,7 +8,8 @@ from typing import Any
 from local.screenshots.sample_results import write_results
 from shared.domain.model import Batch, BatchState, Job, JobCode, JobState, OpenJob, RowCode, Usage, Wait, newest_first
 from shared.domain.ports import App
-from shared.pipeline.reporting import publish
+from shared.pipeline.reporting import close, publish
+from testing.seeding import loaded
 
 HOLD = (
     "The job is estimated at 4,812,000 input tokens, over MAX_JOB_INPUT_TOKENS (2,000,000). Release it to send it, or "
@@ -26,11 +27,12 @@ def put(app: App, job: Job, batches: Sequence[Batch] = ()) -> None:
     app.store.open_entry(OpenJob(job.job_id, job.prompt_file, job.source_etag, job.created_at))
     app.store.insert_job(job)
     app.store.add_batches(batches)
+    records = loaded(app, job.job_id)
     if job.state.ended:
         write_results(app, job)
-    publish(app, job.job_id)
-    if job.state.ended:
-        app.store.close(job)
+        close(records)
+    else:
+        publish(records)
 
 
 def sample_jobs(now: datetime) -> list[tuple[Job, list[Batch]]]:

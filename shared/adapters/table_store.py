@@ -15,6 +15,7 @@ Each record is one property of JSON: table storage drops nulls and has no nested
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -42,9 +43,9 @@ class TableJobStore:
     def __init__(self, client: TableClient) -> None:
         self._client = client
 
-    def open_entry(self, entry: OpenJob) -> None:
+    def open_entry(self, entry: OpenJob) -> str:
         # Merged, so that what is listed of the job stays.
-        self._put(_entity("open", entry.job_id, entry), UpdateMode.MERGE)
+        return self._put(_entity("open", entry.job_id, entry), UpdateMode.MERGE)
 
     def open_jobs(self) -> Iterator[OpenJob]:
         for listed in self.all_listed():
@@ -58,9 +59,10 @@ class TableJobStore:
         for entity in self._query("PartitionKey eq 'open'"):
             yield _listed(entity)
 
-    def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
-        entity = _entity("open", listed.entry.job_id, listed.entry, Status=_text(status))
-        self._replace(entity, listed.version, f"the open job {listed.entry.job_id}")
+    def list_as(self, listed: Listed) -> Listed:
+        columns = {"Status": _text(listed.status or {}), "StatusETag": listed.etag, "StatusDigest": listed.digest}
+        entity = _entity("open", listed.entry.job_id, listed.entry, **columns)
+        return replace(listed, version=self._replace(entity, listed.version, f"the open job {listed.entry.job_id}"))
 
     def insert_job(self, job: Job) -> Job:
         with translated(f"job {job.job_id}"):
@@ -102,27 +104,37 @@ class TableJobStore:
             part = new[start : start + TRANSACTION_LIMIT]
             self._transaction([("create", entity) for entity in part], f"batches of job {batches[0].job_id}")
 
+    def finish_building(self, job: Job, batches: Sequence[Batch]) -> tuple[Job, list[Batch]]:
+        if 0 < len(batches) < TRANSACTION_LIMIT:
+            # Nearly always they are new, and all fit into one transaction with the job.
+            operations: list[Any] = [("update", _job_entity(job), _unchanged(job.version))]
+            operations += [("create", _batch_entity(batch)) for batch in batches]
+            with suppress(Conflict):
+                done = self._transaction(operations, f"job {job.job_id}")
+                return _with_versions([job, *batches], done)
+        self.add_batches(batches)
+        return self.save_job(job), self.batches(job.job_id)
+
     def save_batch(self, batch: Batch) -> Batch:
         what = f"batch {batch.key} of job {batch.job_id}"
         return replace(batch, version=self._replace(_batch_entity(batch), batch.version, what))
 
-    def finish_batch(self, job: Job, batch: Batch, followers: Sequence[Batch]) -> None:
-        unchanged = {"mode": UpdateMode.REPLACE, "match_condition": MatchConditions.IfNotModified}
+    def finish_batch(self, job: Job, batch: Batch, follow_ups: Sequence[Batch]) -> tuple[Job, Batch, list[Batch]]:
         operations: list[Any] = [
-            ("update", _batch_entity(batch), {**unchanged, "etag": batch.version}),
-            ("update", _job_entity(job), {**unchanged, "etag": job.version}),
+            ("update", _job_entity(job), _unchanged(job.version)),
+            ("update", _batch_entity(batch), _unchanged(batch.version)),
         ]
-        operations += [("create", _batch_entity(follower)) for follower in followers]
-        self._transaction(operations, f"batch {batch.key} of job {batch.job_id}")
+        operations += [("create", _batch_entity(follow_up)) for follow_up in follow_ups]
+        done = self._transaction(operations, f"batch {batch.key} of job {batch.job_id}")
+        saved, (first, *others) = _with_versions([job, batch, *follow_ups], done)
+        return saved, first, others
 
-    def close(self, job: Job) -> None:
-        entity = self._get("open", job.job_id)
-        if entity is None:
-            return  # It was closed before: this row goes last.
-        columns = {**_job_columns(job), "Status": entity.get("Status", "")}
+    def close(self, job: Job, status: Mapping[str, Any]) -> None:
+        # The open index's row goes last: where it is still there, all this is done again.
+        columns = {**_job_columns(job), "Status": _text(status)}
         for partition in ("history", f"history-{job.state.value}"):
             self._put(_entity(partition, newest_first(job), replace(job, version=""), **columns))
-        with translated(f"job {job.job_id}"):
+        with translated(f"job {job.job_id}"), suppress(ResourceNotFoundError):
             self._client.delete_entity("open", job.job_id)
 
     def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
@@ -150,6 +162,10 @@ class TableJobStore:
             entity = self._get("app", "installed") or {"At": now.isoformat()}
         return datetime.fromisoformat(entity["At"]).astimezone(UTC)
 
+    def bookmarks(self) -> Mapping[str, str]:
+        found = self._query("PartitionKey eq 'app'")
+        return {entity["RowKey"].removeprefix("place-"): str(entity.get("Place", entity.get("At"))) for entity in found}
+
     def bookmark(self, name: str) -> str:
         entity = self._get("app", f"place-{name}")
         return "" if entity is None else str(entity.get("Place", ""))
@@ -157,9 +173,9 @@ class TableJobStore:
     def save_bookmark(self, name: str, value: str) -> None:
         self._put({"PartitionKey": "app", "RowKey": f"place-{name}", "Place": value})
 
-    def _put(self, entity: Entity, mode: UpdateMode = UpdateMode.REPLACE) -> None:
+    def _put(self, entity: Entity, mode: UpdateMode = UpdateMode.REPLACE) -> str:
         with translated(f"row {entity['RowKey']}"):
-            self._made(lambda: self._client.upsert_entity(entity, mode=mode))
+            return _etag(self._made(lambda: self._client.upsert_entity(entity, mode=mode)))
 
     def _insert_once(self, entity: Entity) -> None:
         try:
@@ -196,15 +212,16 @@ class TableJobStore:
             raise translate(error, what) from error
         return _etag(done)
 
-    def _transaction(self, operations: list[Any], what: str) -> None:
+    def _transaction(self, operations: list[Any], what: str) -> list[Mapping[str, Any]]:
         try:
-            self._made(lambda: self._client.submit_transaction(operations))
+            done: list[Mapping[str, Any]] = self._made(lambda: self._client.submit_transaction(operations))
         except (TableTransactionError, ResourceExistsError) as error:
             if getattr(error, "status_code", None) in (404, 409, 412):
                 raise Conflict(f"{what} changed meanwhile") from error
             raise translate(error, what) from error
         except AzureError as error:
             raise translate(error, what) from error
+        return done
 
     def _made(self, call: Callable[[], Any]) -> Any:
         return with_holder(call, self._client.create_table)
@@ -243,7 +260,23 @@ def _versioned(kind: Any, entity: Any) -> Any:
 
 
 def _listed(entity: Any) -> Listed:
-    return Listed(_record(OpenJob, entity), _status(entity), entity.metadata["etag"])
+    return Listed(
+        _record(OpenJob, entity),
+        _status(entity),
+        entity.metadata["etag"],
+        str(entity.get("StatusETag", "")),
+        str(entity.get("StatusDigest", "")),
+    )
+
+
+def _unchanged(version: str) -> dict[str, Any]:
+    return {"mode": UpdateMode.REPLACE, "match_condition": MatchConditions.IfNotModified, "etag": version}
+
+
+def _with_versions(records: Sequence[Any], done: Sequence[Mapping[str, Any]]) -> tuple[Job, list[Batch]]:
+    """Give the records of a transaction, the job first, the versions that it gave them."""
+    job, *batches = (replace(record, version=_etag(one)) for record, one in zip(records, done, strict=True))
+    return job, batches
 
 
 def _status(entity: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -76,6 +76,11 @@ def batch_folders(job: Job) -> str:
     return f"{job.job_id}/batch-"
 
 
+def batch_folder(batch: Batch) -> str:
+    """What the names of all files of a batch begin with."""
+    return f"{batch.job_id}/batch-{batch.key}/"
+
+
 def batch_input(batch: Batch) -> str:
     """The batch's input file: a request a line."""
     return f"{batch.job_id}/batch-{batch.key}/input.jsonl"

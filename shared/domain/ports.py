@@ -81,18 +81,23 @@ class DeploymentBackoff:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An open job as the list of jobs shows it: its last published status without batches, None before the first."""
+    """An open job as the list of jobs shows it: its last published status without batches, None before the first.
+
+    `etag` and `digest` are those of the status.json that was published with it, empty where they are not known.
+    """
 
     entry: OpenJob
     status: Mapping[str, Any] | None
     version: str
+    etag: str = ""
+    digest: str = ""
 
 
 class JobStore(Protocol):
     """Jobs, batches and the open index. Every write of a job or a batch is conditional on the version read."""
 
-    def open_entry(self, entry: OpenJob) -> None:
-        """Assert the open index's entry of a job; repeating it changes nothing."""
+    def open_entry(self, entry: OpenJob) -> str:
+        """Assert the open index's entry of a job and return its version; what is listed of the job stays."""
 
     def open_jobs(self) -> Iterator[OpenJob]:
         """The open index, page by page."""
@@ -103,7 +108,7 @@ class JobStore(Protocol):
     def all_listed(self) -> Iterator[Listed]:
         """What the list of jobs shows of all open jobs, page by page."""
 
-    def list_as(self, listed: Listed, status: Mapping[str, Any]) -> None:
+    def list_as(self, listed: Listed) -> Listed:
         """Change what is shown of an open job; Conflict where it changed since it was read, or is open no more."""
 
     def insert_job(self, job: Job) -> Job:
@@ -127,17 +132,26 @@ class JobStore(Protocol):
     def add_batches(self, batches: Sequence[Batch]) -> None:
         """Write new batches of one job; those that exist already stay as they are."""
 
+    def finish_building(self, job: Job, batches: Sequence[Batch]) -> tuple[Job, list[Batch]]:
+        """Write a job's first batches, then replace the job; Conflict where it changed since it was read.
+
+        Batches that exist already stay as they are. Return all with their versions.
+        """
+
     def save_batch(self, batch: Batch) -> Batch:
         """Replace a batch; Conflict where it changed since it was read. Returns it with its new version."""
 
-    def finish_batch(self, job: Job, batch: Batch, followers: Sequence[Batch]) -> None:
-        """In one transaction: replace the batch, write its followers, if neither batch nor job changed meanwhile."""
+    def finish_batch(self, job: Job, batch: Batch, follow_ups: Sequence[Batch]) -> tuple[Job, Batch, list[Batch]]:
+        """In one transaction: replace the batch, write its follow-ups, if neither batch nor job changed meanwhile.
 
-    def close(self, job: Job) -> None:
-        """Take an ended job from the open index into the history; repeating it changes nothing."""
+        Return all with their new versions.
+        """
+
+    def close(self, job: Job, status: Mapping[str, Any]) -> None:
+        """Take an ended job from the open index into the history, with the status to list; repeating it is fine."""
 
     def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
-        """At most `limit` ended jobs, newest first, each with the status that was listed when it was closed.
+        """At most `limit` ended jobs, newest first, each with the status that it was closed with.
 
         Those behind the place `after` (model.newest_first); of one state or whose prompt file begins with `prefix`
         where these are not empty.
@@ -151,6 +165,9 @@ class JobStore(Protocol):
 
     def installed_at(self, now: datetime) -> datetime:
         """When the app first asked this, now for the first time: older prompt files are no business of its sweep."""
+
+    def bookmarks(self) -> Mapping[str, str]:
+        """Return all bookmarks by their names, in one call; `installed` is the time that `installed_at` gave."""
 
     def bookmark(self, name: str) -> str:
         """Where a walk that goes on from tick to tick stopped, empty at the start."""

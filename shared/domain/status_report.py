@@ -1,5 +1,7 @@
 """A job and its batches → the status.json that users see."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -104,9 +106,15 @@ def iso(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def is_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether two reports differ in anything but the time of their writing."""
-    return {**before, "updated_at": None} != {**after, "updated_at": None}
+def digest_of(status: Mapping[str, Any]) -> str:
+    """Return a hash of all that a report says, but for the time of its writing."""
+    text = json.dumps({**status, "updated_at": None}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def is_shortened(status: Mapping[str, Any]) -> bool:
+    """Whether a summary leaves out warnings that its report has."""
+    return len(status["warnings"]) > SHOWN_WARNINGS
 
 
 def _rows(job: Job, batches: Sequence[Batch]) -> dict[str, int | None]:

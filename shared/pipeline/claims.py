@@ -4,13 +4,18 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from shared.domain.errors import AppError, Conflict
 from shared.domain.model import Batch, BatchState, Job, Lease
 from shared.domain.ports import App
+from shared.pipeline.records import JobRecords
 
 log = logging.getLogger("structuredbatch.claims")
+
+CONFLICTS: Final = 10
+TRIES: Final = 3
+"""How often a claim is tried on records that others change meanwhile."""
 
 
 class Claim[R: (Job, Batch)]:
@@ -73,26 +78,57 @@ class Claim[R: (Job, Batch)]:
         return Lease(owner=owner, until=self._app.now() + self._app.settings.lease)
 
 
-def claim_job(app: App, job_id: str) -> Claim[Job] | None:
-    """Claim a job that has not ended; None where somebody else works on it, or there is nothing to do."""
-    job = app.store.job(job_id)
-    if job is None or job.state.ended or _is_taken(job, app.now()):
-        return None
-    return _claimed(Claim(app, replace(job, lease=None), app.store.save_job))
+def claim_job(records: JobRecords) -> Claim[Job] | None:
+    """Claim a job that has not ended; None where another worker has it, or there is nothing to do."""
+    for _ in range(TRIES):
+        job = records.job
+        if job.state.ended or _is_taken(job, records.app.now()):
+            return None
+        if (claim := _claimed(records, Claim(records.app, replace(job, lease=None), records.save_job))) is not None:
+            return claim
+    return None
 
 
-def claim_batch(app: App, job_id: str, index: int, attempt: int, *states: BatchState) -> Claim[Batch] | None:
-    """Claim a batch in one of these states; None where somebody else works on it, or it is past them."""
-    batch = app.store.batch(job_id, index, attempt)
-    if batch is None or batch.state not in states or _is_taken(batch, app.now()):
-        return None
-    return _claimed(Claim(app, replace(batch, lease=None), app.store.save_batch))
+def claim_batch(records: JobRecords, index: int, attempt: int, *states: BatchState) -> Claim[Batch] | None:
+    """Claim a batch in one of these states; None where another worker has it, or it is past them."""
+    for _ in range(TRIES):
+        batch = records.batch(index, attempt)
+        if batch is None or batch.state not in states or _is_taken(batch, records.app.now()):
+            return None
+        claim = _claimed(records, Claim(records.app, replace(batch, lease=None), records.save_batch))
+        if claim is not None:
+            return claim
+    return None
 
 
-def _claimed[R: (Job, Batch)](claim: Claim[R]) -> Claim[R] | None:
+def finish(
+    records: JobRecords, claim: Claim[Batch], change: Callable[[Job, Batch], tuple[Job, Batch, list[Batch]] | None]
+) -> bool:
+    """Write what `change` makes of the job and the claimed batch, with follow-ups, at once, and end the claim.
+
+    Where another worker changes either meanwhile, `change` is asked again; it may answer None for nothing. Return
+    False where that happened time after time; raises Conflict once the claim is lost.
+    """
+    for _ in range(CONFLICTS):
+        changed = change(records.job, claim.record)
+        if changed is None:
+            return True
+        try:
+            claim.record = records.finish_batch(*changed)
+        except Conflict:
+            records.reload()
+            claim.refresh(records.batch(claim.record.index, claim.record.attempt))
+        else:
+            return True
+    return False
+
+
+def _claimed[R: (Job, Batch)](records: JobRecords, claim: Claim[R]) -> Claim[R] | None:
+    """Write the lease; None, with all read again, where the record is not as it was."""
     try:
         claim.change(queued_until=None)
     except Conflict:
+        records.reload()
         return None
     return claim
 

@@ -10,9 +10,10 @@ from shared.domain import blob_names
 from shared.domain.errors import AppError, Conflict, NotFound, Transient
 from shared.domain.lifecycle import is_held
 from shared.domain.model import Batch, BatchState, Job, OpenJob, RowCode
-from shared.domain.ports import App, Container, Message, Step
+from shared.domain.ports import App, Container, Listed, Message, Step
 from shared.pipeline.receiving import new_job
-from shared.pipeline.reporting import publish
+from shared.pipeline.records import JobRecords, load
+from shared.pipeline.reporting import publish, publish_first
 
 log = logging.getLogger("structuredbatch.steering")
 
@@ -35,9 +36,10 @@ def cancel(app: App, job_id: str) -> Job:
         # Whoever builds or assembles it at this moment loses the claim and stops.
         return replace(job, cancelled=True, wait=None, queued_until=None, lease=None)
 
-    job = _change(app, job_id, cancelled)
+    records = _change(_known(app, job_id), cancelled)
     log.info("job cancelled", extra={"job_id": job_id})
-    return publish(app, job_id) or job
+    publish(records)
+    return records.job
 
 
 def release(app: App, job_id: str) -> Job:
@@ -48,40 +50,42 @@ def release(app: App, job_id: str) -> Job:
             raise NotNow(f"The job is not held ({job.state.value}).")
         return replace(job, released=True, progress_at=app.now())
 
-    job = _change(app, job_id, released)
+    records = _change(_known(app, job_id), released)
     log.info("job released", extra={"job_id": job_id})
-    return publish(app, job_id) or job
+    publish(records)
+    return records.job
 
 
-def give_up(app: App, job_id: str) -> None:
+def give_up(records: JobRecords) -> None:
     """Stop a job that got nowhere for too long."""
 
     def given_up(job: Job) -> Job:
         if job.state.ended:
             raise NotNow("The job has ended already.")
-        return replace(job, gave_up_at=job.gave_up_at or app.now(), wait=None, queued_until=None, lease=None)
+        gave_up_at = job.gave_up_at or records.app.now()
+        return replace(job, gave_up_at=gave_up_at, wait=None, queued_until=None, lease=None)
 
-    _change(app, job_id, given_up)
-    log.error("job gave up", extra={"job_id": job_id})
+    _change(records, given_up)
+    log.error("job gave up", extra={"job_id": records.job_id})
 
 
-def cancel_batch(app: App, batch: Batch) -> None:
+def cancel_batch(records: JobRecords, batch: Batch) -> None:
     """Ask the service to cancel a stopping job's batch; where it does not answer, the poll asks again."""
     try:
-        app.service.cancel(batch.batch_id)
+        records.app.service.cancel(batch.batch_id)
     except Transient as error:
         log.warning("batch not cancelled yet: %s", error, extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
         return
     try:
-        app.store.save_batch(replace(batch, cancel_sent=True))
+        records.save_batch(replace(batch, cancel_sent=True))
     except Conflict:
-        pass  # Then it is asked again, which does no harm.
+        records.reload()  # Then it is asked again, which does no harm.
 
 
-def abandon_batch(app: App, batch: Batch) -> None:
+def abandon_batch(records: JobRecords, batch: Batch) -> None:
     """Close a batch without the service, which has not brought it to its end long after its job gave up."""
     message = "The job gave up, and the service did not bring this batch to its end."
-    app.store.save_batch(
+    records.save_batch(
         replace(batch, state=BatchState.ENDED, failure=RowCode.GAVE_UP, message=message, wait=None, queued_until=None)
     )
     log.error("batch abandoned", extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
@@ -108,14 +112,15 @@ def retry(app: App, job_id: str) -> Job:
         retry_of=first,
         previous=newest.job_id,
     )
-    app.store.open_entry(entry)
+    version = app.store.open_entry(entry)
     try:
         job = app.store.insert_job(new_job(entry))
     except Conflict as error:
         raise NotNow(f"The job {entry.job_id} still runs.") from error
     app.queues.send(Message(Step.PREPARE, job.job_id))
     log.info("job retried", extra={"job_id": job_id, "retry": job.job_id})
-    return publish(app, job.job_id) or job
+    publish_first(JobRecords(app, job, (), Listed(entry, None, version), is_new=True))
+    return job
 
 
 def _newest(app: App, job_id: str) -> tuple[Job, int]:
@@ -131,13 +136,18 @@ def _newest(app: App, job_id: str) -> tuple[Job, int]:
     return job, number
 
 
-def _change(app: App, job_id: str, change: Callable[[Job], Job]) -> Job:
+def _known(app: App, job_id: str) -> JobRecords:
+    records = load(app, job_id)
+    if records is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return records
+
+
+def _change(records: JobRecords, change: Callable[[Job], Job]) -> JobRecords:
     for _ in range(TRIES):
-        job = app.store.job(job_id)
-        if job is None:
-            raise NotFound(f"There is no job {job_id}.")
         try:
-            return app.store.save_job(change(job))
+            records.save_job(change(records.job))
+            return records
         except Conflict:
-            continue
-    raise Conflict(f"The job {job_id} is being changed by others; try again.")
+            records.reload()
+    raise Conflict(f"The job {records.job_id} is being changed by others; try again.")

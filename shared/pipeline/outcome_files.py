@@ -7,7 +7,7 @@ from shared.answers import outcomes
 from shared.answers.outcomes import Runs
 from shared.domain import blob_names
 from shared.domain.errors import NotFound
-from shared.domain.model import BatchState, Job, Outcome
+from shared.domain.model import Batch, BatchState, Job, Outcome
 from shared.domain.ports import App, Container
 
 MERGE_MEMORY: Final = 16 * 1024 * 1024
@@ -57,12 +57,12 @@ def failures_in(app: App, name: str) -> Iterator[Outcome]:
 
 def merged(app: App, job: Job) -> Iterator[Outcome]:
     """Everything known of the job's rows, one outcome for each row that has any, by row."""
-    return (line.outcome for run in merged_runs(app, job) for line in run)
+    return (line.outcome for run in merged_runs(app, job, app.store.batches(job.job_id)) for line in run)
 
 
-def merged_runs(app: App, job: Job) -> Runs:
+def merged_runs(app: App, job: Job, batches: Iterable[Batch]) -> Runs:
     """The same as lines, some at a time."""
-    batches = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.COLLECTED]
+    batches = [batch for batch in batches if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
     parts = [_kept(app, job)]
     if job.unsent:
@@ -72,15 +72,23 @@ def merged_runs(app: App, job: Job) -> Runs:
 
 def results_of(app: App, job: Job) -> Runs:
     """The rows of a job that have a result, by row."""
-    return ([line for line in run if line.code is None] for run in merged_runs(app, job))
+    return ([line for line in run if line.code is None] for run in merged_runs(app, job, app.store.batches(job.job_id)))
 
 
 def _in_pieces(app: App, name: str, piece: int) -> Runs:
-    """The outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
-    info = app.files.info(Container.WORK, name)
-    size = 0 if info is None else info.size
-    pieces = (app.files.read_range(Container.WORK, name, start, piece) for start in range(0, size, piece))
-    return (outcomes.read_lines(lines) for lines in line_blocks(pieces))
+    """Read the outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
+    return (outcomes.read_lines(lines) for lines in line_blocks(_pieces(app, name, piece)))
+
+
+def _pieces(app: App, name: str, piece: int) -> Iterator[bytes]:
+    start, size = 0, piece
+    while size == piece:
+        try:
+            data = app.files.read_range(Container.WORK, name, start, piece)
+        except NotFound:
+            return
+        start, size = start + piece, len(data)
+        yield data
 
 
 def _kept(app: App, job: Job) -> Runs:

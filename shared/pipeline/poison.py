@@ -12,6 +12,7 @@ from shared.domain.errors import Conflict
 from shared.domain.lifecycle import is_out_of_patience, next_backoff
 from shared.domain.model import Batch, BatchState, Job, JobCode, RowCode, Wait
 from shared.domain.ports import App, Message, Step
+from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish
 
 log = logging.getLogger("structuredbatch.poison")
@@ -31,12 +32,16 @@ def record(app: App, message: Message) -> None:
     log.error("message poisoned", extra={"job_id": message.job_id, "step": message.step.value})
     if message.step is Step.NOTIFY:
         return
+    records = load(app, message.job_id)
+    if records is None:
+        return
     for _ in range(TRIES):
         try:
-            _record(app, message)
+            _record(records, message)
         except Conflict:
+            records.reload()
             continue
-        publish(app, message.job_id)
+        publish(records)
         return
 
 
@@ -45,15 +50,14 @@ def report_foreign() -> None:
     log.error("a message that this app did not write was taken from a poison queue")
 
 
-def _record(app: App, message: Message) -> None:
-    batch = app.store.batch(message.job_id, message.index, message.attempt) if message.index >= 0 else None
-    job = app.store.job(message.job_id)
-    if job is None or job.state.ended:
+def _record(records: JobRecords, message: Message) -> None:
+    job, batch = records.job, records.batch(message.index, message.attempt)
+    if job.state.ended:
         return
     if batch is not None:
-        app.store.save_batch(_poisoned_batch(app, job, batch))
+        records.save_batch(_poisoned_batch(records.app, job, batch))
         return
-    app.store.save_job(_poisoned(app, job))
+    records.save_job(_poisoned(records.app, job))
 
 
 def _poisoned_batch(app: App, job: Job, batch: Batch) -> Batch:

@@ -5,14 +5,15 @@ import logging
 from shared.domain import blob_names
 from shared.domain.errors import Conflict
 from shared.domain.model import BlobInfo, Job, JobState, OpenJob, job_id_of
-from shared.domain.ports import App, Container
-from shared.pipeline.reporting import publish
+from shared.domain.ports import App, Container, Listed
+from shared.pipeline.records import JobRecords, load
+from shared.pipeline.reporting import publish_first
 from shared.prompt_file import is_prompt_file
 
 log = logging.getLogger("structuredbatch.receiving")
 
 
-def receive(app: App, name: str) -> Job | None:
+def receive(app: App, name: str) -> JobRecords | None:
     """Reserve the job of the prompt file's present version and return it; None where there is nothing to do."""
     if not is_prompt_file(name):
         return None
@@ -29,22 +30,24 @@ def entry_of(app: App, info: BlobInfo) -> OpenJob:
     return OpenJob(job_id, info.name, info.etag, app.now())
 
 
-def reserve(app: App, entry: OpenJob) -> Job | None:
+def reserve(app: App, entry: OpenJob) -> JobRecords | None:
     """Write the open index's entry, then the job; a repetition returns the job there is, and None once it has ended."""
     job = app.store.job(entry.job_id)
     if job is None and app.files.info(Container.RESULTS, blob_names.status_file(entry.prompt_file, entry.job_id)):
         return None  # It ended so long ago that only its results are left.
     if job is not None and job.state.ended:
         return None
-    app.store.open_entry(entry)
+    version = app.store.open_entry(entry)
     if job is not None:
-        return job
+        return load(app, entry.job_id)
     try:
-        app.store.insert_job(new_job(entry))
+        job = app.store.insert_job(new_job(entry))
     except Conflict:
-        return app.store.job(entry.job_id)  # Another event was quicker.
+        return load(app, entry.job_id)  # Another event was quicker.
     log.info("job reserved", extra={"job_id": entry.job_id, "prompt_file": entry.prompt_file})
-    return publish(app, entry.job_id)
+    records = JobRecords(app, job, (), Listed(entry, None, version), is_new=True)
+    publish_first(records)
+    return records
 
 
 def new_job(entry: OpenJob) -> Job:

@@ -12,14 +12,17 @@ from shared.pipeline import job_control, notice
 from shared.pipeline.assemble import assembly
 from shared.pipeline.build import building
 from shared.pipeline.collect import collection
+from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish
 from shared.pipeline.submit import submission
-from shared.pipeline.submit.refusals import backoffs_before
 
 log = logging.getLogger("structuredbatch.steps")
 
 BUDGET: Final = timedelta(seconds=60)
 """How long a trigger goes on with a job's steps itself before it leaves the rest to the queues."""
+
+SILENCE: Final = timedelta(seconds=2)
+"""After so long the reader is shown how far the job is, even while its steps go on."""
 
 ROUNDS: Final = 50
 
@@ -31,21 +34,27 @@ QUEUED: Final = {
 }
 
 
-def advance(app: App, job_id: str) -> None:
+def advance(records: JobRecords) -> None:
     """Do the job's due steps one after the other; what does not fit into the budget goes to the queues."""
+    app = records.app
     end = app.now() + BUDGET
+    shown_at = app.now()
     done: set[tuple[Do, str]] = set()
     for _ in range(ROUNDS):
-        due = [step for step in _due(app, job_id) if _name(step) not in done]
+        due = [step for step in due_steps(records) if _name(step) not in done]
         if not due:
             break
+        if app.now() - shown_at > SILENCE:
+            publish(records)
+            shown_at = app.now()
         for step in due:
             done.add(_name(step))
             if app.now() < end or step.do not in QUEUED:
-                perform(app, job_id, step)
+                perform(records, step)
             else:
-                app.queues.send(message_of(job_id, step))
-        publish(app, job_id)
+                app.queues.send(message_of(records.job_id, step))
+    if not records.job.state.ended:  # Else its end was shown with its results.
+        publish(records)
 
 
 def handle(app: App, message: Message) -> None:
@@ -53,66 +62,69 @@ def handle(app: App, message: Message) -> None:
     if message.step is Step.NOTIFY:
         notice.notify(app, message.job_id, message.attempt)
         return
-    batch = app.store.batch(message.job_id, message.index, message.attempt) if message.index >= 0 else None
+    records = load(app, message.job_id)
+    if records is None:
+        return
+    batch = records.batch(message.index, message.attempt)
     do = next(do for do, step in QUEUED.items() if step is message.step)
     if batch is not None or message.index < 0:
-        perform(app, message.job_id, Due(do, batch))
-        publish(app, message.job_id)
-    advance(app, message.job_id)
+        perform(records, Due(do, batch))
+    advance(records)
 
 
 def queue_due(app: App, job_id: str) -> None:
     """Send the job's due steps to the queues; what takes one call only is done at once."""
-    for step in _due(app, job_id):
+    records = load(app, job_id)
+    for step in () if records is None else due_steps(records):
         if step.do in QUEUED:
             app.queues.send(message_of(job_id, step))
-        else:
-            perform(app, job_id, step)
+        elif records is not None:
+            perform(records, step)
 
 
-def perform(app: App, job_id: str, step: Due) -> None:
-    """Do one step; where somebody else took it over meanwhile, that is theirs to finish."""
+def perform(records: JobRecords, step: Due) -> None:
+    """Do one step; one that another worker has taken over meanwhile is theirs to finish."""
     try:
-        _perform(app, job_id, step)
+        _perform(records, step)
     except Conflict as error:
-        log.info("step left to another worker: %s", error, extra={"job_id": job_id, "step": step.do.value})
+        log.info("step left to another worker: %s", error, extra={"job_id": records.job_id, "step": step.do.value})
+        records.reload()
 
 
 def message_of(job_id: str, step: Due) -> Message:
-    """The queue message for a step."""
+    """Return the queue message for a step."""
     if step.batch is None:
         return Message(QUEUED[step.do], job_id)
     return Message(QUEUED[step.do], job_id, step.batch.index, step.batch.attempt)
 
 
-def _perform(app: App, job_id: str, step: Due) -> None:
+def due_steps(records: JobRecords) -> list[Due]:
+    """Return the steps that are due by the records in hand."""
+    app = records.app
+    return decide(records.job, records.batches, records.backoffs(), app.now(), app.settings.max_wait)
+
+
+def _perform(records: JobRecords, step: Due) -> None:
     batch = step.batch
     if step.do is Do.PREPARE:
-        building.prepare(app, job_id)
+        building.prepare(records)
     elif step.do is Do.ASSEMBLE:
-        assembly.assemble(app, job_id)
+        assembly.assemble(records)
     elif step.do is Do.GIVE_UP:
-        job_control.give_up(app, job_id)
+        job_control.give_up(records)
     elif batch is not None:
-        _perform_on_batch(app, step.do, batch)
+        _perform_on_batch(records, step.do, batch)
 
 
-def _perform_on_batch(app: App, do: Do, batch: Batch) -> None:
+def _perform_on_batch(records: JobRecords, do: Do, batch: Batch) -> None:
     if do is Do.SUBMIT:
-        submission.submit(app, batch.job_id, batch.index, batch.attempt)
+        submission.submit(records, batch.index, batch.attempt)
     elif do is Do.CANCEL:
-        job_control.cancel_batch(app, batch)
+        job_control.cancel_batch(records, batch)
     elif do is Do.ABANDON:
-        job_control.abandon_batch(app, batch)
+        job_control.abandon_batch(records, batch)
     else:
-        collection.collect(app, batch.job_id, batch.index, batch.attempt)
-
-
-def _due(app: App, job_id: str) -> list[Due]:
-    job, batches = app.store.job_with_batches(job_id)
-    if job is None:
-        return []
-    return decide(job, batches, backoffs_before(app, batches), app.now(), app.settings.max_wait)
+        collection.collect(records, batch.index, batch.attempt)
 
 
 def _name(step: Due) -> tuple[Do, str]:

@@ -90,7 +90,7 @@ def test_source_changed(world: World) -> None:
     job = receiving.receive(world.app, name)
     assert job is not None
     world.put(name, TABLE + "c,Why?,Reason\n")
-    steps.advance(world.app, job.job_id)
+    steps.advance(job)
 
     status = world.status(name)
     assert (status["state"], status["code"], status["rows"]["total"]) == ("failed", "source_changed", None)

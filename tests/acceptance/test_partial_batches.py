@@ -117,7 +117,7 @@ def test_a_file_that_changes_before_its_copy_fails_its_job_and_has_another(world
     first = receiving.receive(world.app, name)
     assert first is not None
     world.put(name, _table(2))
-    steps.advance(world.app, first.job_id)
+    steps.advance(first)
     world.event(name)
     for _ in range(8):
         world.tick()

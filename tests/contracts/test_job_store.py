@@ -126,6 +126,35 @@ def test_more_batches_than_a_transaction_holds_are_written(store: JobStore) -> N
     assert _plain(store.batches("J")) == batches
 
 
+@pytest.mark.parametrize("count", [0, 3, 120])
+def test_a_built_job_comes_with_its_batches(store: JobStore, count: int) -> None:
+    job = store.insert_job(_job())
+    batches = [_batch(number) for number in range(count)]
+
+    built, made = store.finish_building(replace(job, built=True), batches)
+
+    assert (built.built, _plain(made)) == (True, batches)
+    assert store.job_with_batches("J") == (built, made)
+
+
+def test_a_job_is_built_over_batches_that_exist_already(store: JobStore) -> None:
+    job = store.insert_job(_job())
+    store.add_batches([_batch(0)])
+    there = store.save_batch(replace(store.batches("J")[0], status="x"))
+
+    built, made = store.finish_building(replace(job, built=True), [_batch(0), _batch(1)])
+
+    assert made == [there, *store.batches("J")[1:]]
+    assert store.job_with_batches("J") == (built, made)
+
+
+def test_a_job_that_changed_meanwhile_is_not_built(store: JobStore) -> None:
+    job = store.insert_job(_job())
+    store.save_job(replace(job, cancelled=True))
+    with pytest.raises(Conflict):
+        store.finish_building(replace(job, built=True), [_batch(0)])
+
+
 def test_a_batch_is_saved_only_from_its_present_version(store: JobStore) -> None:
     store.add_batches([_batch()])
     first = store.batches("J")[0]
@@ -153,7 +182,9 @@ def test_finishing_a_batch_is_all_or_nothing(store: JobStore) -> None:
         store.finish_batch(moved, done, [_batch(0, 2)])
     assert store.job("J") == moved
 
-    store.finish_batch(moved, replace(done, version=changed.version), [_batch(0, 2), _batch(0, 3)])
+    saved = store.finish_batch(moved, replace(done, version=changed.version), [_batch(0, 2), _batch(0, 3)])
+    first, *others = store.batches("J")
+    assert saved == (store.job("J"), first, others)
     assert [(found.attempt, found.state) for found in store.batches("J")] == [
         (1, BatchState.COLLECTED),
         (2, BatchState.PREPARED),
@@ -174,22 +205,24 @@ def test_the_open_index_holds_a_job_until_it_is_closed(store: JobStore) -> None:
     listed = store.listed("J")
     assert listed is not None
     assert listed.status is None
-    store.list_as(listed, {"state": "running"})
+    shown = store.list_as(replace(listed, status={"state": "running"}, etag="0x2", digest="d"))
     with pytest.raises(Conflict):
-        store.list_as(listed, {"state": "stale"})
+        store.list_as(replace(listed, status={"state": "stale"}))
+    assert store.listed("J") == shown
 
-    store.open_entry(entry)
+    version = store.open_entry(entry)
 
+    assert store.listed("J") == replace(shown, version=version)
     assert list(store.open_jobs()) == [entry]
     assert [found.status for found in store.all_listed()] == [{"state": "running"}]
     job = store.insert_job(_job(state=JobState.COMPLETED, prompt_file="a.csv"))
-    store.close(job)
-    store.close(job)
+    store.close(job, {"state": "completed"})
+    store.close(job, {"state": "completed"})
     assert list(store.open_jobs()) == []
     assert store.listed("J") is None
     (found,) = store.history(after="", limit=10, state="", prefix="")
     assert replace(found[0], version="") == replace(job, version="")
-    assert found[1] == {"state": "running"}
+    assert found[1] == {"state": "completed"}
 
 
 def test_history_comes_newest_first_page_by_page_by_state_and_prefix(store: JobStore) -> None:
@@ -204,7 +237,7 @@ def test_history_comes_newest_first_page_by_page_by_state_and_prefix(store: JobS
     ]
     for job in jobs:
         store.open_entry(OpenJob(job.job_id, job.prompt_file, "0x1", job.created_at))
-        store.close(job)
+        store.close(job, {})
 
     def history(after: str = "", limit: int = 10, state: str = "", prefix: str = "") -> list[str]:
         return [job.job_id for job, _ in store.history(after=after, limit=limit, state=state, prefix=prefix)]
@@ -229,6 +262,8 @@ def test_gates_and_places_are_remembered(store: JobStore) -> None:
     assert gate is not None
     assert (gate.model, gate.until, gate.tries) == ("m/x ü", NOW, 2)
     assert store.bookmark("sweep") == "ü/x"
+    store.installed_at(NOW)
+    assert store.bookmarks() == {"sweep": "ü/x", "installed": NOW.isoformat()}
 
 
 def test_the_time_of_the_first_use_stays(store: JobStore) -> None:

@@ -103,9 +103,9 @@ class Simulation:
         """What the blob trigger does, tried five times at once where it raises."""
         for _ in range(DEQUEUES):
             try:
-                job = receiving.receive(app, name)
-                if job is not None:
-                    steps.advance(app, job.job_id)
+                records = receiving.receive(app, name)
+                if records is not None:
+                    steps.advance(records)
                 return
             except AppError:
                 continue

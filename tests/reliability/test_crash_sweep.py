@@ -36,6 +36,7 @@ READS = frozenset(
         "store.history",
         "store.deployment_backoff",
         "store.bookmark",
+        "store.bookmarks",
         "service.file",
         "service.read_file",
         "service.batch",

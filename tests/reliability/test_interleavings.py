@@ -19,6 +19,7 @@ from shared.pipeline.build import building
 from shared.pipeline.collect import collection
 from shared.pipeline.poll import polling
 from shared.pipeline.submit import submission
+from testing.seeding import loaded
 from tests.reliability import counts
 from tests.reliability.interleaving import Actor, Work, interleave
 from tests.reliability.kinds import QUICK
@@ -48,13 +49,13 @@ def _reserved() -> Simulation:
 
 def _prepared() -> Simulation:
     simulation = _reserved()
-    building.prepare(simulation.host(), simulation.jobs()[0].job_id)
+    building.prepare(loaded(simulation.host(), simulation.jobs()[0].job_id))
     return simulation
 
 
 def _submitted() -> Simulation:
     simulation = _prepared()
-    steps.advance(simulation.host(), simulation.jobs()[0].job_id)
+    steps.advance(loaded(simulation.host(), simulation.jobs()[0].job_id))
     return simulation
 
 
@@ -78,8 +79,8 @@ def _collected() -> Simulation:
         if all(batch.state is BatchState.COLLECTED for batch in simulation.store.batches(job_id)):
             return simulation
         for batch in simulation.store.batches(job_id):
-            collection.collect(app, job_id, batch.index, batch.attempt)
-            submission.submit(app, job_id, batch.index, batch.attempt)
+            collection.collect(loaded(app, job_id), batch.index, batch.attempt)
+            submission.submit(loaded(app, job_id), batch.index, batch.attempt)
         simulation.clock.advance(60)
         polling.poll(app)
         simulation.queues.waiting.clear()
@@ -106,7 +107,7 @@ def _event(simulation: Simulation) -> Work:
     def work(app: App) -> None:
         job = receiving.receive(app, NAME)
         if job is not None:
-            steps.advance(app, job.job_id)
+            steps.advance(job)
 
     return work
 
@@ -117,27 +118,27 @@ def _poll(simulation: Simulation) -> Work:
 
 def _prepare(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
-    return lambda app: building.prepare(app, job_id)
+    return lambda app: building.prepare(loaded(app, job_id))
 
 
 def _submit(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
-    return lambda app: submission.submit(app, job_id, 0, 1)
+    return lambda app: submission.submit(loaded(app, job_id), 0, 1)
 
 
 def _submit_second(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
-    return lambda app: submission.submit(app, job_id, 1, 1)
+    return lambda app: submission.submit(loaded(app, job_id), 1, 1)
 
 
 def _collect(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
-    return lambda app: collection.collect(app, job_id, 0, 1)
+    return lambda app: collection.collect(loaded(app, job_id), 0, 1)
 
 
 def _assemble(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
-    return lambda app: assembly.assemble(app, job_id)
+    return lambda app: assembly.assemble(loaded(app, job_id))
 
 
 def _cancel(simulation: Simulation) -> Work:

@@ -6,6 +6,7 @@ from shared.domain.model import BatchState, JobState
 from shared.pipeline import job_control, steps
 from shared.pipeline.collect import collection
 from shared.pipeline.poll import polling
+from testing.seeding import loaded
 from tests.reliability.kinds import QUICK
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
 
@@ -27,7 +28,7 @@ def _polled(simulation: Simulation) -> None:
 def _collected(simulation: Simulation) -> None:
     app = simulation.host()
     polling.poll(app)
-    collection.collect(app, simulation.jobs()[0].job_id, 0, 1)
+    collection.collect(loaded(app, simulation.jobs()[0].job_id), 0, 1)
     assert simulation.store.batches(simulation.jobs()[0].job_id)[0].state is BatchState.COLLECTED
 
 

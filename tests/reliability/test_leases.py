@@ -9,6 +9,7 @@ from shared.domain.model import Job
 from shared.domain.ports import App
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.receiving import receive
+from testing.seeding import loaded
 from tests.reliability.simulation import Simulation, table
 
 LEASE = 90
@@ -21,7 +22,7 @@ def simulation() -> Simulation:
 
 def _claimed(simulation: Simulation, app: App) -> Claim[Job]:
     receive(app, simulation.drop("table.csv", table("ab")))
-    claim = claim_job(app, simulation.jobs()[0].job_id)
+    claim = claim_job(loaded(app, simulation.jobs()[0].job_id))
     assert claim is not None
     return claim
 
@@ -30,7 +31,7 @@ def test_a_step_that_takes_longer_than_its_lease_is_nobody_elses_while_it_goes_o
     claim = _claimed(simulation, simulation.host())
     for _ in claim.keeping(range(10)):
         simulation.clock.advance(LEASE * 0.6)
-        assert claim_job(simulation.host(), claim.record.job_id) is None
+        assert claim_job(loaded(simulation.host(), claim.record.job_id)) is None
 
 
 def test_a_lease_is_renewed_once_a_third_of_it_is_over_and_not_before(simulation: Simulation) -> None:
@@ -47,7 +48,7 @@ def test_a_lease_is_renewed_once_a_third_of_it_is_over_and_not_before(simulation
 def test_a_worker_that_was_silent_for_longer_than_its_lease_is_overtaken_and_stops(simulation: Simulation) -> None:
     slow = _claimed(simulation, simulation.host())
     simulation.clock.advance(LEASE)
-    quick = claim_job(simulation.host(), slow.record.job_id)
+    quick = claim_job(loaded(simulation.host(), slow.record.job_id))
     assert quick is not None
     with pytest.raises(Conflict):
         slow.keep()
@@ -70,4 +71,4 @@ def test_a_step_that_fails_for_an_unknown_reason_is_free_for_the_next_at_once(si
     claim = _claimed(simulation, simulation.host())
     with pytest.raises(ZeroDivisionError), claim:
         raise ZeroDivisionError
-    assert claim_job(simulation.host(), claim.record.job_id) is not None
+    assert claim_job(loaded(simulation.host(), claim.record.job_id)) is not None

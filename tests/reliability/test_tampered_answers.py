@@ -59,7 +59,7 @@ def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
     name = tampered.drop("table.csv", table("abcd"))
     job = receiving.receive(tampered.app, name)
     assert job is not None
-    steps.advance(tampered.app, job.job_id)
+    steps.advance(job)
 
     status = tampered.wait(name)
 
@@ -69,7 +69,7 @@ def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
         json.loads(body["choices"][0]["message"]["content"]) for body in _answers(world)
     ]
     assert world.service.journal().totals["billed"] == 4
-    assert [record for record in caplog.records if record.message.startswith("answers hold lines of no use")]
+    assert [record for record in caplog.records if record.message.startswith("ignored unusable answer lines")]
 
 
 def _answers(world: World) -> list[dict[str, Any]]:

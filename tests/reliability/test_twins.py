@@ -7,6 +7,7 @@ from shared.domain.model import JobState, Wait
 from shared.pipeline import job_control
 from shared.pipeline.submit import submission
 from testing.fakes import Plan
+from testing.seeding import loaded
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
 
 SLOW = Plan(validating=4000, listed_after=900)
@@ -60,7 +61,7 @@ def test_a_batch_is_found_by_its_name_where_its_input_file_was_forgotten() -> No
     simulation.clock.advance(60)
     app = simulation.host()
     job = simulation.jobs()[0]
-    submission.submit(app, job.job_id, 0, 1)
+    submission.submit(loaded(app, job.job_id), 0, 1)
     assert len(simulation.service.created()) == 2
 
     _minutes(simulation, 90)
@@ -120,7 +121,7 @@ def test_a_worker_that_was_overtaken_while_it_created_cancels_its_own_batch_at_o
     def create_late(*args: object, **named: object) -> object:
         simulation.service.create = create  # type: ignore[method-assign]
         simulation.clock.advance(700)
-        submission.submit(simulation.host(), simulation.jobs()[0].job_id, 0, 1)
+        submission.submit(loaded(simulation.host(), simulation.jobs()[0].job_id), 0, 1)
         return create(*args, **named)  # type: ignore[arg-type]
 
     simulation.service.create = create_late  # type: ignore[method-assign, assignment]

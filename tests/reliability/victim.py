@@ -112,7 +112,7 @@ def run(order: dict[str, Any]) -> None:
 def _event(app: App, name: str) -> None:
     job = receiving.receive(app, name)
     if job is not None:
-        steps.advance(app, job.job_id)
+        steps.advance(job)
 
 
 def _guarded(work: Any) -> None:

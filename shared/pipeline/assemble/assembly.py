@@ -17,7 +17,8 @@ from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.build.building import COLUMNS, read_plan
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.outcome_files import merged_runs, work_lines
-from shared.pipeline.reporting import publish
+from shared.pipeline.records import JobRecords
+from shared.pipeline.reporting import close
 from shared.results.answer_columns import TEXT_FIELDS, Field, fields_of, union
 from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, ResultFiles
 
@@ -27,33 +28,32 @@ UNREADABLE = frozenset({JobCode.UNSUPPORTED_FORMAT, JobCode.NOT_UTF8, JobCode.SO
 """Faults after which not even the rows of the file are known; an invalid file may have rows all the same."""
 
 
-def assemble(app: App, job_id: str) -> None:
+def assemble(records: JobRecords) -> None:
     """Write the result files of a job whose batches are all collected, and end it; what may pass makes it wait."""
-    claim = claim_job(app, job_id)
+    claim = claim_job(records)
     if claim is None:
         return
     with claim:
-        ended = _assemble(app, claim)
-    if ended is not None:
-        close(app, ended)
+        is_ended = _assemble(records, claim)
+    if is_ended:
+        close(records)
 
 
-def _assemble(app: App, claim: Claim[Job]) -> Job | None:
-    """Write the files and end the job; None where it cannot be ended now."""
-    job_id = claim.record.job_id
-    batches = app.store.batches(job_id)
+def _assemble(records: JobRecords, claim: Claim[Job]) -> bool:
+    """Write the files and end the job; False where it cannot be ended now."""
+    app, job_id, batches = records.app, records.job_id, records.batches
     if not claim.record.built or any(batch.state is not BatchState.COLLECTED for batch in batches):
         claim.release()
-        return None
+        return False
     try:
-        counts = _write_results(app, claim)
+        counts = _write_results(records, claim)
     except Transient as error:
         message = f"{error}. The results are written as soon as it passes."
         first = app.settings.backoff
         claim.release(wait=next_backoff(claim.record.wait, message, app.now(), first, job_id, error.retry_after))
-        return None
+        return False
     state, code, message = end_of(claim.record, batches)
-    ended = claim.release(
+    claim.release(
         state=state,
         code=code,
         message=message,
@@ -66,21 +66,15 @@ def _assemble(app: App, claim: Claim[Job]) -> Job | None:
         warnings=tuple(dict.fromkeys([*claim.record.warnings, *counts.warnings])),
     )
     log.info("job ended", extra={"job_id": job_id, "state": state.value, "rows": counts.total})
-    return ended
+    return True
 
 
-def close(app: App, job: Job) -> None:
-    """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
-    publish(app, job.job_id)
-    app.store.close(job)
-
-
-def _write_results(app: App, claim: Claim[Job]) -> Counts:
-    job = claim.record
+def _write_results(records: JobRecords, claim: Claim[Job]) -> Counts:
+    app, job = records.app, claim.record
     try:
         if job.code in UNREADABLE:
             raise JobFault(job.code, job.message)
-        return _write_rows(app, claim, _plan(app, job))
+        return _write_rows(records, claim, _plan(app, job))
     except JobFault as fault:
         return _write_nothing(app, job, total=0 if fault.code is JobCode.EMPTY_FILE else None)
     except NotFound:
@@ -95,13 +89,13 @@ def _plan(app: App, job: Job) -> JobPlan:
         return plan_without_settings(app.settings)
 
 
-def _write_rows(app: App, claim: Claim[Job], plan: JobPlan) -> Counts:
-    job = claim.record
+def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts:
+    app, job = records.app, claim.record
     own, fields = _columns(app, claim, plan)
     writers = _writers(app, job, plan)
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     files = ResultFiles(own, fields, sinks, plan.formula_guard)
-    writer = RowWriter(Rows(app, job, plan), merged_runs(app, job), files, _otherwise(job))
+    writer = RowWriter(Rows(app, job, plan), merged_runs(app, job, records.batches), files, _otherwise(job))
     counts = writer.write_all(claim)
     counts.warnings += files.close()
     for blob in writers.values():

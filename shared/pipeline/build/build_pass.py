@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -71,11 +71,16 @@ class BuildPass:
         self._schemas_file = self._writer(blob_names.schemas(self._job))
         self._kept = _Kept(iter(()))
 
-    def run(self) -> Built:
-        """Write the job's work files and say what they hold; raises JobFault, or OutdatedError (see RequestFiles)."""
+    def run(self, chunks: Iterable[bytes] | None = None) -> Built:
+        """Write the job's work files and say what they hold; raises JobFault, or OutdatedError (see RequestFiles).
+
+        `chunks` are the prompt file's bytes where they are at hand; else its copy is read.
+        """
         form = form_of(self._job.prompt_file)
         assert form is not None  # building has looked.
-        file = open_prompt_file(form, self._app.files.read(Container.WORK, blob_names.snapshot(self._job)))
+        if chunks is None:
+            chunks = self._app.files.read(Container.WORK, blob_names.snapshot(self._job))
+        file = open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
         self._kept = _Kept(self._kept_rows())
         for block in self._claim.keeping(file.row_blocks, every=16):

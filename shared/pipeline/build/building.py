@@ -1,10 +1,12 @@
 """The prompt file → batches, prepared: copied once, then read as a stream and cut into input files."""
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from shared.domain import blob_names
-from shared.domain.errors import JobFault, Misconfigured, Transient
+from shared.domain.errors import JobFault, Transient
 from shared.domain.lifecycle import is_stopping, next_backoff
 from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import App
@@ -15,21 +17,22 @@ from shared.pipeline.build.build_pass import COLUMNS, BuildPass, Built
 from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.claims import Claim, claim_job
+from shared.pipeline.records import JobRecords
 from shared.prompt_file import form_of
-from shared.settings import settings_message
 
 __all__ = ["COLUMNS", "prepare", "read_plan"]
 
 log = logging.getLogger("structuredbatch.building")
 
 
-def prepare(app: App, job_id: str) -> None:
+def prepare(records: JobRecords) -> None:
     """Copy the prompt file, fix the job's plan and cut its rows into prepared batches.
 
     A fault of the file or its settings is written into the job, and ends it when it is assembled. What may pass is
     written down as the job's wait.
     """
-    claim = claim_job(app, job_id)
+    app = records.app
+    claim = claim_job(records)
     if claim is None:
         return
     with claim:
@@ -37,18 +40,18 @@ def prepare(app: App, job_id: str) -> None:
             claim.release()
             return
         try:
-            _prepare(app, claim)
+            _prepare(records, claim)
         except JobFault as fault:
             _end_with(claim, fault)
         except Transient as error:
-            first = app.settings.backoff
-            claim.release(wait=next_backoff(claim.record.wait, str(error), app.now(), first, job_id, error.retry_after))
+            before, first = claim.record.wait, app.settings.backoff
+            claim.release(wait=next_backoff(before, str(error), app.now(), first, records.job_id, error.retry_after))
 
 
-def _prepare(app: App, claim: Claim[Job]) -> None:
-    job = claim.record
+def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
+    app, job = records.app, claim.record
     if is_stopping(job):
-        snapshot.take_for_the_record(app, claim)
+        snapshot.take_for_the_record(records, claim)
         claim.release(built=True, wait=None)
         return
     if form_of(job.prompt_file) is None:
@@ -57,13 +60,10 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
             f"{job.prompt_file} has no extension that this app reads: .jsonl, .ndjson, .json, .csv, .tsv (each also "
             "with .gz) or .xlsx. Files beside prompt files that are none begin with _ or a dot.",
         )
-    if not job.retry_of:
-        snapshot.take(app, claim)
-    if app.settings.faults:
-        raise Misconfigured(settings_message(app.settings.faults))
-    plan, is_first = fix_plan(app, job)
+    copied = snapshot.take(records, claim)
+    plan, is_first = fix_plan(app, job, may_be_there=not copied.is_first)
     try:
-        built = _build(app, claim, plan, anew=is_first)
+        built = _build(app, claim, plan, copied.chunks, anew=is_first)
     except JobFault as fault:
         _end_with(claim, fault, settings=plan.settings.sources)
         return
@@ -71,17 +71,23 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         built.warnings.insert(
             0, f"The prompt file's name is too long: its results lie in {blob_names.results_folder(job)}"
         )
-    app.store.add_batches(built.batches)
-    held = app.settings.max_input_tokens is not None and built.input_tokens > app.settings.max_input_tokens
+    _finish(records, claim, plan, built)
+
+
+def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built) -> None:
+    most = records.app.settings.max_input_tokens
+    held = most is not None and built.input_tokens > most
     message = (
         f"The job is estimated at {built.input_tokens} input tokens, more than MAX_JOB_INPUT_TOKENS allows "
-        f"({app.settings.max_input_tokens}): release it to send it, or cancel it."
+        f"({most}): release it to send it, or cancel it."
     )
-    claim.release(
+    job = replace(
+        claim.record,
         built=True,
         state=JobState.HELD if held else claim.record.state,
         message=message if held else "",
         wait=None,
+        lease=None,
         shards=len(built.batches),
         rows_total=built.total,
         rows_kept=built.kept,
@@ -90,17 +96,19 @@ def _prepare(app: App, claim: Claim[Job]) -> None:
         settings=plan.settings.sources,
         held_by=INPUT_TOKENS if held else "",
         warnings=built.first_warnings,
-        progress_at=app.now(),
+        progress_at=records.app.now(),
     )
+    records.finish_building(job, built.batches)
+    claim.record = records.job
     log.info(
         "job built",
         extra={"job_id": job.job_id, "rows": built.total, "batches": len(built.batches), "held": held},
     )
 
 
-def _build(app: App, claim: Claim[Job], plan: JobPlan, *, anew: bool) -> Built:
+def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] | None, *, anew: bool) -> Built:
     try:
-        return BuildPass(app, claim, plan, anew=anew).run()
+        return BuildPass(app, claim, plan, anew=anew).run(chunks)
     except OutdatedError:
         return BuildPass(app, claim, plan, anew=True).run()
 

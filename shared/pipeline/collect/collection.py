@@ -23,23 +23,24 @@ from shared.domain.errors import Conflict, Transient, Unavailable
 from shared.domain.lifecycle import may_follow, next_backoff
 from shared.domain.model import Batch, BatchState, Fault, Job, RowCode
 from shared.domain.ports import App, Container
-from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.claims import Claim, claim_batch, finish
 from shared.pipeline.collect.downloads import (
     FILES,
     READS,
     OvertakenError,
     are_cut_off,
     ask_again,
+    blobs_of,
     delete_input,
     download,
 )
-from shared.pipeline.collect.follow_up import codes_of, follower_of
+from shared.pipeline.collect.follow_up import codes_of, follow_up_of
 from shared.pipeline.outcome_files import outcomes_in, work_lines
+from shared.pipeline.records import JobRecords
 from shared.requests.batch_file import read_rows
 
 log = logging.getLogger("structuredbatch.collection")
 
-CONFLICTS: Final = 10
 WARNINGS: Final = 40
 """As many a job's row has room for, which is 32,768 characters: building leaves 20 of 400 characters at most."""
 
@@ -50,23 +51,23 @@ ABSENT: Final = {
 }
 
 
-def collect(app: App, job_id: str, index: int, attempt: int) -> None:
+def collect(records: JobRecords, index: int, attempt: int) -> None:
     """Fetch and check a batch's answers, and close the batch; what may pass leaves it ended, with a wait."""
-    job = app.store.job(job_id)
-    claim = claim_batch(app, job_id, index, attempt, BatchState.ENDED)
-    if job is None or claim is None:
+    claim = claim_batch(records, index, attempt, BatchState.ENDED)
+    if claim is None:
         return
     with claim:
         try:
-            _collect(app, job, claim)
+            _collect(records, claim)
         except Transient as error:
-            _cannot_fetch(app, job, claim, error)
-    delete_input(app, claim.record)
+            _cannot_fetch(records, claim, error)
+    delete_input(records.app, claim.record)
 
 
-def _cannot_fetch(app: App, job: Job, claim: Claim[Batch], error: Transient) -> None:
-    if job.gave_up_at is not None:
-        _give_up(app, job, claim, str(error))
+def _cannot_fetch(records: JobRecords, claim: Claim[Batch], error: Transient) -> None:
+    app = records.app
+    if records.job.gave_up_at is not None:
+        _give_up(records, claim, str(error))
         return
     batch = claim.record
     message = f"{error}. The batch's answers are safe at the service and are fetched again."
@@ -75,48 +76,49 @@ def _cannot_fetch(app: App, job: Job, claim: Claim[Batch], error: Transient) -> 
     claim.release(wait=next_backoff(batch.wait, message[:900], app.now(), first, key, error.retry_after))
 
 
-def _give_up(app: App, job: Job, claim: Claim[Batch], reason: str) -> None:
+def _give_up(records: JobRecords, claim: Claim[Batch], reason: str) -> None:
     message = f"The job gave up while the batch's answers could not be fetched: {reason}"[:900]
     batch = claim.change(failure=RowCode.GAVE_UP, message=message)
-    tally = _take_outcomes(app, job, claim)
-    _finish(app, claim, tally, None)
+    tally = _take_outcomes(records, claim)
+    _finish(records, claim, tally, None)
     log.error("answers given up", extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
 
 
-def _collect(app: App, job: Job, claim: Claim[Batch]) -> None:
-    tally = _take_outcomes(app, job, claim)
+def _collect(records: JobRecords, claim: Claim[Batch]) -> None:
+    tally = _take_outcomes(records, claim)
     if tally is None:
         return
-    follower = follower_of(app, job, claim, tally)
-    _finish(app, claim, tally, follower)
+    _finish(records, claim, tally, follow_up_of(records, claim, tally))
 
 
-def _take_outcomes(app: App, job: Job, claim: Claim[Batch]) -> Tally | None:
-    """Write the batch's outcomes unless somebody has; None where its files have to be fetched again first."""
-    tally = Tally()
+def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
+    """Write the batch's outcomes unless another worker has; None where its files have to be fetched again first."""
+    app = records.app
+    there = blobs_of(app, claim.record)
     name = blob_names.batch_outcomes(claim.record)
-    if app.files.info(Container.WORK, name) is None:
-        written = _write_outcomes_anew(app, job, claim, name)
+    if name not in there:
+        written = _write_outcomes_anew(app, records.job, claim, there)
         if written is not None:
             return written
         if claim.record.lease is None:
             return None
+    tally = Tally()
     for some in claim.keeping(outcomes_in(app, name)):
         tally.add(some)
     return tally
 
 
-def _write_outcomes_anew(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:
+def _write_outcomes_anew(app: App, job: Job, claim: Claim[Batch], there: set[str]) -> Tally | None:
     """The same from the beginning each time that another worker's copy counts: once for each of the two files."""
     for _ in FILES:
         with suppress(OvertakenError):
-            return _write_outcomes(app, job, claim, name)
-    return _write_outcomes(app, job, claim, name)
+            return _write_outcomes(app, job, claim, there)
+    return _write_outcomes(app, job, claim, there)
 
 
-def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally | None:
+def _write_outcomes(app: App, job: Job, claim: Claim[Batch], there: set[str]) -> Tally | None:
     """Match answers to rows; None where the files came short (the claim is released) or another was quicker."""
-    sources = _sources(app, claim)
+    sources = _sources(app, claim, there)
     batch = claim.record
     schemas = SchemaList.read(work_lines(app, blob_names.schemas(job)))
     matching = Matching(
@@ -127,7 +129,7 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally
         checks=Checks(lambda number: schemas[number].checked),
     )
     tally = Tally()
-    part = app.files.writer(Container.WORK, name, create_only=True)
+    part = app.files.writer(Container.WORK, blob_names.batch_outcomes(batch), create_only=True)
     for lines in claim.keeping(matching.lines()):
         tally.add(outcomes.read_lines(lines))
         part.write(b"\n".join((*lines, b"")))
@@ -146,17 +148,17 @@ def _write_outcomes(app: App, job: Job, claim: Claim[Batch], name: str) -> Tally
         return None  # Another worker's outcomes are there, and count.
     if matching.unknown or matching.repeated or matching.broken_lines:
         counts = {"unknown": matching.unknown, "repeated": matching.repeated, "broken": matching.broken_lines}
-        log.warning("answers hold lines of no use", extra={"job_id": job.job_id, "batch_id": batch.batch_id, **counts})
+        log.warning("ignored unusable answer lines", extra={"job_id": job.job_id, "batch_id": batch.batch_id, **counts})
     return tally
 
 
-def _sources(app: App, claim: Claim[Batch]) -> list[Callable[[], Iterator[bytes]]]:
+def _sources(app: App, claim: Claim[Batch], there: set[str]) -> list[Callable[[], Iterator[bytes]]]:
     """The files with the batch's answers; of a batch that failed, or was given up, whatever there is of them."""
     if claim.record.failure is not None:
-        return download(app, claim, what_there_is=True)
+        return download(app, claim, there, what_there_is=True)
     if claim.record.reads:
         ask_again(app, claim)
-    return download(app, claim)
+    return download(app, claim, there)
 
 
 def _promised(batch: Batch) -> int:
@@ -178,42 +180,38 @@ def _read_again(app: App, claim: Claim[Batch], missing: int) -> None:
     claim.release(reads=claim.record.reads + 1, wait=pause)
 
 
-def _finish(app: App, claim: Claim[Batch], tally: Tally | None, follower: Batch | None) -> None:
-    """Close the batch, and open its follower in the same transaction, unless the job is stopped meanwhile."""
+def _finish(records: JobRecords, claim: Claim[Batch], tally: Tally | None, follow_up: Batch | None) -> None:
+    """Close the batch, and open its follow-up in the same transaction, unless the job is stopped meanwhile."""
     assert tally is not None  # Outcomes without answers always come whole.
-    for _ in range(CONFLICTS):
-        job = app.store.job(claim.record.job_id)
-        if job is None or job.state.ended:
-            return
-        goes_on = follower if follower is not None and may_follow(job, claim.record) else None
-        try:
-            app.store.finish_batch(
-                _warned(job, claim.record, tally),
-                _collected(app, claim.record, tally, goes_on),
-                [goes_on] if goes_on else [],
-            )
-        except Conflict:
-            claim.refresh(app.store.batch(claim.record.job_id, claim.record.index, claim.record.attempt))
-            continue
-        log.info(
-            "batch collected",
-            extra={"job_id": job.job_id, "batch_id": claim.record.batch_id, "succeeded": tally.succeeded},
-        )
+    app = records.app
+
+    def closed(job: Job, batch: Batch) -> tuple[Job, Batch, list[Batch]] | None:
+        if job.state.ended:
+            return None
+        goes_on = follow_up if follow_up is not None and may_follow(job, batch) else None
+        done = _collected(app, batch, tally, goes_on)
+        return _warned(job, batch, tally), done, [goes_on] if goes_on else []
+
+    if not finish(records, claim, closed):
+        claim.release(queued_until=app.now() + timedelta(seconds=5))
         return
-    claim.release(queued_until=app.now() + timedelta(seconds=5))
+    log.info(
+        "batch collected",
+        extra={"job_id": records.job_id, "batch_id": claim.record.batch_id, "succeeded": tally.succeeded},
+    )
 
 
-def _collected(app: App, batch: Batch, tally: Tally, follower: Batch | None) -> Batch:
+def _collected(app: App, batch: Batch, tally: Tally, follow_up: Batch | None) -> Batch:
     errors = Counter(tally.codes)
-    if follower is not None:
-        errors -= Counter(codes_of(app, batch, follower))
+    if follow_up is not None:
+        errors -= Counter(codes_of(app, batch, follow_up))
     return replace(
         batch,
         state=BatchState.COLLECTED,
         lease=None,
         wait=None,
         succeeded=tally.succeeded,
-        followed=follower.requests if follower else 0,
+        followed=follow_up.requests if follow_up else 0,
         errors=dict(errors),
         usage=tally.usage,
         message=refusal_of(tally) or batch.message,

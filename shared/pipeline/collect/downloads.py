@@ -37,12 +37,20 @@ class OvertakenError(Exception):
     """Another worker has copied a file meanwhile: its copy counts, and is what has to be read."""
 
 
-def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> list[Callable[[], Iterator[bytes]]]:
+def blobs_of(app: App, batch: Batch) -> set[str]:
+    """Return the names of all work files of a batch that are there."""
+    return {blob.name for blob in app.files.blobs(Container.WORK, prefix=blob_names.batch_folder(batch))}
+
+
+def download(
+    app: App, claim: Claim[Batch], there: set[str], *, what_there_is: bool = False
+) -> list[Callable[[], Iterator[bytes]]]:
     """Give the output and the error file, each opened by calling it, as often as needed; empty where there is none.
 
     Whoever reads a file that is not in the work container yet gets it from the service while it is copied there, once
     for each reading. Its end raises Transient where it broke off, and OvertakenError where another copy counts: what
-    was read until then must be forgotten. `what_there_is` copies them beforehand, and passes over those that cannot be
+    was read until then must be forgotten. `there` are the work files of the batch, to which copies made here are added.
+    `what_there_is` copies them beforehand, and passes over those that cannot be
     read now.
     """
     sources: list[Callable[[], Iterator[bytes]]] = []
@@ -50,11 +58,11 @@ def download(app: App, claim: Claim[Batch], *, what_there_is: bool = False) -> l
         if not file_id:
             continue
         name = blob_names.batch_answers(claim.record, kind)
-        source = partial(_chunks, app, claim, file_id, name)
+        source = partial(_chunks, app, claim, there, file_id, name)
         if what_there_is:
             with suppress(Transient, OvertakenError):
                 _read_through(source())
-            if app.files.info(Container.WORK, name) is None:
+            if name not in there:
                 continue
         sources.append(source)
     return sources
@@ -65,13 +73,14 @@ def _read_through(chunks: Iterator[bytes]) -> None:
         pass
 
 
-def _chunks(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[bytes]:
+def _chunks(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: str) -> Iterator[bytes]:
     """Read a file and keep the claim meanwhile: all files are read before the first row has its outcome."""
-    copied = app.files.info(Container.WORK, name) is not None
-    return claim.keeping(app.files.read(Container.WORK, name) if copied else _copied(app, claim, file_id, name))
+    copied = name in there
+    chunks = app.files.read(Container.WORK, name) if copied else _copied(app, claim, there, file_id, name)
+    return claim.keeping(chunks)
 
 
-def _copied(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[bytes]:
+def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: str) -> Iterator[bytes]:
     """Read a file from the service while it is copied; nothing where the service has none by that id."""
     copy = app.files.writer(Container.WORK, name, create_only=True)
     size = 0
@@ -84,34 +93,39 @@ def _copied(app: App, claim: Claim[Batch], file_id: str, name: str) -> Iterator[
         if not size:
             return
         raise Unavailable(f"File {file_id} broke off after {size} bytes") from error
-    if claim.record.reads < READS and size < _size_at_service(app, file_id):
+    promised = _size_at_service(app, file_id) if claim.record.reads < READS else None
+    if promised is not None and size < promised:
         claim.change(reads=claim.record.reads + 1)
         raise Unavailable(f"File {file_id} broke off after {size} bytes")
+    if promised == 0:
+        return  # Most batches have an error file that is empty.
     try:
         copy.commit()
     except Conflict as error:
+        there.add(name)
         raise OvertakenError from error
+    there.add(name)
 
 
 def are_cut_off(app: App, batch: Batch) -> bool:
     """Whether the copies of a batch's files are shorter than the service says: taken only if they answer every row."""
     return any(
-        info.size < _size_at_service(app, file_id)
+        info.size < (_size_at_service(app, file_id) or 0)
         for kind, file_id in zip(FILES, (batch.output_file_id, batch.error_file_id), strict=True)
         if file_id and (info := app.files.info(Container.WORK, blob_names.batch_answers(batch, kind))) is not None
     )
 
 
-def _size_at_service(app: App, file_id: str) -> int:
-    """The size of a file by the service's word, 0 where it gives none: who can read a file need not know its size."""
+def _size_at_service(app: App, file_id: str) -> int | None:
+    """Return the size of a file by the service's word, None where it gives none: a readable file may report no size."""
     if app.settings.transfer != "upload":
-        return 0
+        return None
     try:
         file = app.service.file(file_id)
     except Transient as error:
-        log.info("the size of a file is not to be had: %s", error)
-        return 0
-    return 0 if file is None else file.size
+        log.info("could not get a file's size: %s", error)
+        return None
+    return None if file is None else file.size
 
 
 def _remote_chunks(app: App, file_id: str) -> Iterable[bytes]:
@@ -130,12 +144,9 @@ def _name_of(app: App, url: str) -> str:
 
 def delete_input(app: App, batch: Batch) -> None:
     """Delete a collected batch's input file at the service, where files without number are not allowed."""
-    stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
-    if stored is None or stored.state is not BatchState.COLLECTED:
-        return
-    if not stored.file_id or app.settings.transfer != "upload":
+    if batch.state is not BatchState.COLLECTED or not batch.file_id or app.settings.transfer != "upload":
         return
     try:
-        app.service.delete_file(stored.file_id)
+        app.service.delete_file(batch.file_id)
     except AppError as error:
         log.info("input file left to expire: %s", error, extra={"job_id": batch.job_id})

@@ -6,25 +6,26 @@ from collections.abc import Iterator
 from shared.answers.tally import Tally
 from shared.domain import blob_names
 from shared.domain.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
-from shared.domain.model import Batch, BatchState, Job, RowCode
+from shared.domain.model import Batch, BatchState, RowCode
 from shared.domain.ports import App
 from shared.pipeline.build.building import read_plan
 from shared.pipeline.claims import Claim
 from shared.pipeline.outcome_files import failures_in, work_lines
+from shared.pipeline.records import JobRecords
 from shared.requests.batch_file import BatchFileWriter, read_requests, read_rows
 from shared.requests.follow_up import follow_up
 
 
-def follower_of(app: App, job: Job, claim: Claim[Batch], tally: Tally) -> Batch | None:
-    """Write the input of the follow-up batch; None where no row is worth asking again."""
-    batch = claim.record
+def follow_up_of(records: JobRecords, claim: Claim[Batch], tally: Tally) -> Batch | None:
+    """Write the input of the follow-up batch and return it; None where no row is worth asking again."""
+    app, job, batch = records.app, records.job, claim.record
     if not may_follow(job, batch) or not tally.codes:
         return None
     plan = read_plan(app, job)
     faulty = is_schema_faulty(tally.codes[RowCode.INVALID_OUTPUT], tally.rows)
     # Earlier than that, no row can have used its tries; nor does it matter after the last attempt.
     counts = tally.codes[RowCode.INVALID_OUTPUT] and INVALID_OUTPUT_RETRIES < batch.attempt < plan.max_attempts
-    ill_fitting = _ill_fitting_before(app, batch) if counts else Counter()
+    ill_fitting = _ill_fitting_before(records, batch) if counts else Counter()
     keep: set[int] = set()
     raised: set[int] = set()
     for outcome in failures_in(app, blob_names.batch_outcomes(batch)):
@@ -33,22 +34,22 @@ def follower_of(app: App, job: Job, claim: Claim[Batch], tally: Tally) -> Batch 
             (raised if outcome.code is RowCode.TRUNCATED else keep).add(outcome.row)
     if not keep and not raised:
         return None
-    return _write_follower(app, claim, keep | raised, raised)
+    return _write_follow_up(app, claim, keep | raised, raised)
 
 
-def _ill_fitting_before(app: App, batch: Batch) -> Counter[int]:
-    """How often the answers of rows, by row, did not fit their schema in earlier attempts."""
-    earlier = [one for one in app.store.batches(batch.job_id) if one.attempt < batch.attempt]
+def _ill_fitting_before(records: JobRecords, batch: Batch) -> Counter[int]:
+    """Count how often the answers of rows, by row, did not fit their schema in earlier attempts."""
+    earlier = [one for one in records.batches if one.attempt < batch.attempt]
     return Counter(
         outcome.row
         for one in earlier
         if one.errors or one.followed
-        for outcome in failures_in(app, blob_names.batch_outcomes(one))
+        for outcome in failures_in(records.app, blob_names.batch_outcomes(one))
         if outcome.code is RowCode.INVALID_OUTPUT
     )
 
 
-def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[int]) -> Batch | None:
+def _write_follow_up(app: App, claim: Claim[Batch], keep: set[int], raised: set[int]) -> Batch | None:
     batch = claim.record
     after = Batch(
         job_id=batch.job_id,
@@ -73,9 +74,9 @@ def _write_follower(app: App, claim: Claim[Batch], keep: set[int], raised: set[i
     return again.commit()
 
 
-def codes_of(app: App, batch: Batch, follower: Batch) -> Iterator[str]:
-    """The codes that the follower's rows had in this batch."""
-    rows = {row.row for row in read_rows(work_lines(app, blob_names.batch_rows(follower)))}
+def codes_of(app: App, batch: Batch, after: Batch) -> Iterator[str]:
+    """Return the codes that the follow-up's rows had in this batch."""
+    rows = {row.row for row in read_rows(work_lines(app, blob_names.batch_rows(after)))}
     for outcome in failures_in(app, blob_names.batch_outcomes(batch)):
         if outcome.row in rows and outcome.code is not None:
             yield outcome.code.value

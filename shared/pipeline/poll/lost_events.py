@@ -5,7 +5,7 @@ Never older than the app's own table, so that an app installed on a full contain
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -38,19 +38,20 @@ class _Walk:
     looks_back_to: str
 
 
-def sweep(app: App) -> None:
+def sweep(app: App, bookmarks: Mapping[str, str]) -> None:
     """Go on with the walk, and reserve the jobs of prompt files that no job knows; never raises an AppError."""
     try:
         # Blobs tell the time of their last change in whole seconds.
-        installed = app.store.installed_at(app.now()).replace(microsecond=0)
-        _go_on(app, installed)
+        known = bookmarks.get("installed")
+        installed = datetime.fromisoformat(known).astimezone(UTC) if known else app.store.installed_at(app.now())
+        installed = installed.replace(microsecond=0)
+        _go_on(app, installed, _walk(app, bookmarks))
         _recover_all(app, _put_aside(app, installed))
     except AppError as error:
         log.warning("the sweep stops for this tick: %s", error)
 
 
-def _go_on(app: App, installed: datetime) -> None:
-    walk = _walk(app)
+def _go_on(app: App, installed: datetime, walk: _Walk) -> None:
     oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
     found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
     settled = app.now() - SETTLED
@@ -62,8 +63,8 @@ def _go_on(app: App, installed: datetime) -> None:
         app.store.save_bookmark("sweep", json.dumps(asdict(following)))
 
 
-def _walk(app: App) -> _Walk:
-    place = app.store.bookmark("sweep")
+def _walk(app: App, bookmarks: Mapping[str, str]) -> _Walk:
+    place = bookmarks.get("sweep")
     if not place:
         return _Walk("", app.now().isoformat(), datetime.fromtimestamp(0, UTC).isoformat())
     return _Walk(**json.loads(place))
@@ -94,7 +95,7 @@ def _recover(app: App, info: BlobInfo) -> None:
         return
     if app.files.info(Container.PROMPTS, info.name) is None:
         return  # It is gone again, or a folder's marker.
-    job = reserve(app, entry)
-    if job is not None:
-        log.warning("prompt file found without its event", extra={"job_id": job.job_id})
-        app.queues.send(Message(Step.PREPARE, job.job_id))
+    records = reserve(app, entry)
+    if records is not None:
+        log.warning("prompt file found without its event", extra={"job_id": records.job_id})
+        app.queues.send(Message(Step.PREPARE, records.job_id))

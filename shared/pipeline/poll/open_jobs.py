@@ -4,24 +4,55 @@ import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from shared.domain.errors import AppError
-from shared.domain.model import Batch, Job, OpenJob
-from shared.domain.ports import App
-from shared.pipeline.assemble.assembly import close
+from shared.domain.errors import AppError, Conflict
+from shared.domain.model import Batch, Job
+from shared.domain.ports import App, Listed
 from shared.pipeline.receiving import reserve
+from shared.pipeline.records import JobRecords, load_after
+from shared.pipeline.reporting import close
 
 log = logging.getLogger("structuredbatch.polling")
 
 
-@dataclass(slots=True)
 class OpenNow:
-    """An open job during one tick."""
+    """An open job during one tick; what the service says of its batches is written once, with what follows from it."""
 
-    job: Job
-    batches: list[Batch]
-    changed: bool = False
+    def __init__(self, records: JobRecords) -> None:
+        self.records = records
+        self.changed = False
+        self._unsaved: set[str] = set()
+
+    @property
+    def job(self) -> Job:
+        """The job."""
+        return self.records.job
+
+    def take_note(self, batch: Batch) -> None:
+        """Keep a change of a batch, to be saved before the tick ends."""
+        self.records.put(batch)
+        self._unsaved.add(batch.key)
+        self.changed = True
+
+    def save(self, batch: Batch) -> Batch | None:
+        """Save a batch now; None where another worker was quicker: the next tick sees what it did."""
+        self._unsaved.discard(batch.key)
+        try:
+            return self.records.save_batch(batch)
+        except Conflict:
+            self.records.reload()
+            self._unsaved.clear()
+            return None
+
+    def save_rest(self) -> None:
+        """Save what is noted and not saved yet."""
+        for batch in self.records.batches:
+            if batch.key in self._unsaved:
+                self.save(batch)
+
+    def settled(self, batch: Batch) -> Batch | None:
+        """Return a batch as it is stored, saved if need be; None where another worker was quicker."""
+        return self.save(batch) if batch.key in self._unsaved else batch
 
 
 @contextmanager
@@ -39,19 +70,18 @@ def passing_over(job_id: str) -> Iterator[None]:
 
 
 def open_jobs(app: App) -> Iterator[OpenNow]:
-    """The open jobs with their batches; entries that a crash left behind are mended on the way."""
-    for entry in app.store.open_jobs():
+    """Read the open jobs with their batches; entries that a crash left behind are repaired on the way."""
+    for listed in app.store.all_listed():
         found = None
-        with passing_over(entry.job_id):
-            found = _open_job(app, entry)
+        with passing_over(listed.entry.job_id):
+            found = _open_job(app, listed)
         if found is not None:
-            yield found
+            yield OpenNow(found)
 
 
-def _open_job(app: App, entry: OpenJob) -> OpenNow | None:
-    job, batches = app.store.job_with_batches(entry.job_id)
-    if job is not None and job.state.ended:
-        close(app, job)
+def _open_job(app: App, listed: Listed) -> JobRecords | None:
+    records = load_after(app, listed.entry.job_id, listed)
+    if records is not None and records.job.state.ended:
+        close(records)
         return None
-    job = job or reserve(app, entry)
-    return None if job is None else OpenNow(job, batches)
+    return records or reserve(app, listed.entry)

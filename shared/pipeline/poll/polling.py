@@ -5,7 +5,7 @@ again from the states alone.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,11 +18,10 @@ from shared.pipeline import steps
 from shared.pipeline.poll.lost_events import sweep
 from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
 from shared.pipeline.poll.status_queries import Asking
-from shared.pipeline.poll.status_updates import note, see
+from shared.pipeline.poll.status_updates import apply, mark_unreachable
 from shared.pipeline.poll.unknown_batches import Known, take_in
 from shared.pipeline.reporting import publish
 from shared.pipeline.submit.lost_creations import doubt_since
-from shared.pipeline.submit.refusals import backoffs_before
 
 log = logging.getLogger("structuredbatch.polling")
 
@@ -36,29 +35,31 @@ REFRESH_MINUTES: Final = 10
 def poll(app: App) -> None:
     """Do one tick."""
     began = app.now()
-    sweep(app)
+    bookmarks = app.store.bookmarks()
+    sweep(app, bookmarks)
     jobs = list(open_jobs(app))
-    _ask(app, jobs)
+    _ask(app, jobs, bookmarks)
     _queue_due(app, jobs)
     refresh = app.now().minute % REFRESH_MINUTES == 0
     for item in jobs:
-        if item.changed or refresh:
-            with passing_over(item.job.job_id):
-                publish(app, item.job.job_id)
-    open_batches = sum(batch.state is BatchState.SUBMITTED for item in jobs for batch in item.batches)
+        with passing_over(item.job.job_id):
+            item.save_rest()
+            if item.changed or refresh:
+                publish(item.records)
+    open_batches = sum(batch.state is BatchState.SUBMITTED for item in jobs for batch in item.records.batches)
     seconds = round((app.now() - began).total_seconds(), 3)
     log.info("polled", extra={"jobs": len(jobs), "batches": open_batches, "seconds": seconds})
 
 
-def _ask(app: App, jobs: Sequence[OpenNow]) -> None:
+def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> None:
     """Bring all batches at the service up to date."""
     asked = {
-        batch.batch_id: (item, number)
+        batch.batch_id: (item, batch)
         for item in jobs
-        for number, batch in enumerate(item.batches)
+        for batch in item.records.batches
         if batch.state is BatchState.SUBMITTED
     }
-    since = doubt_since(app, (batch for item in jobs for batch in item.batches))
+    since = doubt_since(app.now(), bookmarks, (batch for item in jobs for batch in item.records.batches))
     if not asked and since is None:
         return
     known = Known(jobs)
@@ -67,28 +68,38 @@ def _ask(app: App, jobs: Sequence[OpenNow]) -> None:
         with passing_over(remote.metadata.get("job", "")):
             take_in(app, remote, known)
 
-    wanted = [item.batches[number] for item, number in asked.values()]
+    wanted = [batch for _, batch in asked.values()]
     try:
         for remote in Asking(app, wanted, stranger).answers(since):
-            item, number = asked.pop(remote.batch_id)
+            item, batch = asked.pop(remote.batch_id)
             with passing_over(item.job.job_id):
-                see(app, item, number, remote)
+                apply(item, batch, remote)
     except AppError as error:
         log.warning("the batch service could not be asked: %s", error)
-        for item, number in asked.values():
+        for item, batch in asked.values():
             with passing_over(item.job.job_id):
-                note(app, item, number, str(error))
+                mark_unreachable(item, batch, str(error))
 
 
 def _queue_due(app: App, jobs: Sequence[OpenNow]) -> None:
-    backoffs = backoffs_before(app, (batch for item in jobs for batch in item.batches))
+    backoffs = _backoffs(app, jobs)
     now = app.now()
     due = [
-        (item, step) for item in jobs for step in decide(item.job, item.batches, backoffs, now, app.settings.max_wait)
+        (item, step)
+        for item in jobs
+        for step in decide(item.job, item.records.batches, backoffs, now, app.settings.max_wait)
     ]
     for item, step in _taking_turns(due, backoffs):
         with passing_over(item.job.job_id):
             _queue(app, item, step, now)
+
+
+def _backoffs(app: App, jobs: Sequence[OpenNow]) -> dict[str, DeploymentBackoff]:
+    """Read the backoffs of the deployments that batches are still to be sent to, each once for all jobs."""
+    batches = (batch for item in jobs for batch in item.records.batches)
+    unsent = (batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
+    found = {model: app.store.deployment_backoff(model) for model in dict.fromkeys(unsent)}
+    return {model: backoff for model, backoff in found.items() if backoff is not None}
 
 
 def _taking_turns(
@@ -121,15 +132,18 @@ def _waiting_since(item: OpenNow, batch: Batch) -> tuple[datetime, str]:
 def _queue(app: App, item: OpenNow, step: Due, now: datetime) -> None:
     """Send one step to the queues, and note in its row that it is under way."""
     if step.do not in steps.QUEUED:
-        steps.perform(app, item.job.job_id, step)
+        batch = None if step.batch is None else item.settled(step.batch)
+        if batch is not None or step.batch is None:
+            steps.perform(item.records, Due(step.do, batch))
         item.changed = True
         return
     until = now + TRUST_IN_MESSAGES
-    try:
-        if step.batch is None:
-            item.job = app.store.save_job(replace(item.job, queued_until=until))
-        else:
-            app.store.save_batch(replace(step.batch, queued_until=until))
-    except Conflict:
-        return  # Somebody is at it already.
+    if step.batch is not None and item.save(replace(step.batch, queued_until=until)) is None:
+        return  # Another worker is at it already.
+    if step.batch is None:
+        try:
+            item.records.save_job(replace(item.job, queued_until=until))
+        except Conflict:
+            item.records.reload()
+            return
     app.queues.send(steps.message_of(item.job.job_id, step))

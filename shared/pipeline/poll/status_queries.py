@@ -55,7 +55,7 @@ class Asking:
             raise
         except AppError as error:
             # Where the service is down altogether, the first question about a single batch says so.
-            log.warning("the list of batches is not to be had: %s", error)
+            log.warning("could not list batches: %s", error)
         if since is not None:
             self._calls = budget
         if len(self._left) > self._calls:
@@ -81,7 +81,7 @@ class Asking:
             try:
                 page, after = self._page(after, RUNNING)
             except AppError as error:
-                log.info("the list of running batches is not to be had: %s", error)
+                log.info("could not list running batches: %s", error)
                 return
             pages, ours = pages + 1, ours + self._ours(page)
             yield from self._known(page)

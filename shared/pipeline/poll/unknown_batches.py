@@ -7,6 +7,7 @@ from shared.domain.model import TERMINAL_STATUSES, Batch, BatchState, RemoteBatc
 from shared.domain.ports import App
 from shared.pipeline.claims import claim_batch
 from shared.pipeline.poll.open_jobs import OpenNow
+from shared.pipeline.records import load
 from shared.pipeline.submit.lost_creations import name_of
 from shared.pipeline.submit.submission import record
 
@@ -21,7 +22,7 @@ class Known:
         self._by_file: dict[str, Batch] = {}
         self._by_name: dict[tuple[str, str, str], Batch] = {}
         for item in jobs:
-            for batch in item.batches:
+            for batch in item.records.batches:
                 self._by_file[batch.file_id] = batch
                 self._by_name[batch.job_id, str(batch.index), str(batch.attempt)] = batch
 
@@ -60,12 +61,17 @@ def _row_of(app: App, remote: RemoteBatch, known: Known) -> Batch | None:
 
 
 def _adopt(app: App, row: Batch, remote: RemoteBatch, jobs: Sequence[OpenNow]) -> None:
-    claim = claim_batch(app, row.job_id, row.index, row.attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    items = [item for item in jobs if item.job.job_id == row.job_id]
+    records = items[0].records if items else load(app, row.job_id)
+    if records is None:
+        return
+    records.put(row)
+    claim = claim_batch(records, row.index, row.attempt, BatchState.PREPARED, BatchState.UPLOADED)
     if claim is None:
         return
-    record(app, claim, remote)
-    for item in jobs:
-        item.changed |= item.job.job_id == row.job_id
+    record(records, claim, remote)
+    for item in items:
+        item.changed = True
     log.warning("batch adopted", extra={"job_id": row.job_id, "batch_id": remote.batch_id})
 
 

@@ -5,7 +5,7 @@ after all, up to a day later, the poll finds it and cancels it, whether its job 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,24 +47,23 @@ def name_of(app: App, remote: RemoteBatch) -> tuple[str, int, int] | None:
 def look_out(app: App, since: datetime) -> None:
     """Let the poll look for batches created since then, for a day."""
     now = app.now()
-    noted = _noted(app)
+    noted = _noted(app.store.bookmark(PLACE))
     if noted is not None and now < noted[1]:
         since = min(since, noted[0])
     until = now + LOOK_OUT
     app.store.save_bookmark(PLACE, json.dumps({"since": since.isoformat(), "until": until.isoformat()}))
 
 
-def doubt_since(app: App, batches: Iterable[Batch]) -> datetime | None:
-    """Since when batches may have been created of which nobody knows; None where there is no such doubt."""
+def doubt_since(now: datetime, bookmarks: Mapping[str, str], batches: Iterable[Batch]) -> datetime | None:
+    """Return since when batches may have been created although the answer was lost; None where there is no doubt."""
     times = [batch.creating_since for batch in batches if batch.creating_since is not None]
-    noted = _noted(app)
-    if noted is not None and app.now() < noted[1]:
+    noted = _noted(bookmarks.get(PLACE, ""))
+    if noted is not None and now < noted[1]:
         times.append(noted[0])
     return min(times) - CLOCK_MARGIN if times else None
 
 
-def _noted(app: App) -> tuple[datetime, datetime] | None:
-    text = app.store.bookmark(PLACE)
+def _noted(text: str) -> tuple[datetime, datetime] | None:
     if not text:
         return None
     noted = json.loads(text)

@@ -1,20 +1,12 @@
 """A refusal of the service that may pass: the batch waits, and its deployment is left alone where it has no room."""
 
-from collections.abc import Iterable
-
 from shared.domain.errors import QuotaExceeded, Transient, Unavailable
 from shared.domain.lifecycle import next_backoff, put_back, token_limit
-from shared.domain.model import Batch, BatchState, Wait
-from shared.domain.ports import App, DeploymentBackoff
+from shared.domain.model import Batch, Wait
+from shared.domain.ports import DeploymentBackoff
 from shared.pipeline.claims import Claim
+from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.splitting import split
-
-
-def backoffs_before(app: App, batches: Iterable[Batch]) -> dict[str, DeploymentBackoff]:
-    """The backoffs of the deployments that batches are still to be sent to, by their names; some have none."""
-    unsent = (batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
-    found = {model: app.store.deployment_backoff(model) for model in dict.fromkeys(unsent)}
-    return {model: gate for model, gate in found.items() if gate is not None}
 
 
 def deployment_fault(batch: Batch, reason: str) -> Transient:
@@ -25,29 +17,32 @@ def deployment_fault(batch: Batch, reason: str) -> Transient:
     )
 
 
-def refused_for_now(app: App, claim: Claim[Batch], error: Transient) -> None:
+def refused_for_now(records: JobRecords, claim: Claim[Batch], error: Transient) -> None:
     """Put the batch back to wait; a deployment without room is closed for all jobs meanwhile."""
+    app = records.app
     batch = claim.record
     if isinstance(error, QuotaExceeded) and batch.file_id:
-        refuse_for_quota(app, claim, str(error), error.retry_after)
+        refuse_for_quota(records, claim, str(error), error.retry_after)
         return
     wait = next_backoff(batch.wait, str(error)[:900], app.now(), app.settings.backoff, _key(batch), error.retry_after)
     claim.release(wait=wait)
 
 
-def refuse_for_quota(app: App, claim: Claim[Batch], reason: str, retry_after: float | None = None) -> None:
-    """Close the deployment's gate and put the batch back; one that can never fit is split in two."""
+def refuse_for_quota(records: JobRecords, claim: Claim[Batch], reason: str, retry_after: float | None = None) -> None:
+    """Let the deployment's backoff begin and put the batch back; one that can never fit is split in two."""
+    app = records.app
     batch = claim.record
     limit = token_limit(reason)
     # Where not even one request of the usual size fits, smaller batches would be refused all the same.
     one_fits = limit is not None and limit * batch.requests >= batch.input_tokens
     if limit is not None and batch.requests > 1 and batch.input_tokens > limit and one_fits:
-        split(app, claim)
+        split(records, claim)
         return
-    gate = app.store.deployment_backoff(batch.model)
-    before = Wait(until=app.now(), tries=gate.tries, message="") if gate is not None and gate.tries else None
+    # Read anew: another worker's refusal meanwhile makes the wait longer.
+    backoff = app.store.deployment_backoff(batch.model)
+    before = Wait(until=app.now(), tries=backoff.tries, message="") if backoff is not None and backoff.tries else None
     shared_wait = next_backoff(before, "", app.now(), app.settings.backoff, batch.model, retry_after)
-    app.store.save_deployment_backoff(DeploymentBackoff(batch.model, shared_wait.until, shared_wait.tries))
+    records.save_backoff(DeploymentBackoff(batch.model, shared_wait.until, shared_wait.tries))
     message = (
         f"The deployment {batch.model} has no quota of enqueued tokens left: the batch is sent as soon as other "
         f"batches have ended or the deployment's limit is raised. The service says: {reason}"

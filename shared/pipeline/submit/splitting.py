@@ -2,33 +2,43 @@
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from shared.domain import blob_names
+from shared.domain.errors import Unavailable
 from shared.domain.model import Batch, BatchState
 from shared.domain.ports import App
-from shared.pipeline.claims import Claim
+from shared.pipeline.claims import Claim, finish
 from shared.pipeline.collect.downloads import delete_input
 from shared.pipeline.outcome_files import work_lines
+from shared.pipeline.records import JobRecords
 from shared.requests.batch_file import BatchFileWriter, read_requests
 from shared.requests.request_lines import part_of
 
 log = logging.getLogger("structuredbatch.submission")
 
 
-def split(app: App, claim: Claim[Batch]) -> None:
+def split(records: JobRecords, claim: Claim[Batch]) -> None:
     """Put the batch's requests into two new batches of the same attempt; itself, it is done."""
+    app = records.app
     batch = claim.record
-    job = app.store.job(batch.job_id)
-    assert job is not None  # It has a batch.
     # Indices that no other split can give, as two of them may go on side by side and write their halves' files.
-    index = job.shards + 2 * batch.index
+    index = records.job.shards + 2 * batch.index
     first = batch.requests // 2
     sizes = (first, batch.requests - first)
     halves = [_half(batch, index + number, requests) for number, requests in enumerate(sizes)]
     halves = _write(app, claim, halves)
-    job = app.store.job(batch.job_id) or job
-    done = replace(
-        claim.record,
+    if not finish(records, claim, lambda job, whole: (job, _done(whole), halves)):
+        claim.release(queued_until=app.now() + timedelta(seconds=5))
+        return
+    delete_input(app, claim.record)
+    log.info("batch split", extra={"job_id": batch.job_id, "batch": batch.key, "requests": batch.requests})
+
+
+def _done(batch: Batch) -> Batch:
+    """The batch that was split, of which nothing is left to do."""
+    return replace(
+        batch,
         state=BatchState.COLLECTED,
         requests=0,
         lease=None,
@@ -39,9 +49,6 @@ def split(app: App, claim: Claim[Batch]) -> None:
         failure=None,
         message=f"Split into two batches, as {batch.requests} requests exceed the deployment's quota.",
     )
-    app.store.finish_batch(job, done, halves)
-    delete_input(app, claim.record)
-    log.info("batch split", extra={"job_id": batch.job_id, "batch": batch.key, "requests": batch.requests})
 
 
 def _half(batch: Batch, index: int, requests: int) -> Batch:
@@ -73,5 +80,7 @@ def _write(app: App, claim: Claim[Batch], halves: list[Batch]) -> list[Batch]:
         if cut < count:
             second.add(part_of(block, cut, count))
         left -= cut
+    if left:
+        raise Unavailable(f"The work files of batch {whole.key} are gone, which had to be split")
     claim.keep()
     return [first.commit(), second.commit()]

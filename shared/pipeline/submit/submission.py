@@ -24,6 +24,7 @@ from shared.domain.lifecycle import (
 from shared.domain.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
 from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.input_file import InputFile
 from shared.pipeline.submit.lost_creations import CLOCK_MARGIN, is_ours, look_out
 from shared.pipeline.submit.refusals import deployment_fault, refused_for_now
@@ -48,15 +49,15 @@ SEND_SIZE: Final = 256 * 1024
 """Bytes of an input file handed to the client at a time."""
 
 
-def submit(app: App, job_id: str, index: int, attempt: int) -> None:
+def submit(records: JobRecords, index: int, attempt: int) -> None:
     """Bring a batch to the service, or write down why it has to wait; a stopping job's batch is closed instead."""
-    job = app.store.job(job_id)
-    claim = claim_batch(app, job_id, index, attempt, BatchState.PREPARED, BatchState.UPLOADED)
-    if job is None or claim is None:
+    app = records.app
+    claim = claim_batch(records, index, attempt, BatchState.PREPARED, BatchState.UPLOADED)
+    if claim is None:
         return
     with claim:
         try:
-            _submit(app, job, claim)
+            _submit(records, claim)
         except AnswerLost as error:
             pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
             message = f"{error}: looking for the batch before creating it again."
@@ -64,34 +65,36 @@ def submit(app: App, job_id: str, index: int, attempt: int) -> None:
             tries = claim.record.wait.tries if claim.record.wait else 0
             claim.release(wait=Wait(until=app.now() + pause, tries=tries, message=message))
         except Transient as error:
-            refused_for_now(app, claim, error)
+            refused_for_now(records, claim, error)
 
 
-def _submit(app: App, job: Job, claim: Claim[Batch]) -> None:
+def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
+    app, job = records.app, records.job
     # A job that is out of patience waits no more for a batch to show; the poll looks out for it.
-    if claim.record.creating_since is not None and not is_out_of_patience(job, app.now()) and _settle(app, claim):
+    if claim.record.creating_since is not None and not is_out_of_patience(job, app.now()) and _settle(records, claim):
         return
     if is_stopping(job):
         _close_unsent(job, claim)
         return
-    gate = app.store.deployment_backoff(claim.record.model)
-    if is_held(job) or (gate is not None and gate.until > app.now()):
+    backoff = records.backoff(claim.record.model)
+    if is_held(job) or (backoff is not None and backoff.until > app.now()):
         claim.release()
         return
     _drop_stale_file(app, claim)
     if claim.record.state is BatchState.PREPARED:
         _upload(app, claim)
-    if _is_processed(app, claim):
-        _create(app, job, claim)
+    if claim.record.creating_since is not None or _is_processed(app, claim):
+        _create(records, claim)
 
 
-def _settle(app: App, claim: Claim[Batch]) -> bool:
+def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
     """Look for the batch of a creating call whose answer was lost; True where nothing more is to be done now."""
+    app = records.app
     since = claim.record.creating_since
     assert since is not None
     found = _look(app, claim.record)
     if found is not None:
-        record(app, claim, found)
+        record(records, claim, found)
         return True
     if app.now() < since + app.settings.settle:
         raise AnswerLost("The answer to the creation of a batch was lost")
@@ -153,6 +156,8 @@ def _upload(app: App, claim: Claim[Batch]) -> None:
         file_expires_at=file.expires_at,
         uploaded_at=app.now(),
         target=target,
+        # One that is ready at once is used at once: both are written down together.
+        creating_since=app.now() if file.status == "processed" else None,
     )
 
 
@@ -185,8 +190,9 @@ def _forget_file(claim: Claim[Batch]) -> None:
     claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
 
 
-def _create(app: App, job: Job, claim: Claim[Batch]) -> None:
-    batch = claim.change(creating_since=app.now())
+def _create(records: JobRecords, claim: Claim[Batch]) -> None:
+    app = records.app
+    batch = claim.record if claim.record.creating_since else claim.change(creating_since=app.now())
     metadata = {"job": batch.job_id, "index": str(batch.index), "attempt": str(batch.attempt)}
     folder = ""
     if app.settings.transfer == "storage":
@@ -196,13 +202,13 @@ def _create(app: App, job: Job, claim: Claim[Batch]) -> None:
     except AnswerLost:
         raise
     except Refused as error:
-        _refused_at_creation(app, job, claim, error)
+        _refused_at_creation(app, claim, error)
         return
     except Transient:
         claim.change(creating_since=None)
         raise
     try:
-        record(app, claim, remote)
+        record(records, claim, remote)
     except Conflict:
         _cancel_own_twin(app, batch, remote)
         raise
@@ -216,8 +222,9 @@ def _cancel_own_twin(app: App, batch: Batch, remote: RemoteBatch) -> None:
         app.service.cancel(remote.batch_id)
 
 
-def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
+def record(records: JobRecords, claim: Claim[Batch], remote: RemoteBatch) -> None:
     """Write down the batch that the service created, and that its deployment has room again."""
+    app = records.app
     batch = claim.release(
         state=BatchState.SUBMITTED,
         batch_id=remote.batch_id,
@@ -229,14 +236,14 @@ def record(app: App, claim: Claim[Batch], remote: RemoteBatch) -> None:
         wait=claim.record.wait if claim.record.refusals else None,
         message="",
     )
-    gate = app.store.deployment_backoff(batch.model)
-    if gate is not None and gate.tries:
-        app.store.save_deployment_backoff(DeploymentBackoff(batch.model, app.now(), 0))
+    backoff = records.backoff(batch.model)
+    if backoff is not None and backoff.tries:
+        records.save_backoff(DeploymentBackoff(batch.model, app.now(), 0))
     log.info("batch submitted", extra={"job_id": batch.job_id, "batch_id": batch.batch_id, "requests": batch.requests})
 
 
-def _refused_at_creation(app: App, job: Job, claim: Claim[Batch], error: Refused) -> None:
-    """A refusal that says it is final may still be about the file, or about a deployment that will be mended."""
+def _refused_at_creation(app: App, claim: Claim[Batch], error: Refused) -> None:
+    """End a batch that was refused, unless it may have been about the file, or about a deployment to be corrected."""
     claim.change(creating_since=None)
     if app.settings.transfer == "upload":
         _see_to_file(app, claim, error)

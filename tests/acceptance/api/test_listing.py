@@ -13,10 +13,11 @@ from shared.adapters.table_store import TableJobStore
 from shared.domain.errors import Conflict
 from shared.domain.model import Job, JobState, OpenJob, newest_first
 from shared.domain.ports import App
+from shared.domain.status_report import report, summary
 from shared.pipeline.listing import list_jobs
-from shared.pipeline.reporting import publish
+from shared.pipeline.reporting import close
 from shared.web import api
-from testing.seeding import fill_history
+from testing.seeding import fill_history, loaded
 from testing.world import World
 
 SOME = 2_500
@@ -118,8 +119,7 @@ def test_jobs_that_arrive_or_end_meanwhile_move_nothing_on_later_pages(world: Wo
         stored = world.app.store.job(first[round_ * 5].job_id)
         assert stored is not None
         ended = world.app.store.save_job(replace(stored, state=JobState.COMPLETED, completed_at=now))
-        publish(world.app, ended.job_id)
-        world.app.store.close(ended)
+        close(loaded(world.app, ended.job_id))
     assert seen == [one.job_id for one in first]
 
 
@@ -138,7 +138,8 @@ def test_a_job_that_ends_while_the_list_is_read_is_not_missed(world: World) -> N
         def history(self, **options: Any) -> Any:
             stored = store.job(one.job_id)
             assert stored is not None
-            store.close(store.save_job(replace(stored, state=JobState.COMPLETED, completed_at=now)))
+            ended = store.save_job(replace(stored, state=JobState.COMPLETED, completed_at=now))
+            store.close(ended, summary(report(ended, (), now)))
             return store.history(**options)
 
     page, _ = list_jobs(replace(world.app, store=Closing()), state="", prefix="", limit=50, cursor="")
@@ -209,10 +210,10 @@ def test_an_older_status_never_replaces_a_newer_one_in_the_list(world: World) ->
     read = world.app.store.listed(one.job_id)
     assert read is not None
     assert read.status is not None
-    world.app.store.list_as(read, {**read.status, "message": "newer"})
+    world.app.store.list_as(replace(read, status={**read.status, "message": "newer"}))
 
     with pytest.raises(Conflict):
-        world.app.store.list_as(read, {**read.status, "message": "older"})
+        world.app.store.list_as(replace(read, status={**read.status, "message": "older"}))
 
     after = world.app.store.listed(one.job_id)
     assert after is not None

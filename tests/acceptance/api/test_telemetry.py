@@ -15,6 +15,7 @@ from shared.pipeline import job_control
 from shared.pipeline.reporting import publish
 from shared.web import api
 from testing.paths import PROJECT
+from testing.seeding import loaded
 from testing.world import World
 
 PROMPT, SYSTEM, COLUMN, ANSWER, KEY = (f"canary-{word}" for word in ("prompt", "system", "column", "answer", "key"))
@@ -87,7 +88,7 @@ def test_a_batch_beyond_its_window_is_said(world: World, lines: Callable[[str], 
     for _ in range(27):
         world.clock.advance(3600)
         world.tick()
-        publish(world.app, world.status("table.csv")["job_id"])
+        publish(loaded(world.app, world.status("table.csv")["job_id"]))
 
     said = lines("job has a warning")
     assert said

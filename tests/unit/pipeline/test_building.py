@@ -23,6 +23,7 @@ from shared.pipeline.receiving import new_job
 from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
 from testing.memory_ledger import MemoryLedger
+from testing.seeding import loaded
 
 SETTINGS = {
     "BatchStorage": "UseDevelopmentStorage=true",
@@ -84,7 +85,7 @@ def built(name: str, content: str, environment: dict[str, str], **job_settings: 
     entry = OpenJob(job_id_of("prompts", name, info.etag, info.last_modified), name, info.etag, clock.now())
     app.store.open_entry(entry)
     app.store.insert_job(new_job(entry))
-    building.prepare(app, entry.job_id)
+    building.prepare(loaded(app, entry.job_id))
     job = app.store.job(entry.job_id)
     assert job is not None
     files = {blob.name: b"".join(app.files.read(Container.WORK, blob.name)) for blob in app.files.blobs(Container.WORK)}

@@ -1,0 +1,80 @@
+"""How many calls to storage a job of three rows makes, step by step: each costs time, and on Azure money."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from azure.core.pipeline.transport import RequestsTransport
+
+from shared.pipeline.poll import polling
+from testing.world import World
+
+TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\nc,Where?,Town\n"
+MOST = {"event": 23, "poll": 10, "completion": 24}
+"""Calls of each step: from the drop to the batch at the service, the poll that sees its end, and all that is left."""
+
+IDLE = 7
+"""Calls of a poll that finds one job under way and nothing new."""
+
+QUEUES = 2
+"""Calls that this world's queues, which are in memory, save: a look at failed events, and a message."""
+
+
+class Calls:
+    """The calls that were made in each step, as `GET blob`."""
+
+    def __init__(self) -> None:
+        self.by_step: dict[str, Counter[str]] = {}
+        self._step: str | None = None
+
+    @contextmanager
+    def of(self, step: str) -> Iterator[None]:
+        """Count the calls of one step."""
+        self._step = step
+        self.by_step[step] = Counter()
+        yield
+        self._step = None
+
+    def count(self, method: str, url: str) -> None:
+        """Count a call, where a step is under way."""
+        if self._step is not None:
+            self.by_step[self._step][f"{method} {url.split('?')[0].rpartition('/devstoreaccount1/')[2]}"] += 1
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """All calls that reach storage."""
+    counted = Calls()
+    send = RequestsTransport.send
+
+    def counting(self: RequestsTransport, request: Any, **named: Any) -> Any:
+        counted.count(request.method, request.url)
+        return send(self, request, **named)
+
+    monkeypatch.setattr(RequestsTransport, "send", counting)
+    return counted
+
+
+def test_a_job_of_three_rows_takes_few_calls_from_drop_to_end(world: World, calls: Calls) -> None:
+    world.tick()
+    world.run(world.drop("earlier.csv", TABLE, model="m"))  # So that all containers and tables are there.
+    name = world.drop("table.csv", TABLE, model="m")
+
+    with calls.of("event"):
+        world.event(name)
+    world.clock.advance(90)
+    world.tick()
+    with calls.of("idle poll"):
+        world.tick()
+    world.clock.advance(600)
+    with calls.of("poll"):
+        polling.poll(world.app)
+    with calls.of("completion"):
+        world.deliver()
+
+    assert world.status(name)["state"] == "completed"
+    found = {step: sum(counted.values()) for step, counted in calls.by_step.items()}
+    assert found == {**MOST, "idle poll": IDLE}, calls.by_step
+    assert sum(MOST.values()) + QUEUES <= 60

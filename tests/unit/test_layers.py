@@ -1,0 +1,115 @@
+"""The rooms of `shared/` know only what lies below them, and no module grows beyond what one can read at a sitting."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testing.paths import PROJECT
+
+FLOORS = (
+    ("settings", "json_codec", "telemetry"),
+    ("domain",),
+    ("prompt_file", "answer_schema", "job_settings"),
+    ("requests", "answers", "results"),
+    ("pipeline",),
+    ("web",),
+)
+"""From the ground up: a room knows those below it, and others of its floor where none of them knows it in turn."""
+
+OUTSIDE = frozenset({"adapters", "wiring"})
+"""They know everything they need, and only each other, the functions and tests know them."""
+
+SDKS = frozenset({"azure", "openai", "httpx2", "requests", "urllib3"})
+LONGEST_MODULE, SHORTEST_MODULE, LONGEST_FUNCTION = 300, 25, 40
+
+TOO_LONG: frozenset[str] = frozenset()
+"""Modules and functions that their owners are still cutting; nothing is ever added."""
+
+
+def _modules() -> list[Path]:
+    return sorted((PROJECT / "shared").rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PROJECT / "shared").parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Name all modules that a module imports, in its functions too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ([f"shared.{alias.name}" for alias in node.names] if node.module == "shared" else [node.module])
+
+
+def _arrows() -> dict[str, set[str]]:
+    """Return which rooms each room knows."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in _modules():
+        for name in _imports(path):
+            first, _, rest = name.partition(".")
+            if first == "shared" and rest:
+                found[_room(path)].add(rest.partition(".")[0])
+    return {room: others - {room} for room, others in found.items()}
+
+
+def test_every_room_has_its_floor() -> None:
+    rooms = {_room(path) for path in _modules()} - {"__init__"}
+    assert rooms == {room for floor in FLOORS for room in floor} | OUTSIDE
+
+
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_a_room_knows_only_what_lies_below_it(floor: int) -> None:
+    arrows = _arrows()
+    below = {room for lower in FLOORS[:floor] for room in lower}
+    for room in FLOORS[floor]:
+        beside = {other for other in FLOORS[floor] if room not in arrows.get(other, set())}
+        assert arrows.get(room, set()) - below - beside == set(), room
+
+
+def test_adapters_know_the_domain_and_the_ground_alone() -> None:
+    assert _arrows()["adapters"] <= {"domain", *FLOORS[0]}
+
+
+def test_only_adapters_and_the_wiring_know_an_sdk() -> None:
+    guilty = {
+        _name(path): name
+        for path in _modules()
+        if _room(path) not in OUTSIDE
+        for name in _imports(path)
+        if name.partition(".")[0] in SDKS
+    }
+    assert guilty == {}
+
+
+def test_no_module_is_longer_than_one_reads_at_a_sitting_or_too_short_to_have_a_name() -> None:
+    lines = {_name(path): len(path.read_text("utf-8").splitlines()) for path in _modules()}
+    wrong = {
+        name: count
+        for name, count in lines.items()
+        if count > LONGEST_MODULE or (count < SHORTEST_MODULE and not name.endswith("__init__.py"))
+    }
+    assert {name: count for name, count in wrong.items() if name not in TOO_LONG} == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = {
+        f"{_name(path)}::{node.name}": node.end_lineno - node.lineno + 1
+        for path in _modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno and node.end_lineno - node.lineno >= LONGEST_FUNCTION
+    }
+    assert {name: count for name, count in long.items() if name not in TOO_LONG} == {}
+
+
+def test_what_is_excused_as_too_long_is_still_there() -> None:
+    names = {_name(path) for path in _modules()}
+    assert {name.partition("::")[0] for name in TOO_LONG} <= names
