@@ -64,10 +64,10 @@ def building_app() -> Iterator[App]:
 
 def build(app: App, dropped: Dropped) -> BuiltJob:
     """Build one dropped prompt file, as the functions would, and say what came of it."""
-    receive(app, dropped.blob)
-    building.prepare(app, dropped.job_id)
-    job, batches = app.store.job_with_batches(dropped.job_id)
-    assert job is not None
+    records = receive(app, dropped.blob)
+    assert records is not None
+    building.prepare(records)
+    job, batches = records.job, records.batches
     status = report(job, batches, app.now())
     return BuiltJob(
         status=status,
