@@ -6,7 +6,7 @@ from typing import Any
 
 from azure.data.tables import TableServiceClient, UpdateMode
 
-from shared.adapters.table_store import _entity, _job_columns
+from shared.adapters.table_entities import entity_of, job_columns
 from shared.domain.model import Batch, Job, newest_first
 from shared.domain.ports import App
 from shared.domain.status_report import report, summary
@@ -23,7 +23,7 @@ def fill_history(app: App, connection_string: str, jobs: Iterable[tuple[Job, Seq
     for job, batches in jobs:
         status = json.dumps(summary(report(job, batches, app.now())))
         for partition in ("history", f"history-{job.state.value}"):
-            entity = _entity(partition, newest_first(job), job, **_job_columns(job), Status=status)
+            entity = entity_of(partition, newest_first(job), job, **job_columns(job), Status=status)
             rows.setdefault(partition, []).append(("upsert", entity, {"mode": UpdateMode.REPLACE}))
     for operations in rows.values():
         for start in range(0, len(operations), TRANSACTION):

@@ -1,0 +1,158 @@
+"""Jobs and batches, as the table keeps them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shared.domain.model.rows import Usage
+from shared.domain.model.states import BatchState, JobCode, JobState, RowCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A worker's claim to a step, over when `until` has passed without renewal."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A refusal that may pass: when to try again, how often it was tried, and what the operator should know."""
+
+    until: datetime
+    tries: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One prompt file's way through the app. `version` is the store's ETag, empty before the first write."""
+
+    job_id: str
+    prompt_file: str
+    source_etag: str
+    state: JobState
+    created_at: datetime
+    updated_at: datetime
+    progress_at: datetime
+    retry_of: str = ""
+    previous: str = ""
+    """The job whose failed rows this one tries again, the newest before it; empty for a first job."""
+    code: JobCode | None = None
+    message: str = ""
+    completed_at: datetime | None = None
+    rows_total: int | None = None
+    rows_kept: int = 0
+    """Rows whose results were taken over from the previous job."""
+    unsent: Mapping[str, int] = field(default_factory=dict)
+    """Rows that were never sent, by row code."""
+    rows_succeeded: int = 0
+    """Rows with a result; counted when the job ends."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Rows without a result, by row code; counted when the job ends."""
+    shards: int = 0
+    """How many first batches the file was cut into; 0 before that is known."""
+    input_tokens: int = 0
+    """An estimate of what will be sent."""
+    settings: tuple[str, ...] = ()
+    """The blobs that the job's own settings came from, the nearest first."""
+    built: bool = False
+    held_by: str = ""
+    """What the job is held by, one of the contract's words; version 1.0.0, which knew one reason only, left it out."""
+    released: bool = False
+    cancelled: bool = False
+    gave_up_at: datetime | None = None
+    wait: Wait | None = None
+    queued_until: datetime | None = None
+    """Until when a message for the job's next step is trusted to arrive."""
+    lease: Lease | None = None
+    warnings: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch at the service, or on its way there: shard `index` of the job, tried for the `attempt`-th time."""
+
+    job_id: str
+    index: int
+    attempt: int
+    state: BatchState
+    model: str
+    url: str
+    requests: int
+    input_tokens: int = 0
+    size: int = 0
+    """Bytes of the input file."""
+    file_id: str = ""
+    """The uploaded input file; with storage transfer the address of the input blob."""
+    target: str = ""
+    """The resource's host and the deployment that the batch goes to, `host/deployment`; empty until its upload."""
+    uploaded_at: datetime | None = None
+    file_expires_at: datetime | None = None
+    creating_since: datetime | None = None
+    """When a creating call was begun whose answer is not recorded: look for its batch before creating again."""
+    batch_id: str = ""
+    status: str = ""
+    counts: tuple[int, int, int] = (0, 0, 0)
+    """The service's request counts: total, completed, failed."""
+    created_at: datetime | None = None
+    output_file_id: str = ""
+    error_file_id: str = ""
+    failure: RowCode | None = None
+    """What rows without an answer get, where the batch ended in a way that says so."""
+    message: str = ""
+    wait: Wait | None = None
+    queued_until: datetime | None = None
+    """Until when a message for the batch's next step is trusted to arrive."""
+    lease: Lease | None = None
+    changed_at: datetime | None = None
+    """When the service last showed progress: the batch's creation, another status or count."""
+    cancel_sent: bool = False
+    refusals: int = 0
+    """Validations in a row that it failed for a reason which may pass."""
+    reads: int = 0
+    """How often the output was fetched and found short."""
+    succeeded: int = 0
+    followed: int = 0
+    """Rows that went on into a follow-up batch."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Rows that ended here without a result, by row code."""
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float = 0.0
+    unpriced_rows: int = 0
+    version: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name within the job: `00000-1`."""
+        return f"{self.index:05d}-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """An entry of the open index: enough to start the job again if nothing else was written.
+
+    `retry_of` and `previous` are the job's: a retry that crashed before its job was written starts as one.
+    """
+
+    job_id: str
+    prompt_file: str
+    source_etag: str
+    created_at: datetime
+    retry_of: str = ""
+    previous: str = ""
+
+
+def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> str:
+    """Name the job of one version of a prompt file: its last-modified time and 8 hex digits of a hash."""
+    digest = hashlib.sha256(f"{container}/{name}\n{etag}".encode()).hexdigest()[:8]
+    return f"{last_modified.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def newest_first(job: Job | OpenJob) -> str:
+    """The place of a job in a list by age: sorted as text, the newest comes first."""
+    countdown = 10**15 - int(job.created_at.timestamp() * 1000)
+    return f"{countdown:015d}-{job.job_id}"
