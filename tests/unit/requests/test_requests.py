@@ -662,6 +662,85 @@ class TestWholeRequests:
         assert identity(job.builder, Record(1, whole())) == ("c", {})
 
     @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"method": "get"}, "method must be POST; it is get."),
+            ({"method": ["POST"]}, "method must be POST."),
+            ({"method": "POST a long text"}, "method must be POST."),
+            ({}, "method is missing; it must be POST."),
+            (
+                {"Method": "POST"},
+                'method is missing; it must be POST. The key "Method" is not written in small letters.',
+            ),
+            ({"method\u00a0": "POST"}, 'method is missing; it must be POST. The key "method\u00a0" has a space.'),
+            (
+                {" METHOD": "POST"},
+                'method is missing; it must be POST. The key " METHOD" is not written in small letters.',
+            ),
+        ],
+    )
+    def test_the_method_is_missing_or_another(self, change: dict[str, Any], message: str) -> None:
+        values = {key: value for key, value in whole().items() if key != "method"} | change
+        assert Job().fault(values).message == f"The batch request cannot be sent: {message}"
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            (
+                whole(whole()["body"] | {"response_format": {"type": "json_schema"}}),
+                "json_schema is missing: on this route name and schema stand under it.",
+            ),
+            (
+                whole(whole()["body"] | {"response_format": {"type": "xml"}}),
+                "its type must be text, json_object or json_schema.",
+            ),
+            (
+                whole(whole()["body"] | {"response_format": {"name": "p", "schema": SCHEMA}}),
+                "its type must be text, json_object or json_schema.",
+            ),
+            (
+                whole(whole()["body"] | {"text": {"format": {"type": "json_schema", "name": "p", "schema": SCHEMA}}}),
+                "on this route it is response_format, not text.format.",
+            ),
+            (
+                responses(text={"format": SCHEMA}),
+                "its type must be text, json_object or json_schema; a JSON Schema stands under schema.",
+            ),
+            (
+                responses(text={"format": {"type": "text"}}, response_format={"type": "json_object"}),
+                "on this route it is text.format, not response_format.",
+            ),
+        ],
+    )
+    def test_a_response_format_that_is_misplaced_says_where_it_belongs(
+        self, values: dict[str, Any], message: str
+    ) -> None:
+        fault = Job(schema=OTHER).fault(values)
+        assert (fault.code, fault.message) == (
+            RowCode.INVALID_SCHEMA,
+            f"The response format cannot be sent: {message}",
+        )
+
+    def test_a_line_of_errors_jsonl_is_checked_with_the_schema_beside_it(self) -> None:
+        full = SCHEMA | {"properties": {"a": {"type": "string", "minLength": 3}}}
+        values = whole(whole()["body"] | {"response_format": ASKED}, schema=full)
+        job = Job()
+        block = job.builder.build(Record(1, values, custom_id="c"))
+        assert isinstance(block, RequestBlock)
+        assert "schema" not in orjson.loads(block.text)
+        assert job.schemas == [full]
+        # Of any other request it is a key like any other.
+        assert orjson.loads(Job().request(values).line)["schema"] == full
+
+    @pytest.mark.parametrize("schema", [{"type": 5}, [], "{}", {"type": "string", "pattern": "("}])
+    def test_a_schema_beside_the_body_that_cannot_check_is_a_fault(self, schema: object) -> None:
+        values = whole(whole()["body"] | {"response_format": ASKED}, schema=schema)
+        fault = Job().builder.build(Record(1, values, custom_id="c"))
+        assert isinstance(fault, Fault)
+        assert fault.code is RowCode.INVALID_SCHEMA
+        assert fault.message.startswith("schema beside body: $")
+
+    @pytest.mark.parametrize(
         ("values", "words"),
         [
             (whole(method="GET"), "method must be POST"),
