@@ -71,6 +71,11 @@ def kept(job: Job) -> str:
     return f"{job.job_id}/kept.jsonl"
 
 
+def pilot_rows(job: Job, name: str) -> str:
+    """The rows of a collected pilot: `name` is results.jsonl or errors.jsonl, as among the job's results."""
+    return f"{job.job_id}/pilot/{name}"
+
+
 def batch_folders(job: Job) -> str:
     """What the names of all files of a job's batches begin with."""
     return f"{job.job_id}/batch-"

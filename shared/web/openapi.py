@@ -87,7 +87,7 @@ _ROWS: Final[Schema] = {
     "parameters": [{"$ref": "#/components/parameters/job_id"}],
     "get": {
         "operationId": "listRows",
-        "summary": "The rows of an ended job, in input order.",
+        "summary": "The rows of an ended job, or of a job's pilot, in input order.",
         "parameters": [
             _query("status", "Only rows with a result, or only failed ones; empty: both.", {"enum": ["", *STATUSES]}),
             _limit("Rows on a page; rows of some MB make it shorter.", ROWS, ROWS_MOST),

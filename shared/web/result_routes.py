@@ -10,8 +10,9 @@ from shared.domain.errors import NotFound
 from shared.domain.model import Job
 from shared.domain.ports import App, Container
 from shared.pipeline.job_control import NotNow
+from shared.results.files import ERRORS_JSONL, RESULTS_JSONL
 from shared.web.answer import HEADERS, Answer, BadParameter, Forbidden, guarded, job_of, limit_of
-from shared.web.row_pages import STATUSES, InvalidCursor, read_page
+from shared.web.row_pages import STATUSES, InvalidCursor, Source, read_page
 
 FILE_NAMES: Final = (
     "results.csv",
@@ -65,23 +66,35 @@ def file_answer(app: Callable[[], App], job_id: str, name: str, query: Mapping[s
 
 
 def rows_answer(app: Callable[[], App], job_id: str, query: Mapping[str, str]) -> Answer:
-    """Return a page of an ended job's rows, in input order; `query` may hold status, limit and cursor."""
+    """Return a page of the rows of an ended job, or of a job's pilot, in input order.
+
+    `query` may hold status, limit and cursor.
+    """
 
     def answer(app: App) -> Answer:
         limit, status = limit_of(query, ROWS, ROWS_MOST), query.get("status", "")
         if status and status not in STATUSES:
             raise BadParameter("status", f"status must be one of {', '.join(STATUSES)}.")
-        job = _job(app, job_id)
-        if not job.state.ended:
-            raise NotNow(f"The job has no rows to show yet ({job.state.value}).")
-        folder = blob_names.results_folder(job)
+        sources = _rows_of(app, _job(app, job_id))
         try:
-            rows, cursor = read_page(app.files, folder, status=status, limit=limit, cursor=query.get("cursor", ""))
+            rows, cursor = read_page(app.files, sources, status=status, limit=limit, cursor=query.get("cursor", ""))
         except InvalidCursor as error:
             raise BadParameter("cursor", "cursor must be one that this route has given for this job.") from error
         return Answer(200, {"rows": rows, "cursor": cursor or None})
 
     return guarded(app, answer)
+
+
+def _rows_of(app: App, job: Job) -> Mapping[str, Source]:
+    """Return the files of an ended job's rows, or of its collected pilot's; raises NotNow where there are none yet."""
+    names = dict(zip(STATUSES, (RESULTS_JSONL, ERRORS_JSONL), strict=True))
+    if job.state.ended:
+        folder = blob_names.results_folder(job)
+        return {status: (Container.RESULTS, folder + name) for status, name in names.items()}
+    pilot = {status: (Container.WORK, blob_names.pilot_rows(job, name)) for status, name in names.items()}
+    if any(app.files.info(*source) for source in pilot.values()):
+        return pilot
+    raise NotNow(f"The job has no rows to show yet ({job.state.value}).")
 
 
 def _job(app: App, job_id: str) -> Job:

@@ -1,14 +1,13 @@
-"""The rows of results.jsonl and errors.jsonl, page by page and in input order, however large the files are."""
+"""The rows of result files, page by page and in input order, however large the files are."""
 
 import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from shared import json_codec
 from shared.domain.ports import Container, Files
-from shared.results.files import ERRORS_JSONL, RESULTS_JSONL
 
 CURSOR: Final = r"[0-9]{1,15}-[0-9]{1,15}"
 """What every cursor looks like: the bytes of results.jsonl and of errors.jsonl that earlier pages have shown."""
@@ -22,8 +21,10 @@ LONGEST_LINE: Final = 16 * 1024 * 1024
 PAGE_BYTES: Final = 4 * 1024 * 1024
 """Bytes of lines after which a page ends, even with fewer rows than asked for: a response is held in memory."""
 
-STATUSES: Final = {"ok": RESULTS_JSONL, "error": ERRORS_JSONL}
-"""The file in which the rows of each status stand."""
+STATUSES: Final = ("ok", "error")
+
+type Source = tuple[Container, str]
+"""A file of JSON lines: results or errors, as a job's result files hold them."""
 
 type Row = dict[str, Any]
 
@@ -34,10 +35,10 @@ class InvalidCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One row as it is shown, the file that it comes from, and the byte at which that file's next row begins."""
+    """One row as it is shown, its status, and the byte at which the next row of the same file begins."""
 
     row: Row
-    file: str
+    status: str
     end: int
     size: int
 
@@ -47,21 +48,22 @@ class _Line:
         return self.row["row"] or 0
 
 
-def read_page(files: Files, folder: str, *, status: str, limit: int, cursor: str) -> tuple[list[Row], str]:
-    """Return at most `limit` rows of the results in `folder`, and the cursor of the next page, empty at the end.
+def read_page(
+    files: Files, sources: Mapping[str, Source], *, status: str, limit: int, cursor: str
+) -> tuple[list[Row], str]:
+    """Return at most `limit` rows of the files in `sources`, and the cursor of the next page, empty at the end.
 
-    `status` is `ok`, `error`, or empty for both. Raises InvalidCursor.
+    `sources` names the file of each status; `status` is one of them, or empty for both. Raises InvalidCursor.
     """
-    ends = dict(zip(STATUSES.values(), _starts(cursor), strict=True))
-    wanted = [STATUSES[status]] if status else list(ends)
-    streams = [_lines(files, folder, name, ends[name]) for name in wanted]
+    ends = dict(zip(STATUSES, _starts(cursor), strict=True))
+    streams = [_lines(files, sources[one], one, ends[one]) for one in ends if status in ("", one)]
     rows: list[Row] = []
     size = 0
     for line in heapq.merge(*streams, key=lambda line: line.place):
         if len(rows) == limit or size >= PAGE_BYTES:
             return rows, "-".join(map(str, ends.values()))
         rows.append(line.row)
-        ends[line.file] = line.end
+        ends[line.status] = line.end
         size += line.size
     return rows, ""
 
@@ -75,29 +77,29 @@ def _starts(cursor: str) -> tuple[int, int]:
     return int(results), int(errors)
 
 
-def _lines(files: Files, folder: str, name: str, start: int) -> Iterator[_Line]:
+def _lines(files: Files, source: Source, status: str, start: int) -> Iterator[_Line]:
     """Read the lines of a file from the byte `start` on, some at a time."""
-    found = files.info(Container.RESULTS, folder + name)
+    found = files.info(*source)
     size = 0 if found is None else found.size
-    if start > size or (start and files.read_range(Container.RESULTS, folder + name, start - 1, 1) != b"\n"):
+    if start > size or (start and files.read_range(*source, start - 1, 1) != b"\n"):
         raise InvalidCursor
     begun, piece = b"", PIECE
     while start + len(begun) < size:
-        begun += files.read_range(Container.RESULTS, folder + name, start + len(begun), piece)
+        begun += files.read_range(*source, start + len(begun), piece)
         *whole, begun = begun.split(b"\n")
         for line in whole:
             start += len(line) + 1
-            yield _Line(_row(line), name, start, len(line))
+            yield _Line(_row(line), status, start, len(line))
         if len(begun) > LONGEST_LINE:
-            start, begun = _line_end(files, folder + name, start + len(begun), size), b""
-            yield _Line(_too_long(name), name, start, 0)
+            start, begun = _line_end(files, source, start + len(begun), size), b""
+            yield _Line(_too_long(source), status, start, 0)
         piece = PIECE if whole else min(2 * piece, LONGEST_LINE)
 
 
-def _line_end(files: Files, name: str, start: int, size: int) -> int:
+def _line_end(files: Files, source: Source, start: int, size: int) -> int:
     """Return the byte after the next line end."""
     while start < size:
-        piece = files.read_range(Container.RESULTS, name, start, LONGEST_LINE // 4)
+        piece = files.read_range(*source, start, LONGEST_LINE // 4)
         if (found := piece.find(b"\n")) >= 0:
             return start + found + 1
         start += len(piece)
@@ -112,6 +114,7 @@ def _row(line: bytes) -> Row:
     return {"row": found["row"], **named, "output": found["output"]}
 
 
-def _too_long(name: str) -> Row:
+def _too_long(source: Source) -> Row:
+    name = source[1].rpartition("/")[2]
     message = f"This row takes more than {LONGEST_LINE // 1024**2} MB: it stands in {name} alone."
     return {"row": None, "custom_id": "", "input": {}, "error": {"code": "too_long", "message": message}}

@@ -3,7 +3,10 @@
 const FIRST_ROWS = 10, MORE_ROWS = 50, COLUMNS = 12;
 
 // Whether rows can be looked at: of a job that has ended, or whose pilot is collected.
-function hasRows(job) { return ENDED.has(job.state) || job.held_by === "pilot"; }
+function hasRows(job) {
+  const pilot = (job.batches ?? []).filter((batch) => batch.pilot);
+  return ENDED.has(job.state) || (pilot.length > 0 && pilot.every((batch) => batch.state === "collected"));
+}
 
 // Load files and first rows, once for each state that the job reaches; true where there is something new to draw.
 async function loadResults(mine, job) {

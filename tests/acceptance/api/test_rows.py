@@ -112,6 +112,14 @@ def test_a_job_that_runs_has_no_rows_yet(world: World) -> None:
     assert (answer.status, answer.body["error"]["code"]) == (409, "not_now")
 
 
+def test_a_job_that_runs_on_after_its_pilot_shows_the_pilots_rows(world: World) -> None:
+    job = world.event(world.drop("table.csv", table(2)))
+    assert job is not None
+    for name, line in (("results.jsonl", result(4)), ("errors.jsonl", failure(2))):
+        world.app.files.write(Container.WORK, blob_names.pilot_rows(job, name), json.dumps(line).encode() + b"\n")
+    assert [row["row"] for row in ask(world, job.job_id).body["rows"]] == [2, 4]
+
+
 def test_an_unknown_job_is_not_found(world: World) -> None:
     assert ask(world, "20200101T000000Z-00000000").status == 404
     assert ask(world, "nothing").status == 404
