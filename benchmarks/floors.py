@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import orjson
+import msgspec
 
 from benchmarks.inputs import FIELDS, HEADERS, MODEL
 
@@ -25,9 +25,9 @@ _ASKED = {"name": "prompts", "schema": SCHEMA, "strict": True}
 _START = b'{"custom_id":'
 _BEFORE = (
     b',"method":"POST","url":"/chat/completions","body":'
-    b'{"model":' + orjson.dumps(MODEL) + b',"messages":[{"role":"user","content":'
+    b'{"model":' + msgspec.json.encode(MODEL) + b',"messages":[{"role":"user","content":'
 )
-_AFTER = b'}],"response_format":' + orjson.dumps({"type": "json_schema", "json_schema": _ASKED}) + b"}}\n"
+_AFTER = b'}],"response_format":' + msgspec.json.encode({"type": "json_schema", "json_schema": _ASKED}) + b"}}\n"
 _ID, _PROMPT, _TICKET = HEADERS.index("Custom ID"), HEADERS.index("Prompt"), HEADERS.index("Ticket")
 
 
@@ -45,8 +45,12 @@ def build_csv(source: Path, requests: Path, listed: Path) -> None:
             custom_id = cells[_ID]
             if custom_id not in ids:
                 ids.add(custom_id)
-                out.write(b"".join((_START, orjson.dumps(custom_id), _BEFORE, orjson.dumps(cells[_PROMPT]), _AFTER)))
-                rows.write(orjson.dumps([number, custom_id, 0]) + b"\n")
+                out.write(
+                    b"".join(
+                        (_START, msgspec.json.encode(custom_id), _BEFORE, msgspec.json.encode(cells[_PROMPT]), _AFTER)
+                    )
+                )
+                rows.write(msgspec.json.encode([number, custom_id, 0]) + b"\n")
 
 
 def build_jsonl(source: Path, requests: Path, listed: Path) -> None:
@@ -58,12 +62,16 @@ def build_jsonl(source: Path, requests: Path, listed: Path) -> None:
         listed.open("wb", buffering=BUFFER) as rows,
     ):
         for number, line in enumerate(lines, 1):
-            record = orjson.loads(line)
+            record = msgspec.json.decode(line)
             custom_id = record["Custom ID"]
             if custom_id not in ids:
                 ids.add(custom_id)
-                out.write(b"".join((_START, orjson.dumps(custom_id), _BEFORE, orjson.dumps(record["Prompt"]), _AFTER)))
-                rows.write(orjson.dumps([number, custom_id, 0]) + b"\n")
+                out.write(
+                    b"".join(
+                        (_START, msgspec.json.encode(custom_id), _BEFORE, msgspec.json.encode(record["Prompt"]), _AFTER)
+                    )
+                )
+                rows.write(msgspec.json.encode([number, custom_id, 0]) + b"\n")
 
 
 def collect(prompts: Path, answers: Sequence[Path], folder: Path) -> None:
@@ -84,14 +92,14 @@ def collect(prompts: Path, answers: Sequence[Path], folder: Path) -> None:
                 for line, row in zip(lines, reader, strict=False):
                     number += 1
                     custom_id, ticket = row[_ID], row[_TICKET]
-                    body = orjson.loads(line)["response"]["body"]
-                    output = orjson.loads(body["choices"][0]["message"]["content"])
+                    body = msgspec.json.decode(line)["response"]["body"]
+                    output = msgspec.json.decode(body["choices"][0]["message"]["content"])
                     if not is_valid(output):
                         errors.write(line)
                         continue
                     usage = body["usage"]
                     results.write(
-                        orjson.dumps(
+                        msgspec.json.encode(
                             {
                                 "row": number,
                                 "custom_id": custom_id,
@@ -117,10 +125,10 @@ def bare_loop(answers: Sequence[Path], target: Path) -> None:
         for path in answers:
             with path.open("rb", buffering=BUFFER) as lines:
                 for line in lines:
-                    parsed = orjson.loads(line)
-                    output = orjson.loads(parsed["response"]["body"]["choices"][0]["message"]["content"])
+                    parsed = msgspec.json.decode(line)
+                    output = msgspec.json.decode(parsed["response"]["body"]["choices"][0]["message"]["content"])
                     if is_valid(output):
-                        out.write(orjson.dumps({"custom_id": parsed["custom_id"], "output": output}) + b"\n")
+                        out.write(msgspec.json.encode({"custom_id": parsed["custom_id"], "output": output}) + b"\n")
 
 
 def notebook_build(prompts: Sequence[Sequence[str]], target: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from benchmarks.measure import ROOT
 
@@ -59,7 +59,7 @@ def answer_lines(first: int, count: int) -> list[bytes]:
             "Country": "United States",
         }
         template["custom_id"] = f"task-{number}"
-        template["response"]["body"]["choices"][0]["message"]["content"] = orjson.dumps(answer).decode()
+        template["response"]["body"]["choices"][0]["message"]["content"] = msgspec.json.encode(answer).decode()
         lines.append(json.dumps(template).encode() + b"\n")
     return lines
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urlencode
 
-import orjson
+import msgspec
 from pydantic import TypeAdapter
 
 from shared.domain.errors import (
@@ -293,7 +293,7 @@ class MemoryStore:
 
 
 def _copy(status: Mapping[str, Any] | None) -> Any:
-    return None if status is None else orjson.loads(orjson.dumps(dict(status)))
+    return None if status is None else msgspec.json.decode(msgspec.json.encode(dict(status)))
 
 
 def _batch_key(batch: Batch) -> tuple[str, str]:
@@ -388,7 +388,7 @@ class _Made:
     @property
     def tokens(self) -> int:
         """An estimate of its input tokens."""
-        return sum(len(orjson.dumps(line["body"])) // 4 for line in self.lines)
+        return sum(len(msgspec.json.encode(line["body"])) // 4 for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -550,7 +550,7 @@ class MemoryBatchService:
                 raise Refused(f"the file {file_id} can't be used yet")
         else:
             raise Refused(f"the file {file_id} was not found")
-        return [orjson.loads(line) for line in io.BytesIO(data)]
+        return [msgspec.json.decode(line) for line in io.BytesIO(data)]
 
     def _file(self, file_id: str) -> RemoteFile:
         data, _, made_at = self._stored[file_id]
@@ -686,12 +686,12 @@ def _raise_after(kind: str, lost: bool = False) -> None:
 
 def _line(custom_id: str, status: int, body: Mapping[str, Any]) -> bytes:
     response = {"status_code": status, "request_id": "r", "body": body}
-    return orjson.dumps({"custom_id": custom_id, "response": response, "error": None}) + b"\n"
+    return msgspec.json.encode({"custom_id": custom_id, "response": response, "error": None}) + b"\n"
 
 
 def _completion(line: Mapping[str, Any], outcome: str) -> dict[str, Any]:
     schema = line["body"].get("response_format", {}).get("json_schema", {}).get("schema", {"type": "string"})
-    text = orjson.dumps(_instance(schema, str(line["custom_id"]))).decode()
+    text = msgspec.json.encode(_instance(schema, str(line["custom_id"]))).decode()
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if outcome == "refusal":
         message = {"role": "assistant", "content": None, "refusal": "I can't help with that."}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import orjson
+import msgspec
 import pytest
 
 from shared.domain.model import RequestBlock
@@ -40,9 +40,9 @@ def test_leaves_out_rows_that_were_cut_off_without_a_cap() -> None:
 @pytest.mark.parametrize("cap", ["max_completion_tokens", "max_tokens", "max_output_tokens"])
 def test_doubles_the_cap_and_nothing_else(cap: str) -> None:
     body: dict[str, Any] = {"model": "m", cap: 300, "messages": [{"content": "max_tokens é\u2028"}], "n": 1}
-    line = orjson.dumps({"custom_id": "a", "body": body, "url": "u"})
+    line = msgspec.json.encode({"custom_id": "a", "body": body, "url": "u"})
     raised = raise_cap(line)
-    assert raised == orjson.dumps({"custom_id": "a", "body": body | {cap: 600}, "url": "u"})
+    assert raised == msgspec.json.encode({"custom_id": "a", "body": body | {cap: 600}, "url": "u"})
 
 
 def test_all_caps_of_a_request_are_doubled() -> None:

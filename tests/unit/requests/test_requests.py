@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,7 +70,7 @@ class Job:
         return only(built)
 
     def sent(self, values: Mapping[str, object], row: int = 1) -> Any:
-        return orjson.loads(self.request(values, row).line)
+        return msgspec.json.decode(self.request(values, row).line)
 
     def body(self, values: Mapping[str, object]) -> Any:
         return self.sent(values)["body"]
@@ -116,7 +116,7 @@ class TestSample:
     def test_the_sample_batch_file_is_sent_as_it_is(self) -> None:
         job = Job()
         for number, text in enumerate((SEED / "batch - StructuredOutputs.jsonl").read_text().splitlines(), 1):
-            assert job.request(json.loads(text), number).line == orjson.dumps(json.loads(text))
+            assert job.request(json.loads(text), number).line == msgspec.json.encode(json.loads(text))
         assert len(job.schemas) == 1
 
 
@@ -185,7 +185,7 @@ class TestTable:
     def test_order_and_text_are_kept_to_the_byte(self) -> None:
         prompt = 'Straße "q" \\ \n\u2028 \x00 😀 {x}'
         line = Job(("Prompt",), schema=SCHEMA, parameters={"temperature": 0, "top_p": 0.5}).request({"Prompt": prompt})
-        assert line.line == orjson.dumps({
+        assert line.line == msgspec.json.encode({
             "custom_id": "row-1",
             "method": "POST",
             "url": CHAT,
@@ -527,7 +527,7 @@ class TestWithoutSchema:
         job = Job(("Prompt",), require_schema=False)
         request = job.request({"Prompt": "Q"})
         assert request.schema == -1
-        assert "response_format" not in orjson.loads(request.line)["body"]
+        assert "response_format" not in msgspec.json.decode(request.line)["body"]
         assert job.schemas == []
 
     def test_a_schema_is_still_used_where_there_is_one(self) -> None:
@@ -612,7 +612,7 @@ class TestWholeRequests:
     )  # fmt: skip
     def test_are_sent_as_they_are(self, values: dict[str, Any]) -> None:
         request = Job().request(values)
-        assert request.line == orjson.dumps(values)
+        assert request.line == msgspec.json.encode(values)
         assert (request.custom_id, request.model, request.url) == ("c", "m", values["url"])
 
     @pytest.mark.parametrize("model", [{}, {"model": None}, {"model": " "}])
@@ -620,7 +620,7 @@ class TestWholeRequests:
         body = {"messages": [{"role": "user", "content": "Q"}]} | model
         request = Job(model="jm").request(whole(body))
         assert request.model == "jm"
-        assert orjson.loads(request.line) == whole(body | {"model": "jm"})
+        assert msgspec.json.decode(request.line) == whole(body | {"model": "jm"})
         assert Job().request(whole(body)).model == "app-model"
 
     def test_and_the_jobs_schema_where_they_have_no_response_format(self) -> None:
@@ -643,7 +643,7 @@ class TestWholeRequests:
 
     def test_the_job_settings_of_records_leave_them_alone(self) -> None:
         job = Job(model="jm", system="S", prompt="{x}", url=RESPONSES, parameters={"temperature": 0})
-        assert job.request(whole()).line == orjson.dumps(whole())
+        assert job.request(whole()).line == msgspec.json.encode(whole())
 
     @pytest.mark.parametrize(
         ("custom_id", "expected"), [({}, "row-5"), ({"custom_id": 7}, "7"), ({"custom_id": ""}, "row-5")]
@@ -657,7 +657,7 @@ class TestWholeRequests:
     def test_their_own_columns_are_not_sent(self) -> None:
         values = whole(input={"City": "Rome"})
         job = Job()
-        assert job.request(values).line == orjson.dumps(whole())
+        assert job.request(values).line == msgspec.json.encode(whole())
         assert identity(job.builder, Record(1, values)) == ("c", {"City": "Rome"})
         assert identity(job.builder, Record(1, whole())) == ("c", {})
 
@@ -727,10 +727,10 @@ class TestWholeRequests:
         job = Job()
         block = job.builder.build(Record(1, values, custom_id="c"))
         assert isinstance(block, RequestBlock)
-        assert "schema" not in orjson.loads(block.text)
+        assert "schema" not in msgspec.json.decode(block.text)
         assert job.schemas == [full]
         # Of any other request it is a key like any other.
-        assert orjson.loads(Job().request(values).line)["schema"] == full
+        assert msgspec.json.decode(Job().request(values).line)["schema"] == full
 
     @pytest.mark.parametrize("schema", [{"type": 5}, [], "{}", {"type": "string", "pattern": "("}])
     def test_a_schema_beside_the_body_that_cannot_check_is_a_fault(self, schema: object) -> None:
@@ -779,7 +779,7 @@ class TestWholeRequests:
         assert Job(max_bytes=10**7).fault(values).code is RowCode.ROW_TOO_LARGE
 
     def test_that_are_larger_than_a_batch(self) -> None:
-        size = len(orjson.dumps(whole())) + 1
+        size = len(msgspec.json.encode(whole())) + 1
         assert Job(max_bytes=size).request(whole())
         assert Job(max_bytes=size - 1).fault(whole()).code is RowCode.ROW_TOO_LARGE
 
@@ -820,7 +820,7 @@ class TestWholeRequests:
     def test_and_is_never_rewritten_where_it_would_not(self, format_: Any) -> None:
         job = Job()
         values = whole(whole()["body"] | {"response_format": {"type": "json_schema", "json_schema": format_}})
-        assert job.request(values).line == orjson.dumps(values)
+        assert job.request(values).line == msgspec.json.encode(values)
         assert job.schemas == [format_["schema"]]
         assert job.builder.warnings == ()
 
