@@ -70,7 +70,7 @@ def _read_workbook(chunks: Iterable[bytes]) -> PromptFile:
     notes: list[str] = []
     workbook = Workbook(chunks, notes)
     rows = (row if isinstance(row, RowBlock) else block_of_one(row) for row in workbook.row_blocks())
-    return PromptFile(workbook.headers, _at_least_one(rows, notes), notes)
+    return PromptFile(workbook.headers, _at_least_one(rows, notes), notes, workbook.below)
 
 
 def _read_table(chunks: Iterable[bytes], separators: str) -> PromptFile:

@@ -19,6 +19,7 @@ MAX_PACKED: Final = 256 * 1024 * 1024
 """Bytes of a workbook."""
 _BLOCK_TEXT: Final = 256 * 1024
 """Characters of the rows that come in one step, about."""
+_BELOW: Final = 11
 _AHEAD: Final = BLOCK
 """Rows that are looked at to find the first column."""
 
@@ -39,6 +40,8 @@ class Workbook:
         header = _texts(ahead[0].cells[self._left :])
         width = max(number for number, text in enumerate(header, 1) if text.strip() or number == 1)
         self.headers = read_headers(header[:width], notes)
+        self.below = tuple((row.number, tuple(_texts(row.cells))) for row in ahead[1:_BELOW])
+        """The first rows below the header with their numbers: one may be the header that the person meant."""
         self._rows = chain(ahead[1:], rows)
         self._gaps = Gaps(self.headers)
 

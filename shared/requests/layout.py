@@ -17,6 +17,7 @@ from shared.requests.messages import Conversation
 ABSENT: Final = "\0no such column"
 """Stands for the header of a column that is not there; no header has this name."""
 
+_WHAT_TO_ASK: Final = " Rename one of them, or say under columns or prompt of _job.json what to ask."
 _OTHER_SEPARATORS: Final = ("^", "~", "¦", "§", ":", "/", "&")
 
 
@@ -66,11 +67,11 @@ def layout_of_table(
         raise
     layout = _layout(columns, conversation, all_texts=True)
     if layout.prompt is ABSENT and not conversation.has_template:
+        hint = _header_hint(headers, ["Prompt"], below)
         raise JobFault(
             JobCode.MISSING_COLUMN,
             f'There is no column "Prompt"{did_you_mean("Prompt", headers)}, and the job has no template. The columns '
-            f"are {listed(headers)}. Rename one of them, or say under columns or prompt of _job.json what to ask."
-            f"{_header_hint(headers, ['Prompt'], below)}",
+            f"are {listed(headers)}.{hint or _WHAT_TO_ASK}",
         )
     if missing := conversation.missing_in(headers):
         raise JobFault(
