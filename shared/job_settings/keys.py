@@ -12,6 +12,7 @@ _MEANT: Final = {
     Meaning.SYSTEM: "the system message",
     Meaning.REQUIRED: "the answer's fields, separated by commas, semicolons or line breaks",
     Meaning.SCHEMA: "the JSON Schema of the answer",
+    Meaning.IMAGE: "the row's image",
 }
 
 NOT_BLANK: Final = r"\S"
@@ -29,7 +30,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "type": "string",
             "pattern": NOT_BLANK,
             "description": "The batch deployment for rows that name none.",
-            "examples": ["gpt-5.4-mini"],
+            "examples": ["gpt-5.4-mini-batch"],
         },
         "system": {
             "type": "string",
