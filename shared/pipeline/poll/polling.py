@@ -48,7 +48,7 @@ def poll(app: App) -> None:
                 publish(item.records)
     open_batches = sum(batch.state is BatchState.SUBMITTED for item in jobs for batch in item.records.batches)
     seconds = round((app.now() - began).total_seconds(), 3)
-    log.info("polled", extra={"jobs": len(jobs), "batches": open_batches, "seconds": seconds})
+    log.log(_level(jobs), "polled", extra={"jobs": len(jobs), "batches": open_batches, "seconds": seconds})
 
 
 def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> None:
@@ -100,6 +100,11 @@ def _backoffs(app: App, jobs: Sequence[OpenNow]) -> dict[str, DeploymentBackoff]
     unsent = (batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
     found = {model: app.store.deployment_backoff(model) for model in dict.fromkeys(unsent)}
     return {model: backoff for model, backoff in found.items() if backoff is not None}
+
+
+def _level(jobs: Iterable[OpenNow]) -> int:
+    """Tell how loud a tick is: one without news would only bury the lines of those with some."""
+    return logging.INFO if any(item.changed for item in jobs) else logging.DEBUG
 
 
 def _taking_turns(
