@@ -97,8 +97,9 @@ class Matching:
         """Take the outcomes of these places."""
         for start in range(places.start, places.stop, RUN):
             end = min(start + RUN, places.stop)
-            yield spilled.single(start, end) or [
-                self._chosen(place, lines) for place, lines in enumerate(spilled.take(start, end), start)
+            yield [
+                found if isinstance(found, bytes) else self._chosen(place, found)
+                for place, found in enumerate(spilled.take(start, end), start)
             ]
 
     def _chosen(self, place: int, lines: Sequence[bytes]) -> bytes:

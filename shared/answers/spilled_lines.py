@@ -49,16 +49,13 @@ class SpilledLines:
         """End the putting."""
         self._write()
 
-    def take(self, start: int, end: int) -> list[Sequence[bytes]]:
-        """Read the lines of these places, in the order they were put."""
-        return [self._lines_at(place) for place in range(start, end)]
-
-    def single(self, start: int, end: int) -> list[bytes] | None:
-        """Read the lines of these places where each has just one; else None."""
-        some = self._first[start:end]
-        if not all(some) or any(map(self._others.__contains__, range(start, end)) if self._others else ()):
-            return None
-        return [kept if type(kept) is bytes else self._line(kept) for kept in some if kept is not None]
+    def take(self, start: int, end: int) -> list[bytes | Sequence[bytes]]:
+        """Read what was put at these places: the line where a place has one, else its lines in order, or none."""
+        others = self._others
+        return [
+            first if type(first) is bytes and place not in others else self._lines_at(place)
+            for place, first in enumerate(self._first[start:end], start)
+        ]
 
     def windows(self) -> Iterator[range]:
         """Cut the places into ranges, each of one place at least, whose lines fit into the limit together."""
@@ -100,7 +97,7 @@ class SpilledLines:
 
     def _lines_at(self, place: int) -> Sequence[bytes]:
         first = self._first[place]
-        return () if first is None else [self._line(kept) for kept in (first, *self._others.get(place, ()))]
+        return () if first is None else list(map(self._line, (first, *self._others.get(place, ()))))
 
     def _line(self, kept: _Kept) -> bytes:
         if isinstance(kept, bytes):
