@@ -52,7 +52,7 @@ def _take_all(browser: Browser, app: StillApp, folder: Path) -> None:
             expect(page.locator("#jobs > li")).to_have_count(11)
             _take(page, folder / f"jobs-{device}-{scheme}.png")
             page.get_by_role("link", name="products.jsonl").click()
-            expect(page.get_by_text("content_filter", exact=True)).to_be_visible()
+            expect(page.get_by_role("region", name="First failed rows")).to_be_visible()
             _take(page, folder / f"job-{device}-{scheme}.png")
             context.close()
 

@@ -58,7 +58,8 @@ def write_results(app: App, job: Job) -> None:
 
 def _failed_rows(job: Job) -> dict[int, str]:
     """Return the failed rows by number: spread over the first rows, behind them where most fail."""
-    codes = [code for code, count in job.errors.items() for _ in range(min(count, MOST // 10))]
+    turns = range(MOST // 10)
+    codes = [code for turn in turns for code, count in job.errors.items() if turn < count]
     if job.rows_succeeded < sum(job.errors.values()):
         return {job.rows_succeeded + number: code for number, code in enumerate(codes, 1)}
     return {3 + 4 * number: code for number, code in enumerate(codes)}
