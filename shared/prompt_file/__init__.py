@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Final
 
 from shared.domain.errors import JobFault
-from shared.domain.model import JobCode, Record, RowBlock, block_of_one
+from shared.domain.model import JobCode, Record, RowBlock
 from shared.prompt_file.csv_reader import CsvTable
 from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, stem_of
 from shared.prompt_file.gzip_stream import decompress
@@ -31,12 +31,14 @@ class PromptFile:
     `headers` are a table's columns, None in JSON forms; `below` are the first lines below a table's header, each with
     its number and its cells. `row_blocks` are the rows in order, those that are alike some hundred at a time; they come
     once only, as themselves or as `records`. `notes` are warnings for the operator, complete after the rows.
+    `separator` is that of a text table's cells.
     """
 
     headers: tuple[str, ...] | None
     row_blocks: Iterator[RowBlock]
     notes: Sequence[str]
     below: Sequence[tuple[int, tuple[str, ...]]] = ()
+    separator: str = ""
 
     @property
     def records(self) -> Iterator[Record]:
@@ -69,15 +71,14 @@ def _read_workbook(chunks: Iterable[bytes]) -> PromptFile:
 
     notes: list[str] = []
     workbook = Workbook(chunks, notes)
-    rows = (row if isinstance(row, RowBlock) else block_of_one(row) for row in workbook.row_blocks())
-    return PromptFile(workbook.headers, _at_least_one(rows, notes), notes, workbook.below)
+    return PromptFile(workbook.headers, _at_least_one(workbook.row_blocks(), notes), notes, workbook.below)
 
 
 def _read_table(chunks: Iterable[bytes], separators: str) -> PromptFile:
     notes: list[str] = []
     table = CsvTable(chunks, separators, notes)
     rows = _at_least_one(table.row_blocks(), notes)
-    return PromptFile(table.headers, rows, notes, table.below)
+    return PromptFile(table.headers, rows, notes, table.below, table.separator)
 
 
 _READERS: Final[Mapping[Kind, Callable[[Iterable[bytes]], PromptFile]]] = {

@@ -42,7 +42,7 @@ class CsvTable:
         self._lines = LineSource(whole_lines(text, "\n"))
         header = read_csv_header(self._lines, separators)
         self._separators = separators
-        self._separator = header.separator
+        self.separator = header.separator
         self._preamble = header.preamble
         self.headers = read_headers(header.cells, notes)
         self.below: tuple[tuple[int, tuple[str, ...]], ...] = ()
@@ -50,7 +50,7 @@ class CsvTable:
         first, *others = header.cells
         self._repeated = [[start, *others] for start in (first, f"\ufeff{first}", f'\ufeff"{first}"')]
         self._blank = [""] * len(self.headers)
-        self._rows = CsvRowReader(self._lines, self._separator, len(self.headers))
+        self._rows = CsvRowReader(self._lines, self.separator, len(self.headers))
         self._row = 0
         self._size = 0
         """Characters since the last row."""
@@ -74,8 +74,8 @@ class CsvTable:
 
     def _in_blocks(self, text: str) -> Iterator[RowBlock]:
         """Read whole lines, a block of rows at a time; from one on that is odd, put the lines back after its rows."""
-        may_be_spaced = '"' in text and f'{self._separator} "' in text
-        reader = csv.reader(open_lines(text), delimiter=self._separator, strict=True)
+        may_be_spaced = '"' in text and f'{self.separator} "' in text
+        reader = csv.reader(open_lines(text), delimiter=self.separator, strict=True)
         start = 0
         while True:
             try:
@@ -136,9 +136,9 @@ class CsvTable:
         """Add to a row's fault what to do where it has too many cells."""
         if not fault.startswith("has ") or "cells" not in fault:
             return fault
-        name = _SEPARATOR_NAMES.get(self._separator, self._separator)
+        name = _SEPARATOR_NAMES.get(self.separator, self.separator)
         remedy = f"Put texts that hold a {name} or a quote in double quotes"
-        cells = next(csv.reader(open_lines(text), delimiter=self._separator))
+        cells = next(csv.reader(open_lines(text), delimiter=self.separator))
         if any(cell.strip().startswith(OTHER_QUOTES) for cell in cells):
             remedy += f". {USE_STRAIGHT_QUOTES}"
         return f"{fault}, more than the header, which has {len(self.headers)}. {remedy}"

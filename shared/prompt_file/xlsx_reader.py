@@ -5,11 +5,11 @@ from itertools import chain, islice
 from typing import Final
 
 from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode
+from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode, block_of_one
 from shared.prompt_file.header import read_headers
 from shared.prompt_file.lines import BLOCK
 from shared.prompt_file.xlsx_book import Book, Sheet
-from shared.prompt_file.xlsx_cells import Cell, CellReader, text_of
+from shared.prompt_file.xlsx_cells import Cell, CellReader, Gap, text_of
 from shared.prompt_file.xlsx_gaps import Gaps
 from shared.prompt_file.xlsx_package import Package, PackageTooLargeError
 from shared.prompt_file.xlsx_sheet import Row, column_letters, read_rows, read_texts
@@ -45,7 +45,7 @@ class Workbook:
         self._rows = chain(ahead[1:], rows)
         self._gaps = Gaps(self.headers)
 
-    def row_blocks(self) -> Iterator[RowBlock | Record]:
+    def row_blocks(self) -> Iterator[RowBlock]:
         """Read the rows; blank ones are skipped and not counted, and `notes` are complete at the end."""
         number = 1
         texts: list[list[str]] = []
@@ -64,7 +64,7 @@ class Workbook:
                 number += len(texts)
                 texts, typed, size = [], [], 0
             if not is_plain:
-                yield self._odd_row(number, row)
+                yield block_of_one(self._odd_row(number, row))
                 number += 1
         if texts:
             yield RowBlock(number, self.headers, texts, typed)
@@ -94,7 +94,8 @@ class Workbook:
             )
             return Record(number, {}, "\t".join(shown).rstrip("\t"), Fault(RowCode.INVALID_REQUEST, reason))
         values = dict(zip(self.headers, _texts(cells), strict=True))
-        typed = dict(zip(self.headers, cells, strict=True))
+        valued = [None if isinstance(cell, Gap) else cell for cell in cells]
+        typed = dict(zip(self.headers, valued, strict=True))
         return Record(number, values, typed=typed, gaps=self._gaps.of_row(cells))
 
     def _find_rows(self) -> Iterator[Row]:

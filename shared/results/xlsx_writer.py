@@ -1,160 +1,114 @@
-"""results.xlsx, written as a stream: typed cells, a frozen header, no formulas, no links.
+"""results.xlsx, written as a stream: typed cells, a frozen header with a filter, fitting columns, marked failures.
 
 The sheet goes through zip compression straight to its sink, so a million rows take neither memory nor disk, where
 writers of whole workbooks keep the sheet's XML on disk twice. Source: ECMA-376, parts 1 (SpreadsheetML) and 2.
 """
 
 import io
-import re
 import zipfile
-from collections.abc import Buffer, Callable, Iterable, Sequence
+from collections.abc import Buffer, Callable, Sequence
 from typing import Final
 
-from shared.results.answer_columns import Cell, cell_of
-from shared.results.csv_writer import CHUNK_SIZE, without_half_pairs
+from shared.results import CHUNK_SIZE
+from shared.results.xlsx_cells import TEXT_LIMIT, Shown, shown, text_cell
+from shared.results.xlsx_parts import FAILED, MAIN, PARTS, XML, Style
+from shared.results.xlsx_widths import WIDEST, ColumnWidths
 
 ROW_LIMIT: Final = 1_048_576
 COLUMN_LIMIT: Final = 16_384
-TEXT_LIMIT: Final = 32_767
-"""Excel's specifications and limits: rows with the header, columns, characters of a cell."""
+"""Excel's specifications and limits: rows with the header, columns."""
 
 SHEET_LIMIT: Final = 2_000_000_000
 """Bytes of the sheet's XML: a larger part would need ZIP64, which Excel refuses in streamed files."""
 
-_EXACT: Final = 10**15
-"""Excel keeps 15 digits of a number: longer whole numbers are written as texts."""
-
 COMPRESSION: Final = 3
 """Of zlib's levels 1 to 9: above 3, each further percent costs much time."""
 
-_SPECIAL: Final = re.compile("[&<>\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_x")
-_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f]")
-
-_XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
-_OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-
-_PARTS: Final = {
-    "[Content_Types].xml": (
-        f'<Types xmlns="{_PACKAGE}/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_TYPE}.worksheet+xml"/>'
-        f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/>'
-        "</Types>"
-    ),
-    "_rels/.rels": (
-        f'<Relationships xmlns="{_PACKAGE}/relationships">'
-        f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
-        "</Relationships>"
-    ),
-    "xl/workbook.xml": (
-        f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">'
-        '<sheets><sheet name="results" sheetId="1" r:id="rId1"/></sheets>'
-        "</workbook>"
-    ),
-    "xl/_rels/workbook.xml.rels": (
-        f'<Relationships xmlns="{_PACKAGE}/relationships">'
-        f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
-        f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/>'
-        "</Relationships>"
-    ),
-    # Style 0 is the ordinary cell, style 1 the header's bold one.
-    "xl/styles.xml": (
-        f'<styleSheet xmlns="{_MAIN}">'
-        '<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
-        '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>'
-        '<fills count="2"><fill><patternFill patternType="none"/></fill>'
-        '<fill><patternFill patternType="gray125"/></fill></fills>'
-        '<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
-        '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
-        '<cellXfs count="2"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
-        '<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1"/></cellXfs>'
-        '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
-        "</styleSheet>"
-    ),
-}
-
-_SHEET_HEAD: Final = (
-    f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView tabSelected="1" workbookViewId="0">'
+_VIEW: Final = (
+    '<sheetViews><sheetView tabSelected="1" workbookViewId="0">'
     '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-    "</sheetView></sheetViews><sheetData>"
+    "</sheetView></sheetViews>"
 )
-_SHEET_TAIL: Final = "</sheetData></worksheet>"
 
 
 class XlsxTable:
-    """results.xlsx on its way to a sink; what is beyond Excel's limits is left out, and said by `close`."""
+    """results.xlsx on its way to a sink; what is beyond Excel's limits is said by `close`."""
 
     def __init__(self, write: Callable[[bytes], object], names: Sequence[str]) -> None:
         self._columns = [column_name(number) for number in range(min(len(names), COLUMN_LIMIT))]
         self._columns_left_out = len(names) - len(self._columns)
-        self._rows = 0
-        self._rows_left_out = 0
-        self._texts_cut = 0
-        self._size = 0
+        self._widths = ColumnWidths(names[:COLUMN_LIMIT])
+        self._limits = self._widths.widths
+        self._rows = 1
+        self._texts_cut = self._size = self._pending_size = 0
+        self._has_begun = False
+        self.is_left_out = False
+        """Whether there are more rows than a sheet can have: then the file is not to be kept."""
         self._pending: list[str] = []
-        self._pending_size = 0
         self._sink = _Chunks(write)
         self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
-        for name, part in _PARTS.items():
-            self._zip.writestr(_part(name), _XML + part)
+        for name, part in PARTS.items():
+            self._zip.writestr(_part(name), XML + part)
         self._sheet = self._zip.open(_part("xl/worksheets/sheet1.xml"), "w")
-        self._append(_SHEET_HEAD)
-        self._add(names, style=' s="1"')
+        self._append(self._header(names))
 
-    def add(self, columns: Sequence[Sequence[object]]) -> None:
+    def add(self, columns: Sequence[Sequence[object]], *, failed: bool = False) -> None:
         """Append rows, given by column."""
         for row in zip(*columns, strict=True):
-            self._add(map(cell_of, row))
+            if self._rows >= ROW_LIMIT or self._size >= SHEET_LIMIT:
+                self.is_left_out = True
+                return
+            self._add(row, FAILED if failed else Style.PLAIN)
 
     def close(self) -> list[str]:
         """Finish the file; gives a warning for each limit that was met."""
-        self._append(_SHEET_TAIL)
         self._flush()
+        area = f"A1:{self._columns[-1]}{self._rows}"
+        self._sheet.write(f'</sheetData><autoFilter ref="{area}"/></worksheet>'.encode())
         self._sheet.close()
         self._zip.close()
         self._sink.flush_all()
+        if self.is_left_out:
+            limit = f"a sheet has room for {self._rows - 1:,} rows at most"
+            return [f"results.xlsx was left out: {limit}; results.csv holds all"]
         found = (
-            (self._rows_left_out, f"rows beyond Excel's limit of {ROW_LIMIT:,} rows were left out"),
             (self._columns_left_out, f"columns beyond Excel's limit of {COLUMN_LIMIT:,} columns were left out"),
             (self._texts_cut, f"texts were cut at Excel's limit of {TEXT_LIMIT:,} characters a cell"),
         )
         return [f"results.xlsx: {count:,} {what}; results.csv holds all" for count, what in found if count]
 
-    def _add(self, row: Iterable[Cell], style: str = "") -> None:
-        if self._rows >= ROW_LIMIT or self._size >= SHEET_LIMIT:
-            self._rows_left_out += 1
-            return
+    def _header(self, names: Sequence[str]) -> str:
+        cells = [
+            f'<c r="{letters}1" s="{Style.HEADER:d}"{text_cell(name).content}</c>'
+            for letters, name in zip(self._columns, names, strict=False)
+        ]
+        return f'<row r="1">{"".join(cells)}</row>'
+
+    def _add(self, row: Sequence[object], ground: int) -> None:
+        """Append a row; `ground` is added to its cells' styles, and marks empty ones too where it is not 0."""
         self._rows += 1
         number = self._rows
-        parts = [
-            f'<c r="{column}{number}"{style}{self._content(cell)}</c>'
-            for column, cell in zip(self._columns, row, strict=False)
-            if cell is not None
-        ]
-        self._append(f'<row r="{number}">{"".join(parts)}</row>')
+        parts = [f'<row r="{number}">']
+        for column, (letters, value) in enumerate(zip(self._columns, row, strict=False)):
+            cell = shown(value)
+            if cell is not None:
+                style = ground + self._style_of(column, cell)
+                parts.append(f'<c r="{letters}{number}" s="{style}"{cell.content}</c>')
+            elif ground:
+                parts.append(f'<c r="{letters}{number}" s="{ground}"/>')
+        parts.append("</row>")
+        self._append("".join(parts))
 
-    def _content(self, cell: Cell) -> str:
-        """Write a cell's type and value; texts are written in place, so that none is ever read as a formula."""
-        if isinstance(cell, bool):
-            return f' t="b"><v>{cell:d}</v>'
-        if isinstance(cell, float) or (isinstance(cell, int) and abs(cell) < _EXACT):
-            return f"><v>{cell!r}</v>"
-        return f' t="inlineStr"><is><t xml:space="preserve">{_escaped(self._fitting(str(cell)))}</t></is>'
-
-    def _fitting(self, text: str) -> str:
-        """Cut a text to what a cell holds, counted in UTF-16 units as Excel does."""
-        if len(text) <= TEXT_LIMIT // 2:
-            return text
-        units = text.encode("utf-16-le", "surrogatepass")
-        if len(units) <= 2 * TEXT_LIMIT:
-            return text
-        self._texts_cut += 1
-        return units[: 2 * TEXT_LIMIT].decode("utf-16-le", "ignore")
+    def _style_of(self, column: int, cell: Shown) -> int:
+        """Choose a cell's style: longer texts are wrapped at the column's width."""
+        text = cell.text
+        if not self._has_begun:
+            self._widths.see(column, text, cell.content)
+        if cell.is_cut:
+            self._texts_cut += 1
+        if text and (len(text) > (self._limits[column] if self._has_begun else WIDEST) or "\n" in text):
+            return Style.WRAPPED
+        return cell.style
 
     def _append(self, text: str) -> None:
         self._pending.append(text)
@@ -163,6 +117,10 @@ class XlsxTable:
             self._flush()
 
     def _flush(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            head = f'{XML}<worksheet xmlns="{MAIN}">{_VIEW}{self._widths.xml()}<sheetData>'
+            self._sheet.write(head.encode())
         encoded = "".join(self._pending).encode()
         self._sheet.write(encoded)
         self._size += len(encoded)
@@ -210,12 +168,3 @@ def _part(name: str) -> zipfile.ZipInfo:
     part = zipfile.ZipInfo(name)
     part.compress_type = zipfile.ZIP_DEFLATED
     return part
-
-
-def _escaped(text: str) -> str:
-    """Write a text as XML; control characters as `_x000D_`, as Excel does, and what would be read as such escaped."""
-    if _SPECIAL.search(text) is None:
-        return text
-    text = _ESCAPE.sub("_x005F_", without_half_pairs(text)).replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", text)

@@ -141,7 +141,8 @@ class FailedRow(NamedTuple):
 
     `input` holds the user's own columns. The row also carries its `request` (custom_id, method, url, body), or where
     it never became one, its `source`: the record as an object, or the raw text. `schema` is the one that its answer is
-    checked with, where that asks for more than the request shows.
+    checked with, where that asks for more than the request shows. `typed` is `input` with the types that the file gave
+    it, where these are others.
     """
 
     custom_id: str
@@ -150,6 +151,7 @@ class FailedRow(NamedTuple):
     request: Mapping[str, object] | None = None
     source: Mapping[str, object] | str | None = None
     schema: Mapping[str, object] | None = None
+    typed: Mapping[str, object] | None = None
 
 
 def block_of_one(record: Record) -> RowBlock:

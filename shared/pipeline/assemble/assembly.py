@@ -2,8 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Set
 
 from shared.answer_schema.schema_list import SchemaList
 from shared.domain import blob_names
@@ -19,8 +18,9 @@ from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.outcome_files import merged_runs, work_lines
 from shared.pipeline.records import JobRecords
 from shared.pipeline.reporting import close
+from shared.prompt_file import form_of
 from shared.results.answer_columns import TEXT_FIELDS, Field, fields_of, union
-from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, ResultFiles
+from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, Layout, ResultFiles
 
 log = logging.getLogger("structuredbatch.assembly")
 
@@ -92,30 +92,35 @@ def _plan(app: App, job: Job) -> JobPlan:
 def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts:
     app, job = records.app, claim.record
     own, fields = _columns(app, claim, plan)
-    writers = _writers(app, job, plan)
+    rows = Rows(app, job, plan)
+    form = form_of(job.prompt_file)
+    writers = _writers(app, job, {*plan.formats, form.kind.value if form else ""})
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
-    files = ResultFiles(own, fields, sinks, plan.formula_guard)
-    writer = RowWriter(Rows(app, job, plan), merged_runs(app, job, records.batches), files, _otherwise(job))
-    counts = writer.write_all(claim)
-    counts.warnings += files.close()
-    for blob in writers.values():
-        blob.commit()
+    separator = ";" if rows.separator == ";" else ","
+    files = ResultFiles(Layout(own=own, fields=fields, guard=plan.formula_guard, separator=separator), sinks)
+    outcomes = merged_runs(app, job, records.batches)
+    counts = RowWriter(rows, outcomes, files, _otherwise(job)).write_all(claim)
+    closed = files.close()
+    counts.warnings += closed.warnings
+    for name, blob in writers.items():
+        if name not in closed.left_out:
+            blob.commit()
     return counts
 
 
 def _write_nothing(app: App, job: Job, total: int | None) -> Counts:
     """The files of a job whose prompt file has no row, or could not be read: they exist, and are empty."""
-    writers = _writers(app, job, replace(plan_without_settings(app.settings), formats=("csv",)))
+    writers = _writers(app, job, set())
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
-    ResultFiles((), (), sinks, guard=True).close()
+    ResultFiles(Layout(own=(), fields=()), sinks).close()
     for writer in writers.values():
         writer.commit()
     return Counts(total=total)
 
 
-def _writers(app: App, job: Job, plan: JobPlan) -> dict[str, BlobWriter]:
+def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
     wanted = [RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV]
-    if "xlsx" in plan.formats:
+    if "xlsx" in formats:
         wanted.append(RESULTS_XLSX)
     return {name: app.files.writer(Container.RESULTS, blob_names.results_folder(job) + name) for name in wanted}
 

@@ -1,7 +1,7 @@
 """A job's rows, each with its outcome → the result files: many at once where they succeeded, others one by one."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,6 +10,7 @@ from shared.domain.model import Job, Outcome, Record, RowBlock, RowCode
 from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.claims import Claim
 from shared.results.files import ResultFiles
+from shared.results.table import Own
 
 
 @dataclass(slots=True)
@@ -81,7 +82,8 @@ class RowWriter:
 
     def _write_one(self, record: Record, line: OutcomeLine | None) -> None:
         if line is not None and line.code is None:
-            self._write_results([line], [self._rows.own(record)])
+            typed = self._rows.typed(record)
+            self._write_results([line], [self._rows.own(record)], None if typed is None else [typed])
             return
         failed = self._rows.failed(record, None if line is None else line.outcome, self._otherwise)
         self._files.add_error(failed)
@@ -91,15 +93,17 @@ class RowWriter:
         """Write rows of the same keys: all between two that failed at once."""
         outcomes = self._outcomes.of_all(rows.row, len(rows.rows))
         failed = [place for place, line in enumerate(outcomes) if line is None or line.code is not None]
-        own = self._rows.own_of_all(rows)
+        own, typed = self._rows.own_of_all(rows), self._rows.typed_of_all(rows)
         start = 0
         for place in [*failed, len(outcomes)]:
             if place > start:
-                self._write_results(cast("Sequence[OutcomeLine]", outcomes[start:place]), own[start:place])
+                some = slice(start, place)
+                lines = cast("Sequence[OutcomeLine]", outcomes[some])
+                self._write_results(lines, own[some], None if typed is None else typed[some])
             if place < len(outcomes):
                 self._write_one(rows.record(place), outcomes[place])
             start = place + 1
 
-    def _write_results(self, lines: Sequence[OutcomeLine], own: Sequence[Mapping[str, object]]) -> None:
-        self._files.add_results(lines, own)
+    def _write_results(self, lines: Sequence[OutcomeLine], own: Own, typed: Own | None) -> None:
+        self._files.add_results(lines, own, typed)
         self._counts.add_results(len(lines))

@@ -24,6 +24,7 @@ class Rows:
             raise JobFault(JobCode.UNSUPPORTED_FORMAT, job.message)
         file = open_prompt_file(form, app.files.read(Container.WORK, blob_names.snapshot(job)))
         self.row_blocks: Iterator[RowBlock] = file.row_blocks
+        self.separator = file.separator
         self._headers = file.headers
         self._plan = plan
         self._unshown = UnshownSchemas()
@@ -58,6 +59,17 @@ class Rows:
             return [{name: cells[place]} for cells in rows.rows]
         return [dict(zip(own, [cells[place] for place in places], strict=True)) for cells in rows.rows]
 
+    def typed(self, record: Record) -> dict[str, object] | None:
+        """The row's own columns with the types that the file gave them; None where these are the same."""
+        return None if record.typed is None else self.own(record._replace(values=record.typed))
+
+    def typed_of_all(self, rows: RowBlock) -> list[dict[str, object]] | None:
+        """Those of rows with the same keys."""
+        if rows.odd is not None:
+            typed = self.typed(rows.odd)
+            return None if typed is None else [typed]
+        return None if rows.typed is None else self.own_of_all(rows._replace(rows=rows.typed, typed=None))
+
     def _custom_id(self, record: Record) -> str:
         if self._builder is not None:
             return self._builder.identify(record)
@@ -74,14 +86,15 @@ class Rows:
         custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
             outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
+        row = FailedRow(custom_id, own, outcome, typed=self.typed(record))
         if outcome.code is RowCode.DUPLICATE_CUSTOM_ID or self._builder is None:
-            return FailedRow(custom_id, own, outcome, source=_source(record))
+            return row._replace(source=_source(record))
         built = self._builder.build(record)
         if isinstance(built, Fault):
-            return FailedRow(custom_id, own, outcome, source=_source(record))
+            return row._replace(source=_source(record))
         request = json_codec.loads(built.text)
         assert isinstance(request, dict)
-        return FailedRow(custom_id, own, outcome, request, schema=self._unshown.of(request, built.schemas[0]))
+        return row._replace(request=request, schema=self._unshown.of(request, built.schemas[0]))
 
 
 def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: UnshownSchemas) -> RequestBuilder | None:

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from copy import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
@@ -19,8 +21,8 @@ from shared.domain.model import Batch, BatchState, FailedRow, Job, JobState, Out
 from shared.domain.status_report import report
 from shared.results import xlsx_writer
 from shared.results.answer_columns import Field, fields_of, union
-from shared.results.csv_writer import header
-from shared.results.files import ResultFiles
+from shared.results.files import Layout, ResultFiles
+from shared.results.table import header
 from shared.results.xlsx_writer import column_name
 from testing.paths import PROJECT
 from tests.unit.test_json_codec import JSON, TEXTS
@@ -66,7 +68,7 @@ def failure(row: int = 1, message: str = "none", *, source: Any = None, paid: bo
 def add(files: ResultFiles, row: FailedRow) -> None:
     """Add a row; one that succeeded is taken from its line, as in a part."""
     if row.outcome.code is None:
-        files.add_results([read_line(to_line(row.outcome))], [row.input])
+        files.add_results([read_line(to_line(row.outcome))], [row.input], None if row.typed is None else [row.typed])
     else:
         files.add_error(row)
 
@@ -78,13 +80,16 @@ def written(
     names: Sequence[str] = FILES,
     *,
     guard: bool = True,
+    separator: str = ",",
 ) -> tuple[dict[str, bytes], list[str]]:
     chunks: dict[str, list[bytes]] = {name: [] for name in names}
-    files = ResultFiles(own, fields, {name: chunks[name].append for name in names}, guard)
+    layout = Layout(own=own, fields=fields, guard=guard, separator=separator)
+    files = ResultFiles(layout, {name: chunks[name].append for name in names})
     for row in rows:
         add(files, row)
-    warnings = list(files.close())
-    return {name: b"".join(parts) for name, parts in chunks.items()}, warnings
+    closed = files.close()
+    kept = {name: b"".join(parts) for name, parts in chunks.items() if name not in closed.left_out}
+    return kept, list(closed.warnings)
 
 
 def table(data: bytes) -> list[list[str]]:
@@ -104,9 +109,31 @@ def test_a_result_line_is_as_the_contract_shows_it() -> None:
     assert files["errors.jsonl"] == b""
 
 
-def test_a_line_with_half_a_surrogate_pair_has_the_same_keys_in_the_same_order() -> None:
-    half_a_pair, whole = (written([success({"City": city}, Note="n")], own=["Note"])[0] for city in ("\ud800", "x"))
-    assert half_a_pair["results.jsonl"] == whole["results.jsonl"].replace(b'"x"', b'"\\ud800"')
+def test_half_a_surrogate_pair_is_shown_as_the_replacement_character_everywhere() -> None:
+    halved, whole = (
+        written([success({"City": city}, Note=city), failure(2, city, paid=True, Note=city)], own=["Note"])[0]
+        for city in ("Danke \ud83d, \udfff", "Danke \ufffd, \ufffd")
+    )
+    assert halved == whole
+
+
+def test_a_half_in_an_answer_as_the_model_escaped_it_is_shown_so_too() -> None:
+    outcome = read_line(
+        to_line(success({"City": "x"}).outcome).replace(b'"x"', b'"Danke \\uD83D \\ud83d\\ude00 \\\\ud8"')
+    )
+    chunks: list[bytes] = []
+    files = ResultFiles(Layout(own=[], fields=CITY), {"results.jsonl": chunks.append})
+    files.add_results([outcome], [{}])
+    files.close()
+    assert json.loads(b"".join(chunks).decode("utf-8", "strict"))["output"] == {"City": "Danke \ufffd 😀 \\ud8"}
+    assert b"\\ud83d" not in b"".join(chunks).lower()
+
+
+def test_the_paid_answer_of_an_error_line_holds_no_half_either() -> None:
+    row = failure(paid=True)
+    row = row._replace(outcome=row.outcome._replace(text='{"City": "Danke \ud83d'))
+    line = written([row])[0]["errors.jsonl"]
+    assert json.loads(line)["answer"]["text"] == '{"City": "Danke \ufffd'
 
 
 def test_an_error_line_is_the_request_with_its_error() -> None:
@@ -165,14 +192,19 @@ def test_plain_values_lists_and_nothing_are_shown_each_in_their_way() -> None:
         (["status"], ["status"], "input.status output.status"),
         (["output.status"], ["status"], "input.output.status output.status"),
         (["status", "input.status"], [], "input.input.status input.status"),
-        (["Status"], ["STATUS"], "Status STATUS"),
+        (["Status"], ["STATUS"], "input.Status output.STATUS"),
+        (["text"], ["Text"], "input.text Text"),
+        (["Ort", "ort"], [], "Ort input.ort"),
+        ([], ["City", "CITY"], "City output.CITY"),
+        (["straße", "STRASSE"], [], "straße input.STRASSE"),
+        (["Custom_ID"], [], "input.Custom_ID"),
         ([], ["a.b", "a.b"], "a.b output.a.b"),
     ],
 )
 def test_clashing_columns_are_told_apart(own: list[str], fields: list[str], names: str) -> None:
     found = header(own, [Field((name,)) for name in fields])
     assert found == ["custom_id", *names.split(), "status", "error_code", "error_message"]
-    assert len(set(found)) == len(found)
+    assert len({name.casefold() for name in found}) == len(found)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +250,8 @@ def test_only_the_files_asked_for_are_written() -> None:
 
 def test_files_are_written_in_chunks_of_about_a_mebibyte() -> None:
     sizes: dict[str, list[int]] = {name: [] for name in FILES}
-    files = ResultFiles([], CITY, {name: lambda data, n=name: sizes[n].append(len(data)) for name in FILES}, True)  # type: ignore[misc]
+    sinks: dict[str, Any] = {name: lambda data, n=name: sizes[n].append(len(data)) for name in FILES}
+    files = ResultFiles(Layout(own=[], fields=CITY), sinks)
     for row in range(1, 4001):
         add(files, success({"City": f"{row * 7919 % 10007}" * 200}, row))
     files.close()
@@ -240,6 +273,7 @@ def test_the_sheet_has_typed_cells_and_a_frozen_header() -> None:
     assert all(cell.hyperlink is None for cell in cells)
     assert [cell.value for cell in page[3]][-3:] == ["error", "missing", "none"]
     assert page["A1"].font.b
+    assert page.auto_filter.ref == "A1:K3"
     assert warnings == []
 
 
@@ -261,7 +295,7 @@ def test_the_same_rows_give_the_same_sheet() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['a & b <c> "d"', " spaces ", "two\nlines", "\ttab", "\x00\x01\x1f", "_x0041_", "__x000D_", "\r\n", "\u2028"],
+    ['a & b <c> "d"', " spaces ", "two\nlines", "\ttab", "\x00\x01\x1f", "_x0041_", "__x000D_", "\u2028"],
 )
 def test_the_sheet_keeps_any_text(text: str) -> None:
     files, _warnings = written([success({"City": text})])
@@ -270,26 +304,29 @@ def test_the_sheet_keeps_any_text(text: str) -> None:
 
 
 def test_what_is_beyond_excel_s_limits_is_left_out_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx_writer, "ROW_LIMIT", 3)
     monkeypatch.setattr(xlsx_writer, "COLUMN_LIMIT", 4)
-    rows = [success({"City": "\U0001f600" * 20_000, "Height": row}, row) for row in range(1, 5)]
+    rows = [success({"City": "\U0001f600" * 20_000, "Height": row}, row) for row in range(1, 3)]
     files, warnings = written(rows)
     found = sheet(files["results.xlsx"])
     assert [len(row) for row in found] == [4, 4, 4]
     assert found[1][1] == "\U0001f600" * 16_383
     assert [warning.split(" (")[0] for warning in warnings] == [
-        "results.xlsx: 2 rows beyond Excel's limit of 3 rows were left out; results.csv holds all",
         "results.xlsx: 2 columns beyond Excel's limit of 4 columns were left out; results.csv holds all",
         "results.xlsx: 2 texts were cut at Excel's limit of 32,767 characters a cell; results.csv holds all",
     ]
-    assert len(table(files["results.csv"])) == 5
+    assert len(table(files["results.csv"])) == 3
 
 
-def test_a_sheet_too_large_for_excel_s_zip_ends_early_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx_writer, "SHEET_LIMIT", 3_000_000)
+@pytest.mark.parametrize(("limit", "value"), [("ROW_LIMIT", 500), ("SHEET_LIMIT", 3_000_000)])
+def test_more_rows_than_a_sheet_can_have_leave_the_file_out_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(xlsx_writer, limit, value)
     files, warnings = written([success({"City": "x" * 10_000}, row) for row in range(1, 1001)])
-    assert 200 < len(sheet(files["results.xlsx"])) < 500
-    assert "rows" in warnings[0]
+    assert files.keys() == {"results.jsonl", "errors.jsonl", "results.csv"}
+    assert len(warnings) == 1
+    assert warnings[0].startswith("results.xlsx was left out: a sheet has room for ")
+    assert len(table(files["results.csv"])) == 1001
 
 
 @pytest.mark.parametrize(
@@ -322,12 +359,12 @@ def test_everything_written_can_be_read_back(drawn: list[tuple[str, Any, dict[st
     errors = [json.loads(line) for line in files["errors.jsonl"].split(b"\n")[:-1]]
     good = [row for row in rows if row.outcome.code is None]
     bad = [row for row in rows if row.outcome.code is not None]
-    assert [(found["row"], found["output"], found["input"]) for found in results] == [
-        (row.outcome.row, row.outcome.output, row.input) for row in good
-    ]
-    assert [(found["error"]["row"], found["error"]["message"], found["input"]) for found in errors] == [
-        (row.outcome.row, row.outcome.message, row.input) for row in bad
-    ]
+    assert [[found["row"], found["output"], found["input"]] for found in results] == whole(
+        [[row.outcome.row, row.outcome.output, row.input] for row in good]
+    )
+    assert [[found["error"]["row"], found["error"]["message"], found["input"]] for found in errors] == whole(
+        [[row.outcome.row, row.outcome.message, row.input] for row in bad]
+    )
 
     names, *lines = table(files["results.csv"])
     assert names == ["custom_id", "Note", "input.City", "City", "Height", "status", "error_code", "error_message"]
@@ -342,6 +379,15 @@ def test_everything_written_can_be_read_back(drawn: list[tuple[str, Any, dict[st
     page = load_workbook(io.BytesIO(files["results.xlsx"])).get_sheet_by_index(0).to_python()
     assert page[0] == names
     assert [line[5] for line in page[1:]] == [line[5] for line in lines]
+
+
+def whole(value: Any) -> Any:
+    """Replace halves of surrogate pairs in all texts of a JSON value."""
+    if isinstance(value, dict):
+        return {whole(key): whole(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [whole(inner) for inner in value]
+    return plain(value, "") if isinstance(value, str) else value
 
 
 def plain(value: object, cell: str) -> object:
@@ -359,6 +405,93 @@ def test_columns_of_several_schemas_stand_side_by_side() -> None:
     files, _warnings = written([success({"City": "x"}), success({"a": {"b": 1}}, 2)], fields=fields)
     columns = [line[1:4] for line in table(files["results.csv"])]
     assert columns == [["City", "Height", "a.b"], ["x", "", ""], ["", "", "1"]]
+
+
+@pytest.mark.parametrize("text", [" x", "x ", "\tx", "x\u00a0", " ", "\u3000x"])
+def test_cells_with_white_space_at_an_end_are_quoted(text: str) -> None:
+    rows = [success({"City": "plain"}), success({"City": text, "Height": 5}, 2)]
+    lines = written(rows, guard=False)[0]["results.csv"].decode().split("\r\n")
+    assert lines[1] == "task-1,plain,,ok,,"
+    assert f'"{text}"' in lines[2]
+    assert table("\r\n".join(lines).encode())[2][1:3] == [text, "5"]
+
+
+def test_a_prompt_file_separated_by_semicolons_gets_semicolons() -> None:
+    files, _warnings = written([success({"City": "a;b,c", "Height": 5})], separator=";")
+    assert files["results.csv"].decode() == (
+        '\ufeffcustom_id;City;Height;status;error_code;error_message\r\ntask-1;"a;b,c";5;ok;;\r\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\r\nb", "a\nb"), ("a\rb", "a\nb"), ("a\nb", "a\nb"), ("\r\r\n", "\n\n")]
+)
+def test_the_sheet_has_excels_own_line_breaks(text: str, shown: str) -> None:
+    files, _warnings = written([success({"City": text}, Note=text)], own=["Note"], guard=False)
+    assert sheet(files["results.xlsx"])[1][1:3] == [shown, shown]
+    assert b"_x000D_" not in zipfile.ZipFile(io.BytesIO(files["results.xlsx"])).read("xl/worksheets/sheet1.xml")
+    assert json.loads(files["results.jsonl"])["input"] == {"Note": text}
+    assert table(files["results.csv"])[1][1] == text
+
+
+TYPED: list[tuple[Any, Any, str]] = [
+    (5, 5, "General"),
+    (1.5, 1.5, "General"),
+    (True, True, "General"),
+    (Decimal("12.340"), 12.34, "General"),
+    (Decimal("12345678901234567.25"), "12345678901234567.25", "General"),
+    (1234567890123456789, "1234567890123456789", "General"),
+    (date(2026, 3, 29), datetime(2026, 3, 29), "yyyy\\-mm\\-dd"),  # noqa: DTZ001 - cells know no zone
+    (date(1899, 1, 1), "1899-01-01", "General"),
+    (datetime(2026, 3, 29, 13, 5), datetime(2026, 3, 29, 13, 5), "yyyy\\-mm\\-dd\\ hh:mm:ss"),  # noqa: DTZ001
+    (datetime(2026, 3, 29, 13, 5, tzinfo=UTC), "2026-03-29 13:05:00+00:00", "General"),
+    (time(9, 30), time(9, 30), "hh:mm:ss"),
+    (timedelta(hours=30, minutes=5), timedelta(hours=30, minutes=5), "[h]:mm:ss"),
+    (b"\x00\x01", "AAE=", "General"),
+    ([1, None], "[1,null]", "General"),
+    (None, None, "General"),
+    ("00042", "00042", "General"),
+]
+
+
+@pytest.mark.parametrize(("value", "cell", "number_format"), TYPED)
+def test_own_columns_have_the_types_that_the_prompt_file_gave_them(value: Any, cell: Any, number_format: str) -> None:
+    good = success({"City": "x"}, V="shown")._replace(typed={"V": value})
+    bad = failure(2, V="shown")._replace(typed={"V": value})
+    files, _warnings = written([good, bad], own=["V"])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    assert [page["B2"].value, page["B3"].value] == [cell, cell]
+    assert [page["B2"].number_format, page["B3"].number_format] == [number_format] * 2
+    assert [line[1] for line in table(files["results.csv"])[1:]] == ["shown", "shown"]
+    assert json.loads(files["results.jsonl"])["input"] == {"V": "shown"}
+
+
+def test_failed_rows_are_marked_over_their_whole_width() -> None:
+    files, _warnings = written([success({"City": "x"}), failure(2)])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    assert {cell.fill.fgColor.rgb for cell in page[3]} == {"FFFFC7CE"}
+    assert {cell.fill.fill_type for cell in page[2]} == {None}
+
+
+def test_columns_are_as_wide_as_their_content_and_longer_texts_are_wrapped() -> None:
+    answers = [{"City": "x" * 30, "Height": 1}, {"City": "y" * 500, "Height": 2}, {"City": "日" * 25, "Height": 3}]
+    files, _warnings = written([success(answer, row, Note="ab") for row, answer in enumerate(answers, 1)], own=["Note"])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    widths = {letter: page.column_dimensions[letter].width for letter in "BCD"}
+    assert widths["C"] == pytest.approx(61.7)
+    assert widths["B"] < 10
+    assert widths["D"] < 12
+    assert [bool(page[f"C{row}"].alignment.wrap_text) for row in (2, 3, 4)] == [False, True, False]
+
+
+def test_a_header_that_is_longer_than_its_column_makes_it_wider() -> None:
+    files, _warnings = written([success({})], own=["How many floors it has"])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    assert 25 < page.column_dimensions["B"].width < 30
 
 
 DOCS = (PROJECT / "docs" / "results.md").read_text("utf-8")

@@ -12,7 +12,7 @@ import pytest
 from shared.answers.outcomes import read_line, to_line
 from shared.domain.model import FailedRow, Outcome, RowCode
 from shared.results.answer_columns import fields_of
-from shared.results.files import RESULTS_CSV, RESULTS_XLSX, ResultFiles
+from shared.results.files import RESULTS_CSV, RESULTS_XLSX, Layout, ResultFiles
 
 OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
 
@@ -38,7 +38,7 @@ HEADER = ["custom_id", "Note", "name", "height", "share", "open", "tags", "statu
 
 def _written(name: str) -> bytes:
     out = io.BytesIO()
-    files = ResultFiles(["Note"], fields_of(SCHEMA), {name: out.write}, guard=True)
+    files = ResultFiles(Layout(own=["Note"], fields=fields_of(SCHEMA)), {name: out.write})
     for number, answer in enumerate(ANSWERS, 1):
         outcome = Outcome(row=number, custom_id=f"row-{number}", output=answer, attempts=1)
         files.add_results([read_line(to_line(outcome))], [{"Note": "日本"}])
