@@ -1,5 +1,6 @@
 """Tell what would be sent for prompt files, sending nothing: built by the app's own code, in storage of its own."""
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,12 +10,12 @@ from rich.syntax import Syntax
 from local.commands.building import BuiltJob, build, building_app
 from local.commands.command_line import parse
 from local.commands.job_words import counted, left_out, money, one_line
-from local.commands.pretty_json import pretty
 from local.commands.prompt_paths import plan_drops
 from local.commands.running import run_command
 from local.commands.screen import Screen
 from local.commands.uploading import upload
 
+_LINE_WIDTH = 76
 _LONGEST_TEXT = 600
 """Characters of a text in the first request that are shown: an image alone has millions."""
 
@@ -96,7 +97,7 @@ def _show_request(built: BuiltJob, request: Mapping[str, Any], screen: Screen) -
     for title, part in (("The first request", shown), ("The schema as sent", built.schema)):
         if part:
             screen.say(f"  {title}:", "bold")
-            text = pretty(part)
+            text = _pretty(part)
             if screen.is_live:
                 screen.console.print(
                     Syntax(text, "json", theme="ansi_dark", word_wrap=True, background_color="default")
@@ -114,6 +115,21 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, str) and len(value) > _LONGEST_TEXT:
         return f"{value[:_LONGEST_TEXT]}… ({len(value):,} characters)"
     return value
+
+
+def _pretty(value: Any, indent: int = 0) -> str:
+    """Return a JSON value as text for people: what fits into a line stands in one line."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or len(flat) + indent <= _LINE_WIDTH:
+        return flat
+    inner = " " * (indent + 2)
+    if isinstance(value, dict):
+        opening, closing = "{}"
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {_pretty(part, indent + 2)}" for key, part in value.items()]
+    else:
+        opening, closing = "[]"
+        lines = [_pretty(part, indent + 2) for part in value]
+    return f"{opening}\n{inner}" + f",\n{inner}".join(lines) + f"\n{' ' * indent}{closing}"
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:

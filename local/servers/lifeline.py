@@ -1,4 +1,4 @@
-"""Runs a Python module as a server that stops when its parent is gone.
+"""Run a Python module as a server that stops when its parent is gone.
 
 `python -m local.servers.lifeline MODULE [ARGUMENT …]` runs MODULE as `python -m MODULE` would. Its standard input is
 the lifeline: a pipe whose other end the parent holds. When that end is closed, because the parent stops the server or
@@ -17,7 +17,7 @@ GRACE_SECONDS = 30
 
 
 def main() -> None:
-    """Runs the module named by the first argument, tied to standard input."""
+    """Run the module named by the first argument, tied to standard input."""
     sys.argv = sys.argv[1:]
     threading.Thread(target=_stop_when_input_ends, daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

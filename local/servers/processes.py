@@ -46,7 +46,7 @@ class Server:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        """Starts `command` in `folder` (by default the current one); `environment` is added to this process's own."""
+        """Start `command` in `folder` (by default the current one); `environment` is added to this process's own."""
         self.name = name
         self.log = log
         self._is_ready = False
@@ -74,7 +74,7 @@ class Server:
         return self._process.poll() is None
 
     def wait_for_line(self, pattern: str, seconds: float = 60) -> re.Match[str]:
-        """Waits until a line of the log matches `pattern`; ServerError if the child ends first or time is up."""
+        """Wait until a line of the log matches `pattern`; raise ServerError if the child ends first or time is up."""
         deadline = time.monotonic() + seconds
         while True:
             alive = self.running
@@ -89,12 +89,12 @@ class Server:
             time.sleep(0.03)
 
     def check(self) -> None:
-        """Raises ServerError where the child has ended."""
+        """Raise ServerError where the child has ended."""
         if not self.running:
             raise ServerError(f"{self.name} has stopped.{self._log_end()}")
 
     def stop(self, seconds: float = 15) -> None:
-        """Asks the child to end, waits, and ends its process group by force where asking does not help.
+        """Ask the child to end, wait, and end its process group by force where asking does not help.
 
         One that is still starting has nothing to finish, and cannot always hear: Node is deaf while it loads modules.
         """
@@ -119,7 +119,7 @@ class Server:
 
 
 def run_to_end(command: Sequence[str | Path], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a group of its own and returns its outcome; kills the group if anything interrupts.
+    """Run a command in a group of its own and return its outcome; kill the group if anything interrupts.
 
     Raises subprocess.TimeoutExpired after `seconds`.
     """
@@ -147,7 +147,7 @@ def run_to_end(command: Sequence[str | Path], seconds: float) -> subprocess.Comp
 
 @contextmanager
 def signals_held_back() -> Iterator[Callable[[], None]]:
-    """Holds signals to end back until the yielded function is called, which delivers the first that came.
+    """Hold signals to end back until the yielded function is called, which delivers the first that came.
 
     For the moment between a child's birth and the `try` that ends it: an interruption there would leave it running.
     """
@@ -173,7 +173,7 @@ def signals_held_back() -> Iterator[Callable[[], None]]:
 
 
 def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
-    """Kills what is left of the process group of a child that was started in a group of its own."""
+    """Kill what is left of the process group of a child that was started in a group of its own."""
     if sys.platform == "win32":
         process.kill()
     else:
@@ -185,7 +185,7 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
 
 
 def interrupt_on_signals() -> None:
-    """Makes a request to end (SIGTERM, a closed terminal) unwind this process like Ctrl-C does.
+    """Make a request to end (SIGTERM, a closed terminal) unwind this process like Ctrl-C does.
 
     Ctrl-C itself too: a shell starts its background jobs with SIGINT ignored. An ignored SIGHUP (nohup) stays ignored.
     """
@@ -198,7 +198,7 @@ def interrupt_on_signals() -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Lets clean-up finish: for the length of a with-block, further signals to end are ignored."""
+    """Let clean-up finish: for the length of a with-block, further signals to end are ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals do not reach this thread anyway
         return

@@ -35,7 +35,7 @@ class StillApp:
 
 @contextmanager
 def running_still_app(folder: Path, connection_string: str, name: str = "app") -> Iterator[StillApp]:
-    """Runs the app for the length of a with-block, with containers, queues and a table of its own."""
+    """Run the app for the length of a with-block, with containers, queues and a table of its own."""
     settings = {**app_settings(connection_string, "http://127.0.0.1:9"), **_names(), "POLL_SCHEDULE": NEVER}
     settings_file = folder / f"{name}.json"
     settings_file.write_text("{}", "utf-8")
