@@ -51,8 +51,8 @@ def plan(job: Job) -> str:
     return f"{job.job_id}/plan.json"
 
 
-def columns(job: Job) -> str:
-    """The names of the user's own columns, and whether rows without a schema were sent."""
+def columns(job: Job | Batch) -> str:
+    """The names of the user's own columns, whether rows without a schema were sent, and which column names models."""
     return f"{job.job_id}/columns.json"
 
 

@@ -12,7 +12,7 @@ from shared.prompt_file.columns import column_key
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.custom_ids import custom_id_of, custom_id_or_number
 from shared.requests.faults import UnsendableError
-from shared.requests.layout import Layout, layout_of_record, layout_of_table, text_of
+from shared.requests.layout import ABSENT, Layout, layout_of_record, layout_of_table, text_of
 from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, check_size, check_text
 from shared.requests.messages import Conversation
 from shared.requests.ready_made import ReadyMadeRequests
@@ -47,7 +47,8 @@ class RequestBuilder:
         self._settings = settings
         self._max_bytes = max_bytes
         self._is_chat = settings.url in CHAT_URLS
-        model = settings.model or default_model or ""
+        model = self.job_model = settings.model or default_model or ""
+        """The deployment of rows that name none."""
         self._conversation = Conversation(settings)
         self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
         self._skeletons = RequestSkeletons(settings, model, self._conversation, self._formats)
@@ -55,6 +56,8 @@ class RequestBuilder:
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation, below)
         self._same_questions = 0
+        self.model_column = self._table.model if self._table and self._table.model is not ABSENT else ""
+        """The column that names deployments, empty without one; of JSON records, the last one that was found."""
         self._own: dict[str, None] = dict.fromkeys(self._table.own if self._table else ())
 
     @property
@@ -177,6 +180,7 @@ class RequestBuilder:
                 self._layouts.clear()
             layout = self._layouts[keys] = layout_of_record(keys, self._settings, self._conversation)
             self._own.update(dict.fromkeys(layout.own))
+            self.model_column = self.model_column if layout.model is ABSENT else layout.model
         return layout
 
     def _from_template(self, custom_id: str, skeleton: RequestSkeleton, values: Mapping[str, object]) -> bytes:

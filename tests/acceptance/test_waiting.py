@@ -67,6 +67,23 @@ def test_settings_at_fault_are_named_all_together_and_waited_for(world: World) -
     assert world.wait("table.csv")["rows"] == DONE
 
 
+def test_a_deployment_that_a_column_names_is_told_with_the_column_and_the_remedy(world: World) -> None:
+    world.service.scenario({"deployments": {"gpt-4o-batch": {}}})
+    own = world.drop("own/x.csv", "Prompt,Model\nWho?,A4 Avant\n", model="gpt-4o-batch", required="Name")
+    meant = world.drop("meant/x.csv", "Prompt\nWho?\n", model="gone", required="Name")
+    for name in (own, meant):
+        world.event(name)
+    for _ in range(4):
+        world.tick()
+        world.clock.advance(60)
+
+    message = world.status(own)["message"]
+    assert "The deployment A4 Avant cannot take batches" in message
+    assert 'The name comes from the column "Model"' in message
+    assert '"columns": {"model": null}' in message
+    assert "comes from the column" not in world.status(meant)["message"]
+
+
 def test_a_batch_too_large_for_the_deployment_at_all_is_split(world: World) -> None:
     rows = "".join(f"q{number},Who built number {number} of them all?\n" for number in range(40))
     world.service.scenario({"quota": {"m": {"tokens": 1000, "mode": "late"}}})

@@ -210,7 +210,13 @@ class BuildPass:
         return JobFault(code, message)
 
     def _write_columns(self, builder: RequestBuilder) -> None:
-        text = json.dumps({"own": builder.own_columns, "text": self._files.has_plain})
+        found = {
+            "own": builder.own_columns,
+            "text": self._files.has_plain,
+            "model_column": builder.model_column,
+            "job_model": builder.job_model,
+        }
+        text = json.dumps(found)
         self._app.files.write(Container.WORK, blob_names.columns(self._job), text.encode())
 
     def _kept_rows(self) -> Iterator[Outcome]:

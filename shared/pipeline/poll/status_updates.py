@@ -33,7 +33,7 @@ def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> 
     if refusal is Refusal.QUOTA:
         refuse_for_quota(item.records, claim, reason)
         return True
-    message = str(deployment_fault(batch, reason))
+    message = str(deployment_fault(item.records.app, batch, reason))
     if refusal is Refusal.PERMISSION:
         message = f"The batch service may not read the input blob: give its identity access to WORK_CONTAINER. {reason}"
     _wait_again(item.records.app, claim, message)

@@ -1,19 +1,37 @@
 """A refusal of the service that may pass: the batch waits, and its deployment is left alone where it has no room."""
 
-from shared.domain.errors import QuotaExceeded, Transient, Unavailable
+from shared import json_codec
+from shared.domain import blob_names
+from shared.domain.errors import NotFound, QuotaExceeded, Transient, Unavailable
 from shared.domain.lifecycle import next_backoff, put_back, token_limit
 from shared.domain.model import Batch, Wait
-from shared.domain.ports import DeploymentBackoff
+from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.splitting import split
 
 
-def deployment_fault(batch: Batch, reason: str) -> Transient:
-    """What an operator has to mend where a deployment is unknown or is no batch deployment."""
+def deployment_fault(app: App, batch: Batch, reason: str) -> Transient:
+    """Say what to correct where a deployment is unknown or is not a batch deployment."""
     return Unavailable(
         f"The deployment {batch.model} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
-        f"or correct the model name. The service says: {reason}"[:900]
+        f"or correct the model name.{_named_by_column(app, batch)} The service says: {reason}"[:900]
+    )
+
+
+def _named_by_column(app: App, batch: Batch) -> str:
+    """Say which column of the prompt file named the deployment, where one did: it may be the user's own."""
+    try:
+        text = b"".join(app.files.read(Container.WORK, blob_names.columns(batch)))
+    except NotFound:
+        return ""
+    found = json_codec.mapping(json_codec.loads(text))
+    column = json_codec.word(found.get("model_column"))
+    if not column or batch.model == found.get("job_model"):
+        return ""
+    return (
+        f' The name comes from the column "{column[:60]}": if that is a column of your own, say '
+        '"columns": {"model": null} in _job.json, drop the file again and cancel this job.'
     )
 
 

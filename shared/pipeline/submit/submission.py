@@ -248,7 +248,7 @@ def _refused_at_creation(app: App, claim: Claim[Batch], error: Refused) -> None:
     if app.settings.transfer == "upload":
         _see_to_file(app, claim, error)
     if refusal_of([(error.code, str(error), "")]) is not Refusal.FINAL:
-        raise deployment_fault(claim.record, str(error)) from error
+        raise deployment_fault(app, claim.record, str(error)) from error
     claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=str(error)[:900], wait=None)
 
 
