@@ -38,7 +38,9 @@ def describe_state(status: Status) -> str:
 
 
 def left_out(status: Status) -> int:
-    """Return how many rows a trial run has not sent, 0 where it is none."""
+    """Return how many rows a trial run has not sent, 0 for any other job: one that failed has sent none at all."""
+    if status["state"] == "failed":
+        return 0
     return int((status.get("errors") or {}).get(NOT_SENT, 0))
 
 

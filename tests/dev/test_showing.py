@@ -167,6 +167,13 @@ def test_a_trial_run_is_called_one_and_tells_how_to_send_the_rest(app: App, tmp_
     assert "without --limit" in show(app, tmp_path, last, Advice(can_steer=False))
 
 
+def test_a_job_that_failed_is_not_called_a_trial_run_and_says_why(app: App, tmp_path: Path) -> None:
+    fault = {"code": "missing_column", "message": "There is no column Prompt.", "errors": {"not_sent": 4}}
+    text = show(app, tmp_path, {**status("failed", 0, 4), **fault})
+    assert "trial" not in text
+    assert "missing_column · There is no column Prompt." in text
+
+
 def test_many_jobs_are_shown_as_one_table_of_what_went_wrong(app: App, tmp_path: Path) -> None:
     jobs = [status("completed", 4, prompt_file=f"{number}.csv") for number in range(30)]
     jobs.append(status("failed", prompt_file="bad [x].csv", code="empty_file", message="The file holds no row."))
