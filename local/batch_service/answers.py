@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from local.batch_service.request_rows import CHARS_PER_TOKEN
+from local.batch_service import token_count
 from local.batch_service.tools import ToolCall
 
 REFUSAL = "I'm sorry, I can't assist with that request."
@@ -23,9 +23,9 @@ class Answer:
 
     @property
     def tokens(self) -> int:
-        """The estimate of output tokens, those of reasoning included."""
+        """The number of output tokens, those of reasoning included."""
         text = self.call.arguments if self.call is not None else self.content or self.refusal or ""
-        return self.reasoning_tokens - (-len(text + (self.commentary or "")) // CHARS_PER_TOKEN)
+        return self.reasoning_tokens + token_count.of_text(text) + token_count.of_text(self.commentary or "")
 
 
 def mark_of(name: str, content: str | bytes) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from local.batch_service import content_filter
 from local.batch_service.answers import Answer
-from local.batch_service.request_rows import CHARS_PER_TOKEN, Ask
+from local.batch_service.request_rows import Ask
+from local.batch_service.token_count import CHARS_PER_TOKEN
 
 Body = dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from local.batch_service import instances, json_text, plausible, reasoning, tools
+from local.batch_service import instances, json_text, plausible, reasoning, token_count, tools
 from local.batch_service.answers import REFUSAL, Answer
 from local.batch_service.models import Model
-from local.batch_service.request_rows import CHARS_PER_TOKEN, Ask
+from local.batch_service.request_rows import Ask
 
 Body = dict[str, Any]
 COMMENTARY = "I read the request and answer it in the form that it asks for."
@@ -39,7 +39,7 @@ def _within(limit: int | None, text: str, thought: int) -> Answer:
     if limit is None or whole.tokens <= limit:
         return whole
     left = max(0, limit - thought)
-    return Answer(text[: left * CHARS_PER_TOKEN], "length", reasoning_tokens=min(thought, limit))
+    return Answer(token_count.cut(text, left), "length", reasoning_tokens=min(thought, limit))
 
 
 def _text(ask: Ask, seed: bytes) -> str:

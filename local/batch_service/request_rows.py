@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from local.batch_service import json_text
+from local.batch_service import json_text, token_count
 
 CHAT_URLS = frozenset({"/chat/completions", "/v1/chat/completions"})
 RESPONSES_URLS = frozenset({"/responses", "/v1/responses"})
-CHARS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Ask:
 
     deployment: str
     prompt: str
-    input_chars: int
+    input_tokens: int
     format: str
     schema: dict[str, Any] | None
     schema_json: bytes
@@ -28,11 +27,6 @@ class Ask:
     """How many answers are asked for."""
     top_logprobs: int | None
     """How many alternatives to each token are asked for; None where no probabilities are."""
-
-    @property
-    def input_tokens(self) -> int:
-        """The estimate of input tokens, at four characters a token."""
-        return -(-self.input_chars // CHARS_PER_TOKEN)
 
 
 def read(body: dict[str, Any], responses: bool) -> Ask:
@@ -46,7 +40,7 @@ def read(body: dict[str, Any], responses: bool) -> Ask:
     return Ask(
         deployment=str(body.get("model", "")),
         prompt=next((text for role, text in reversed(texts) if role == "user"), ""),
-        input_chars=sum(len(text) + 12 for _, text in texts) + len(schema_json),
+        input_tokens=token_count.of_request(body),
         format=str(form.get("type", "text")),
         schema=schema if isinstance(schema, dict) else None,
         schema_json=schema_json,

@@ -154,7 +154,7 @@ class _Checker:
 def _tokens(row: dict[str, Any]) -> int:
     try:
         return request_rows.read(row["body"], row["url"] in RESPONSES_URLS).input_tokens
-    except (TypeError, ValueError):  # nested too deeply to be written as JSON again
+    except (AttributeError, RecursionError, TypeError, ValueError):  # a body that the row will be refused for
         return 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import tiktoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai import OpenAI
@@ -186,15 +187,16 @@ def test_max_tokens_cuts_the_answer(service: RunningService, client: OpenAI) -> 
     assert len(choice["message"]["content"]) == 20
 
 
-def test_usage_counts_four_characters_as_a_token(service: RunningService, client: OpenAI) -> None:
+def test_usage_counts_tokens_with_the_models_encoding(service: RunningService, client: OpenAI) -> None:
     lines = [row("short"), row("long")]
-    lines[1]["body"]["messages"][0]["content"] += "x" * 400
+    lines[1]["body"]["messages"][0]["content"] += " word" * 100
     found = output(client, run(service, client, lines))
     usage = {name: line["response"]["body"]["usage"] for name, line in found.items()}
     assert usage["long"]["prompt_tokens"] - usage["short"]["prompt_tokens"] in (99, 100, 101)
+    count = tiktoken.get_encoding("o200k_base")
     for line in found.values():
         body = line["response"]["body"]
-        assert body["usage"]["completion_tokens"] == -(-len(message(line)["content"]) // 4)
+        assert body["usage"]["completion_tokens"] == len(count.encode(message(line)["content"]))
         assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
 
 

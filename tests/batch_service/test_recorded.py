@@ -136,3 +136,9 @@ def test_statuses_come_in_the_recorded_order(service: RunningService, http: http
         seen.append(http.get(f"/openai/batches/{batch_id}", params=VERSION).json()["status"])
         service.advance(60.4)
     assert seen == recorded
+
+
+def test_input_tokens_are_those_that_the_recorded_answers_name(service: RunningService, http: httpx2.Client) -> None:
+    ours = {line["custom_id"]: line["response"]["body"]["usage"] for line in _steps(service, http)["output"]}
+    for line in _recorded("output"):
+        assert ours[line["custom_id"]]["prompt_tokens"] == line["response"]["body"]["usage"]["prompt_tokens"]

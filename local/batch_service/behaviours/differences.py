@@ -26,7 +26,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "OURS",
     ),
     Difference(
-        "Tokens are counted as characters through four, schema included", "The model's own tokenizer counts", "OURS"
+        "Creation counts the tokens of the quota exactly",
+        "It estimates them from the characters in some regions",
+        "BATCH",
     ),
     Difference(
         "Any model name is a batch deployment, unless the scenario names some", "Deployments are made first", "OURS"

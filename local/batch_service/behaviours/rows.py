@@ -63,6 +63,11 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         ),
         ("`n` answers", "OPENAI", "test_parameters.py::test_several_answers_to_a_row_differ"),
         ("`logprobs`, made up", "OPENAI", "test_parameters.py::test_probabilities_cover_the_content"),
+        (
+            "Tokens are counted with the model's own encoding, in usage and in quota",
+            "RECORDED",
+            "test_recorded.py::test_input_tokens_are_those_that_the_recorded_answers_name",
+        ),
         ("`max_tokens` cuts the answer", "OPENAI", "test_answers.py::test_max_tokens_cuts_the_answer"),
         (
             "Answers name the model behind the deployment",
