@@ -24,7 +24,7 @@ def main() -> int:
     options = _options()
     try:
         key = options.answers_key or os.environ.get(KEY_VARIABLE)
-        scenario = with_answers(_scenario(options.scenario), options.answers, options.model, key)
+        scenario = with_answers(_scenario(options.scenario, options.platform), options.answers, options.model, key)
         with data_folder(options.data) as folder, listen(options.port) as listener:
             service = Service(folder, scenario=scenario, timings=_timings(options), blobs=blob_store(options.storage))
             url = url_of(listener)
@@ -47,6 +47,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0 takes a free one (default)")
     parser.add_argument("--data", type=Path, help="the folder of its state; by default a temporary one")
     parser.add_argument("--scenario", type=Path, help="a JSON file that says what goes wrong (docs/batch-service.md)")
+    parser.add_argument("--platform", choices=["azure", "openai"], help="whose ways it has; default: azure")
     parser.add_argument("--answers", metavar="URL", help="an OpenAI-compatible endpoint that answers the rows")
     parser.add_argument("--model", metavar="NAME", help="the model named to that endpoint; by default the row's own")
     parser.add_argument("--answers-key", metavar="KEY", help=f"that endpoint's key; default: ${KEY_VARIABLE}")
@@ -61,11 +62,13 @@ def _timings(options: argparse.Namespace) -> Timings:
     return Timings(options.processing, options.validating, options.running, options.finalizing, options.cancelling)
 
 
-def _scenario(path: Path | None) -> Scenario:
+def _scenario(path: Path | None, platform: str | None) -> Scenario:
+    told = {} if platform is None else {"platform": platform}
     if path is None:
-        return Scenario()
+        return Scenario.model_validate(told)
     try:
-        scenario = Scenario.model_validate(json_text.read(path.read_bytes()))
+        given = json_text.read(path.read_bytes())
+        scenario = Scenario.model_validate({**given, **told} if isinstance(given, dict) else given)
     except ValidationError as error:
         raise ValueError(f"{path}: {faults_of(error)}") from None
     except ValueError as error:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.batch_service import json_text, models, new_batch, paging
+from local.batch_service import json_text, models, new_batch, openai_platform, paging
 from local.batch_service.errors import ServiceError, default_error, invalid_payload, not_found, not_implemented
 from local.batch_service.files import StoredFile, expiry_seconds, file_object, knows_expiry
 from local.batch_service.service import Service
@@ -57,10 +57,14 @@ class Api:
 
     def _check_key(self, request: Request) -> None:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        key = request.headers.get("api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
-        keys = self._service.scripts.current.scenario.keys
-        if not key or (keys is not None and key not in keys):
-            raise default_error(401)
+        key = bearer.strip() if scheme.lower() == "bearer" else ""
+        scenario = self._service.scripts.current.scenario
+        openai = scenario.platform == "openai"
+        if openai and request.url.path.startswith("/openai"):
+            raise default_error(404)
+        key = key if openai else request.headers.get("api-key") or key
+        if not key or (scenario.keys is not None and key not in scenario.keys):
+            raise openai_platform.unauthorized(key) if openai else default_error(401)
 
     def _version(self, request: Request) -> str | None:
         """Return the dated api-version, or None on a route without dates."""
@@ -98,7 +102,8 @@ class Api:
             file = await run_in_threadpool(self._take, form, version)
         shown = file_object(file, self._service.clock.now(), version)
         location = f"{request.url.replace(query='')}/{file.id}"
-        return JSONResponse(shown, 201, headers={"location": location})
+        openai = self._service.scripts.current.scenario.platform == "openai"
+        return JSONResponse(shown, 200 if openai else 201, headers={} if openai else {"location": location})
 
     def _take(self, form: FormData, version: str | None) -> StoredFile:
         script, upload = self._service.scripts.current, form.get("file")
@@ -150,10 +155,10 @@ class Api:
         return FileResponse(self._service.files.path(file.id), media_type="application/octet-stream")
 
     async def _create(self, request: Request, version: str | None) -> Response:
-        limits = self._service.scripts.current.scenario.limits
-        new = new_batch.read(await _json(request), version, limits)
+        scenario = self._service.scripts.current.scenario
+        new = new_batch.read(await _json(request), version, scenario)
         shown, headers = await run_in_threadpool(self._service.batches.create, new)
-        return JSONResponse(shown, 201, headers=headers)
+        return JSONResponse(shown, 200 if scenario.platform == "openai" else 201, headers=headers)
 
     async def _list_batches(self, request: Request, version: str | None) -> Response:
         query = request.query_params

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from local.batch_service import page
+from local.batch_service import openai_platform, page
 from local.batch_service.api import Api
 from local.batch_service.calls import Calls, api_path
 from local.batch_service.control import Control
@@ -19,7 +19,7 @@ from local.batch_service.service import Service
 def build_app(service: Service) -> Starlette:
     """Return the application that serves one service."""
     v1, dated = Api(service, dated=False).routes(), Api(service, dated=True).routes()
-    return Starlette(
+    app = Starlette(
         routes=[
             Mount("/openai/v1", routes=v1),
             Mount("/openai", routes=dated),
@@ -31,6 +31,8 @@ def build_app(service: Service) -> Starlette:
         middleware=[Middleware(Calls, service=service)],
         exception_handlers={ServiceError: _refused, HTTPException: _http_error, Exception: _broken},
     )
+    app.state.service = service
+    return app
 
 
 async def _page(request: Request) -> Response:
@@ -43,7 +45,9 @@ async def _openapi(request: Request) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    return JSONResponse(error.body(), error.status, headers=error.headers)
+    openai = request.app.state.service.scripts.current.scenario.platform == "openai"
+    body = openai_platform.error_body(error) if openai else error.body()
+    return JSONResponse(body, error.status, headers=error.headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

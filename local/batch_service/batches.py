@@ -92,7 +92,7 @@ class Batches:
                 check = check_file(folder / "input", new.endpoint, script.scenario, folder / "offsets")
             with self._table.lock:
                 headers = self._check_quota(check, script, now)
-                rule = script.batch_rule(check.deployment or "", filename, new.metadata or {}) or BatchRule()
+                rule = script.batch_rule(check.deployment or "", filename, new.metadata or {})
                 batch = self._new_record(batch_id, new, now, check, script, rule, source)
                 self._table.save(batch)
         except ServiceError:
@@ -164,7 +164,7 @@ class Batches:
         limit = script.quota.get(check.deployment or "")
         enqueued = quota.held(self._table.all(), check.deployment, now) + check.tokens
         if limit is not None and limit.mode == "immediate" and enqueued > limit.tokens:
-            raise quota.refusal(check.deployment, limit)
+            raise quota.refusal(check.deployment, limit, script.scenario.platform)
         return quota.headers(enqueued, limit)
 
     def _new_record(
@@ -189,6 +189,7 @@ class Batches:
             fails=bool(faults),
             expires_with=rule.expire,
             waits_for_work=script.scenario.answers is not None,
+            ends_in_window=script.scenario.platform == "openai",
         )
         return StoredBatch(
             id=batch_id,
@@ -219,7 +220,8 @@ class Batches:
                 if batch.quota is not None and now >= batch.plan.validated_at:
                     enqueued = quota.held(earlier, batch.deployment, batch.plan.validated_at) + batch.tokens
                     over = enqueued > batch.quota.tokens
-                    faults = (quota.fault(batch.deployment, batch.quota),) if over else ()
+                    platform = self._scripts.of(batch.scenario_id).scenario.platform
+                    faults = (quota.fault(batch.deployment, batch.quota, platform),) if over else ()
                     batch = replace(batch, quota=None, faults=faults, plan=replace(batch.plan, fails=over))
                     self._table.save(batch)
                 earlier.append(batch)

@@ -131,7 +131,10 @@ class Executor:
 
     def _done(self, custom_id: str, content: bytes, status: int, body: Body, rule: RowRule | None, mark: str) -> Done:
         wrapped = {"body": body, "request_id": answers.uuid_of(mark), "status_code": status}
-        text = json_text.write({"custom_id": custom_id, "response": wrapped, "error": None}) + b"\n"
+        line = {"custom_id": custom_id, "response": wrapped, "error": None}
+        if self.scenario.platform == "openai":
+            line = {"id": f"batch_req_{mark}", **line}
+        text = json_text.write(line) + b"\n"
         if status >= 400:
             to_output = rule is not None and rule.file == "output"
             return Done(text if to_output else b"", b"" if to_output else text, True, None)

@@ -5,8 +5,8 @@ from typing import Any
 
 from local.batch_service.errors import invalid_payload
 from local.batch_service.files import expiry_seconds, knows_expiry
-from local.batch_service.scenario import Limits
-from local.batch_service.validation import BATCH_ENDPOINTS
+from local.batch_service.scenario import Scenario
+from local.batch_service.validation import endpoints
 
 MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
 
@@ -24,8 +24,9 @@ class NewBatch:
     api_version: str | None
 
 
-def read(body: Any, api_version: str | None, limits: Limits) -> NewBatch:
+def read(body: Any, api_version: str | None, scenario: Scenario) -> NewBatch:
     """Read the body of `POST /batches`; raises ServiceError where it is wrong. No `api_version` is the v1 route."""
+    limits = scenario.limits
     if not isinstance(body, dict):
         raise invalid_payload("The request's body must be a JSON object.")
     blob = body.get("input_blob")
@@ -35,7 +36,7 @@ def read(body: Any, api_version: str | None, limits: Limits) -> NewBatch:
         raise invalid_payload("Missing required parameter: 'input_file_id'.")
     expires = expiry_seconds(body.get("output_expires_after"), limits)
     return NewBatch(
-        endpoint=_endpoint(body),
+        endpoint=_endpoint(body, endpoints(scenario.platform)),
         input_file_id=None if blob is not None else file_id,
         input_blob=blob,
         output_folder=folder,
@@ -45,12 +46,12 @@ def read(body: Any, api_version: str | None, limits: Limits) -> NewBatch:
     )
 
 
-def _endpoint(body: dict[str, Any]) -> str:
+def _endpoint(body: dict[str, Any], known: frozenset[str]) -> str:
     if body.get("completion_window") != "24h":
         raise invalid_payload("The completion_window must be '24h'.")
     endpoint = body.get("endpoint")
-    if not isinstance(endpoint, str) or endpoint not in BATCH_ENDPOINTS:
-        raise invalid_payload("The endpoint must be /chat/completions, /v1/chat/completions or /v1/responses.")
+    if not isinstance(endpoint, str) or endpoint not in known:
+        raise invalid_payload(f"The endpoint must be one of {', '.join(sorted(known))}.")
     return endpoint
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from local.batch_service import openai_platform
 from local.batch_service.batch_record import StoredBatch
 from local.batch_service.errors import ServiceError
 from local.batch_service.scenario import LineFault, Quota
@@ -17,8 +18,10 @@ def held(batches: Iterable[StoredBatch], deployment: str | None, at: float) -> i
     )
 
 
-def message(deployment: str | None, quota: Quota) -> str:
+def message(deployment: str | None, quota: Quota, platform: str) -> str:
     """Return the service's text about a limit that is passed."""
+    if platform == "openai":
+        return openai_platform.quota_message(deployment, quota.tokens)
     whole = quota.tokens >= 1000 and quota.tokens % 1000 == 0
     limit = f"{quota.tokens // 1000}K" if whole else str(quota.tokens)
     return (
@@ -27,14 +30,14 @@ def message(deployment: str | None, quota: Quota) -> str:
     )
 
 
-def refusal(deployment: str | None, quota: Quota) -> ServiceError:
+def refusal(deployment: str | None, quota: Quota, platform: str) -> ServiceError:
     """Return the refusal of a new batch, as the regions give it that fail fast."""
-    return ServiceError(400, CODE, message(deployment, quota))
+    return ServiceError(400, CODE, message(deployment, quota, platform))
 
 
-def fault(deployment: str | None, quota: Quota) -> LineFault:
+def fault(deployment: str | None, quota: Quota, platform: str) -> LineFault:
     """Return the entry in a failed batch's errors, as the other regions give it."""
-    return LineFault(code=CODE, message=message(deployment, quota))
+    return LineFault(code=CODE, message=message(deployment, quota, platform))
 
 
 def headers(enqueued: int, quota: Quota | None) -> dict[str, str]:

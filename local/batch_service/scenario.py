@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from local.batch_service import openai_platform
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -212,6 +214,8 @@ class Forwarding(Form):
 class Scenario(Form):
     """A whole scenario, as in a file given at the start or posted to `/_local/scenario`."""
 
+    platform: Literal["azure", "openai"] = "azure"
+    """Whose ways the service has."""
     deployments: dict[str, Deployment] | None = None
     keys: list[str] | None = None
     quota: dict[str, Quota] = {}
@@ -224,6 +228,14 @@ class Scenario(Form):
     batches: list[BatchRule] = []
     rows: list[RowRule] = []
     calls: list[CallRule] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limits_of_platform(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("platform") != "openai":
+            return given
+        limits = given.get("limits", {})
+        return {**given, "limits": {**openai_platform.LIMITS, **limits} if isinstance(limits, dict) else limits}
 
     @model_validator(mode="after")
     def _rules_do_something(self) -> "Scenario":

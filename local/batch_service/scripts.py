@@ -5,7 +5,7 @@ import uuid
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from local.batch_service import json_text
+from local.batch_service import json_text, openai_platform
 from local.batch_service.database import Database
 from local.batch_service.errors import invalid_payload
 from local.batch_service.scenario import USUAL_KEY, BatchRule, CallRule, FileRule, Forwarding, Quota, Scenario, Turns
@@ -50,8 +50,8 @@ class Script:
         with self._lock:
             return self._turns.take("file", self.scenario.files, lambda rule: fnmatchcase(filename, rule.filename))
 
-    def batch_rule(self, deployment: str, filename: str, metadata: dict[str, str]) -> BatchRule | None:
-        """Return the rule for a new batch, and count it as used."""
+    def batch_rule(self, deployment: str, filename: str, metadata: dict[str, str]) -> BatchRule:
+        """Return the rule for a new batch, and count it as used; without one, the platform's own ways."""
 
         def matches(rule: BatchRule) -> bool:
             return (
@@ -61,7 +61,12 @@ class Script:
             )
 
         with self._lock:
-            return self._turns.take("batch", self.scenario.batches, matches)
+            rule = self._turns.take("batch", self.scenario.batches, matches) or BatchRule()
+        if self.scenario.platform == "azure":
+            return rule
+        return rule.model_copy(
+            update={key: value for key, value in openai_platform.OBJECTS.items() if key not in rule.model_fields_set}
+        )
 
     def call_rule(self, method: str, path: str) -> CallRule | None:
         """Return the rule for a call, and count it as used. The path is without the route's prefix."""

@@ -30,6 +30,8 @@ class Plan:
     waits_for_work: bool = False
     """The rows are answered elsewhere: the batch isn't finalized before `worked_at` is known."""
     worked_at: float | None = None
+    ends_in_window: bool = False
+    """What isn't done after 24 hours expires, as at OpenAI; Azure goes on."""
 
     @property
     def validated_at(self) -> float:
@@ -106,8 +108,10 @@ def _cancelled(plan: Plan, asked_at: float, now: float) -> Stage:
 
 def _running(plan: Plan, now: float) -> Stage:
     begun, share = plan.validated_at, share_at(plan, now)
+    expiry = plan.created_at + WINDOW_SECONDS
+    if plan.ends_in_window and plan.expires_with is None and plan.run_until > expiry and now >= expiry:
+        return Stage("expired", share_at(plan, expiry), begun, expired_at=expiry)
     if plan.expires_with is not None:
-        expiry = plan.created_at + WINDOW_SECONDS
         if now >= expiry:
             return Stage("expired", share_at(plan, expiry), begun, expired_at=expiry)
         return Stage("in_progress", share, begun)

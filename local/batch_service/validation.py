@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.batch_service import json_text, request_rows
+from local.batch_service import json_text, openai_platform, request_rows
 from local.batch_service.request_rows import CHAT_URLS, RESPONSES_URLS
 from local.batch_service.scenario import Deployment, LineFault, Scenario
 
@@ -18,6 +18,15 @@ NO_MODEL = (
     "deployment name is consistent across all rows."
 )
 BATCH_ENDPOINTS = CHAT_URLS | RESPONSES_URLS
+
+
+def endpoints(platform: str) -> frozenset[str]:
+    """Return the urls that batches may have; at OpenAI only those that begin with /v1/."""
+    if platform == "azure":
+        return BATCH_ENDPOINTS
+    return frozenset(url for url in BATCH_ENDPOINTS if url.startswith("/v1/"))
+
+
 EMPTY = "The input file is empty. Please ensure that the batch contains at least one request."
 
 
@@ -77,9 +86,12 @@ class _Checker:
         if number == 1 and line.startswith(BOM):
             self.faults.append(LineFault(code="invalid_request", message=NO_MODEL))
             line = line.removeprefix(BOM)
+        codes = openai_platform.CODES if self.scenario.platform == "openai" else {}
         for fault in self._faults_of(line):
             if len(self.faults) < self.scenario.limits.reported_errors:
-                self.faults.append(LineFault(code=fault[0], message=fault[1], line=number, param=fault[2]))
+                self.faults.append(
+                    LineFault(code=codes.get(fault[0], fault[0]), message=fault[1], line=number, param=fault[2])
+                )
 
     def result(self) -> Check:
         if self.rows == 0:
@@ -119,7 +131,7 @@ class _Checker:
             self.url = url
         if url != self.url:
             yield "url_mismatch", f"The url '{url}' differs from '{self.url}' of the requests before.", "url"
-        elif url not in BATCH_ENDPOINTS:
+        elif url not in endpoints(self.scenario.platform):
             yield "invalid_request", f"The url '{url}' is not supported for batches.", "url"
         elif self.endpoint in RESPONSES_URLS and url not in RESPONSES_URLS:
             yield "url_mismatch", f"The url '{url}' does not match the batch's endpoint '{self.endpoint}'.", "url"

@@ -3,9 +3,9 @@
 `python -m local.batch_service.page` writes the tables into docs/batch-service.md.
 """
 
-from local.batch_service.behaviours import api, lifecycle, rows, trouble
+from local.batch_service.behaviours import api, lifecycle, platform, rows, trouble
 from local.batch_service.behaviours.differences import ABSENT, DIFFERENCES, SOURCES
 
-BEHAVIOURS = (*api.BEHAVIOURS, *lifecycle.BEHAVIOURS, *rows.BEHAVIOURS, *trouble.BEHAVIOURS)
+BEHAVIOURS = (*api.BEHAVIOURS, *lifecycle.BEHAVIOURS, *rows.BEHAVIOURS, *trouble.BEHAVIOURS, *platform.BEHAVIOURS)
 
 __all__ = ["ABSENT", "BEHAVIOURS", "DIFFERENCES", "SOURCES"]

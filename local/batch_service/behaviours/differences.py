@@ -88,6 +88,11 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("A deleted input file does not hurt its batch", "Unknown", "OURS"),
     Difference("Batch quota is a number per deployment", "Also a pool per subscription, region and model", "LIMITS"),
     Difference("The service reads blobs with a connection string", "With the resource's managed identity", "BLOB"),
+    Difference(
+        "With `--platform openai`, answers still carry Azure's content filter results, and model names are free",
+        "There are none, and models are OpenAI's",
+        "OPENAI",
+    ),
     Difference("Names of result files, `{batch}_output.jsonl`", "Unknown", "OURS"),
 )
 
