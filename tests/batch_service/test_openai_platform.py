@@ -119,7 +119,8 @@ def test_the_quotas_refusal_is_in_openais_words(platform: RunningService, there:
     platform.advance(100)
     failed = there.batches.retrieve(second)
     assert failed.errors is not None
-    (fault,) = failed.errors.data or ()
+    assert failed.errors.data is not None
+    (fault,) = failed.errors.data
     assert fault.code == "token_limit_exceeded"
     assert fault.message == (
         "Enqueued token limit reached for gpt-4o-batch in organization org-local. Limit: 1,000 enqueued tokens. "
