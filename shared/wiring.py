@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -28,10 +29,39 @@ log = logging.getLogger("structuredbatch.wiring")
 BLOB_OPTIONS: Final[dict[str, Any]] = {"max_single_get_size": READ_SIZE, "max_chunk_get_size": READ_SIZE}
 
 
-@cache
+class _Once:
+    """Something that is made when it is first asked for, once, however many ask at that moment.
+
+    The openai client takes a second to import, the queues' a tenth.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def get(self) -> Any:
+        """Return it, made if need be; where that fails, the next to ask tries again."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def forget(self) -> None:
+        """Let it be made again when it is next asked for."""
+        with self._lock:
+            self._made = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.get(), name)
+
+
+_app = _Once(lambda: build(os.environ))
+
+
 def app() -> App:
-    """The app of this process; raises SettingsFault where the storage account's settings are at fault."""
-    return build(os.environ)
+    """Return the app of this process; raises SettingsFault where the storage account's settings are at fault."""
+    return cast(App, _app.get())
 
 
 def build(environment: Mapping[str, str]) -> App:
@@ -47,23 +77,13 @@ def build(environment: Mapping[str, str]) -> App:
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),
         store=TableJobStore(table),
         ledger=TableLedger(table),
-        service=cast(BatchService, _Later(lambda: _service(settings))),
-        queues=cast(Queues, _Later(lambda: _queues(settings))),
+        service=cast(BatchService, _Once(lambda: _service(settings))),
+        queues=cast(Queues, _Once(lambda: _queues(settings))),
         hook=HttpWebHook(),
         now=utc_now,
         sleep=time.sleep,
         new_id=lambda: uuid.uuid4().hex,
     )
-
-
-class _Later:
-    """Something that is made when it is first used: the openai client takes a second to import, queues a tenth."""
-
-    def __init__(self, make: Callable[[], object]) -> None:
-        self._make = cache(make)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._make(), name)
 
 
 def _service(settings: Settings) -> BatchService:

@@ -4,7 +4,7 @@ They raise only errors of shared.domain.errors: Transient kinds where waiting ma
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
@@ -209,12 +209,15 @@ class BatchService(Protocol):
 
 
 class Step(StrEnum):
-    """What a queue message asks for; each may be repeated at will."""
+    """A step of a job, which may be repeated at will; those that take long, and notices, travel as messages."""
 
     PREPARE = "prepare"
     SUBMIT = "submit"
     COLLECT = "collect"
     ASSEMBLE = "assemble"
+    CANCEL = "cancel"
+    GIVE_UP = "give_up"
+    ABANDON = "abandon"
     NOTIFY = "notify"
 
 
@@ -263,3 +266,5 @@ class App:
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     new_id: Callable[[], str]
+    known_jobs: dict[str, None] = field(default_factory=dict)
+    """Ids of jobs that this process has seen in the table, where they stay."""

@@ -62,7 +62,7 @@ def _record(records: JobRecords, message: Message) -> None:
 
 def _poisoned_batch(app: App, job: Job, batch: Batch) -> Batch:
     """The batch as it waits; one whose answers still cannot be read long after its job gave up is closed without."""
-    wait = _wait(app, batch.wait, f"{batch.job_id}/{batch.key}")
+    wait = _wait(app, batch.wait, batch.full_name)
     batch = replace(batch, lease=None, queued_until=None, wait=wait)
     if batch.state is BatchState.ENDED and batch.failure is None and is_out_of_patience(job, app.now()):
         message = "The job gave up, as the batch's answers cannot be read, for a reason that this app does not know."

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from shared.domain.errors import Conflict
-from shared.domain.lifecycle import Do, Due, decide
+from shared.domain.lifecycle import Due, decide
 from shared.domain.model import Batch
 from shared.domain.ports import App, Message, Step
 from shared.pipeline import job_control, notice
@@ -26,12 +26,8 @@ SILENCE: Final = timedelta(seconds=2)
 
 ROUNDS: Final = 50
 
-QUEUED: Final = {
-    Do.PREPARE: Step.PREPARE,
-    Do.SUBMIT: Step.SUBMIT,
-    Do.COLLECT: Step.COLLECT,
-    Do.ASSEMBLE: Step.ASSEMBLE,
-}
+QUEUED: Final = frozenset({Step.PREPARE, Step.SUBMIT, Step.COLLECT, Step.ASSEMBLE})
+"""The steps that may take long: what does not fit into its time travels as a message."""
 
 
 def advance(records: JobRecords) -> None:
@@ -39,20 +35,20 @@ def advance(records: JobRecords) -> None:
     app = records.app
     end = app.now() + BUDGET
     shown_at = app.now()
-    done: set[tuple[Do, str]] = set()
+    done: set[tuple[Step, str]] = set()
     for _ in range(ROUNDS):
-        due = [step for step in due_steps(records) if _name(step) not in done]
-        if not due:
+        left = [due for due in due_steps(records) if _name(due) not in done]
+        if not left:
             break
         if app.now() - shown_at > SILENCE:
             publish(records)
             shown_at = app.now()
-        for step in due:
-            done.add(_name(step))
-            if app.now() < end or step.do not in QUEUED:
-                perform(records, step)
+        for due in left:
+            done.add(_name(due))
+            if app.now() < end or due.step not in QUEUED:
+                perform(records, due)
             else:
-                app.queues.send(message_of(records.job_id, step))
+                app.queues.send(message_of(records.job_id, due))
     if not records.job.state.ended:  # Else its end was shown with its results.
         publish(records)
 
@@ -66,36 +62,35 @@ def handle(app: App, message: Message) -> None:
     if records is None:
         return
     batch = records.batch(message.index, message.attempt)
-    do = next(do for do, step in QUEUED.items() if step is message.step)
     if batch is not None or message.index < 0:
-        perform(records, Due(do, batch))
+        perform(records, Due(message.step, batch))
     advance(records)
 
 
 def queue_due(app: App, job_id: str) -> None:
     """Send the job's due steps to the queues; what takes one call only is done at once."""
     records = load(app, job_id)
-    for step in () if records is None else due_steps(records):
-        if step.do in QUEUED:
-            app.queues.send(message_of(job_id, step))
+    for due in () if records is None else due_steps(records):
+        if due.step in QUEUED:
+            app.queues.send(message_of(job_id, due))
         elif records is not None:
-            perform(records, step)
+            perform(records, due)
 
 
-def perform(records: JobRecords, step: Due) -> None:
+def perform(records: JobRecords, due: Due) -> None:
     """Do one step; one that another worker has taken over meanwhile is theirs to finish."""
     try:
-        _perform(records, step)
+        _perform(records, due)
     except Conflict as error:
-        log.info("step left to another worker: %s", error, extra={"job_id": records.job_id, "step": step.do.value})
+        log.info("step left to another worker: %s", error, extra={"job_id": records.job_id, "step": due.step.value})
         records.reload()
 
 
-def message_of(job_id: str, step: Due) -> Message:
+def message_of(job_id: str, due: Due) -> Message:
     """Return the queue message for a step."""
-    if step.batch is None:
-        return Message(QUEUED[step.do], job_id)
-    return Message(QUEUED[step.do], job_id, step.batch.index, step.batch.attempt)
+    if due.batch is None:
+        return Message(due.step, job_id)
+    return Message(due.step, job_id, due.batch.index, due.batch.attempt)
 
 
 def due_steps(records: JobRecords) -> list[Due]:
@@ -104,28 +99,28 @@ def due_steps(records: JobRecords) -> list[Due]:
     return decide(records.job, records.batches, records.backoffs(), app.now(), app.settings.max_wait)
 
 
-def _perform(records: JobRecords, step: Due) -> None:
-    batch = step.batch
-    if step.do is Do.PREPARE:
+def _perform(records: JobRecords, due: Due) -> None:
+    batch = due.batch
+    if due.step is Step.PREPARE:
         building.prepare(records)
-    elif step.do is Do.ASSEMBLE:
+    elif due.step is Step.ASSEMBLE:
         assembly.assemble(records)
-    elif step.do is Do.GIVE_UP:
+    elif due.step is Step.GIVE_UP:
         job_control.give_up(records)
     elif batch is not None:
-        _perform_on_batch(records, step.do, batch)
+        _perform_on_batch(records, due.step, batch)
 
 
-def _perform_on_batch(records: JobRecords, do: Do, batch: Batch) -> None:
-    if do is Do.SUBMIT:
+def _perform_on_batch(records: JobRecords, step: Step, batch: Batch) -> None:
+    if step is Step.SUBMIT:
         submission.submit(records, batch.index, batch.attempt)
-    elif do is Do.CANCEL:
+    elif step is Step.CANCEL:
         job_control.cancel_batch(records, batch)
-    elif do is Do.ABANDON:
+    elif step is Step.ABANDON:
         job_control.abandon_batch(records, batch)
     else:
         collection.collect(records, batch.index, batch.attempt)
 
 
-def _name(step: Due) -> tuple[Do, str]:
-    return step.do, step.batch.key if step.batch is not None else ""
+def _name(due: Due) -> tuple[Step, str]:
+    return due.step, due.batch.key if due.batch is not None else ""

@@ -194,8 +194,6 @@ def test_a_prompt_file_whose_event_the_host_put_aside_is_found_by_the_next_tick(
 def test_files_older_than_the_app_are_never_bought(punctual_world: World) -> None:
     world = punctual_world
     name = world.drop("old.csv", TABLE, model="m")
-    blob = world.blobs.get_blob_client(world.app.settings.prompts_container, name)
-    world.queues.events = [BlobEvent(blob.container_name, name, blob.get_blob_properties().etag.strip('"'))]
     world.clock.advance(3600)
     later = world.another()
     for _ in range(5):
@@ -204,6 +202,21 @@ def test_files_older_than_the_app_are_never_bought(punctual_world: World) -> Non
 
     assert world.folders(name) == []
     assert world.service.journal().totals["billed"] == 0
+
+
+def test_a_file_whose_event_failed_before_the_app_reached_its_table_is_taken_up(punctual_world: World) -> None:
+    world = punctual_world
+    name = world.drop("old.csv", TABLE, model="m")
+    blob = world.blobs.get_blob_client(world.app.settings.prompts_container, name)
+    world.queues.events = [BlobEvent(blob.container_name, name, blob.get_blob_properties().etag.strip('"'))]
+    world.clock.advance(3600)
+    later = world.another()
+    for _ in range(5):
+        later.tick()
+        world.clock.advance(300)
+
+    assert len(world.folders(name)) == 1
+    assert world.service.journal().totals["billed"] == 2
 
 
 def test_deleting_the_prompt_file_does_not_cancel_its_job(world: World) -> None:

@@ -77,11 +77,11 @@ def running(azurite: str) -> Iterator[Running]:
         settings = settings_for(
             azurite, service.url, PROMPTS_TRIGGER_SOURCE="LogsAndContainerScan", BACKOFF_SECONDS="0"
         )
-        wiring.app.cache_clear()
+        wiring._app.forget()
         with FunctionsHost(PROJECT, settings, KEY) as host:
             host.start_indexing()
             yield Running(host, settings, service)
-        wiring.app.cache_clear()
+        wiring._app.forget()
 
 
 def test_a_dropped_file_goes_through_blob_trigger_timer_and_queues_to_its_results(running: Running) -> None:

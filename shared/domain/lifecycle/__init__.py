@@ -7,9 +7,9 @@ Pollers miss states: every jump forward is legal. Whatever must follow from a st
 that a lost message or a crash strands nothing.
 """
 
-from shared.domain.lifecycle.backoff import LONGEST_WAIT, next_backoff
+from shared.domain.lifecycle.backoff import LONGEST_MESSAGE, LONGEST_WAIT, cut, next_backoff
 from shared.domain.lifecycle.batches import age_warnings, ends_before, observed, put_back
-from shared.domain.lifecycle.decide import Do, Due, decide
+from shared.domain.lifecycle.decide import Due, decide
 from shared.domain.lifecycle.jobs import (
     GIVE_UP_GRACE,
     end_of,
@@ -25,11 +25,12 @@ from shared.domain.lifecycle.retries import INVALID_OUTPUT_RETRIES, is_schema_fa
 __all__ = [
     "GIVE_UP_GRACE",
     "INVALID_OUTPUT_RETRIES",
+    "LONGEST_MESSAGE",
     "LONGEST_WAIT",
-    "Do",
     "Due",
     "Refusal",
     "age_warnings",
+    "cut",
     "decide",
     "end_of",
     "ends_before",

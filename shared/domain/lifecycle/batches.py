@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.domain.lifecycle.backoff import cut
 from shared.domain.model import KNOWN_STATUSES, TERMINAL_STATUSES, Batch, BatchState, RemoteBatch, RowCode, Wait
 
 WINDOW: Final = timedelta(hours=24)
@@ -40,7 +41,7 @@ def _failed(batch: Batch, remote: RemoteBatch) -> Batch:
         batch,
         wait=None,
         failure=RowCode.BATCH_FAILED,
-        message=f"The service refused the batch at its validation: {shown or 'it gives no reason'}"[:900],
+        message=cut(f"The service refused the batch at its validation: {shown or 'it gives no reason'}"),
     )
 
 

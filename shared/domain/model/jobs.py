@@ -130,6 +130,11 @@ class Batch:
         """Its name within the job: `00000-1`."""
         return f"{self.index:05d}-{self.attempt}"
 
+    @property
+    def full_name(self) -> str:
+        """Its name among those of all jobs."""
+        return f"{self.job_id}/{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.domain import blob_names
 from shared.domain.errors import JobFault, Transient
-from shared.domain.lifecycle import is_stopping, next_backoff
+from shared.domain.lifecycle import cut, is_stopping, next_backoff
 from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import App
 from shared.domain.status_report import INPUT_TOKENS
@@ -116,4 +116,4 @@ def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] |
 def _end_with(claim: Claim[Job], fault: JobFault, **changes: Any) -> None:
     """Write down the fault that ends the job once it is assembled."""
     log.info("prompt file has a fault", extra={"job_id": claim.record.job_id, "code": fault.code.value})
-    claim.release(built=True, code=fault.code, message=str(fault)[:1000], wait=None, **changes)
+    claim.release(built=True, code=fault.code, message=cut(str(fault)), wait=None, **changes)

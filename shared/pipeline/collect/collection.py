@@ -20,7 +20,7 @@ from shared.answers.validation import Checks
 from shared.answers.verdict import refusal_of, warning_of
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, Transient, Unavailable
-from shared.domain.lifecycle import may_follow, next_backoff
+from shared.domain.lifecycle import cut, may_follow, next_backoff
 from shared.domain.model import Batch, BatchState, Fault, Job, RowCode
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim, claim_batch, finish
@@ -72,12 +72,11 @@ def _cannot_fetch(records: JobRecords, claim: Claim[Batch], error: Transient) ->
     batch = claim.record
     message = f"{error}. The batch's answers are safe at the service and are fetched again."
     first = app.settings.backoff
-    key = f"{batch.job_id}/{batch.key}"
-    claim.release(wait=next_backoff(batch.wait, message[:900], app.now(), first, key, error.retry_after))
+    claim.release(wait=next_backoff(batch.wait, message, app.now(), first, batch.full_name, error.retry_after))
 
 
 def _give_up(records: JobRecords, claim: Claim[Batch], reason: str) -> None:
-    message = f"The job gave up while the batch's answers could not be fetched: {reason}"[:900]
+    message = cut(f"The job gave up while the batch's answers could not be fetched: {reason}")
     batch = claim.change(failure=RowCode.GAVE_UP, message=message)
     tally = _take_outcomes(records, claim)
     _finish(records, claim, tally, None)
@@ -176,7 +175,7 @@ def _absence(job: Job, batch: Batch) -> Fault:
 
 def _read_again(app: App, claim: Claim[Batch], missing: int) -> None:
     message = f"The batch's files are incomplete ({missing} rows without an answer): they are fetched again."
-    pause = next_backoff(claim.record.wait, message, app.now(), app.settings.backoff / 4, claim.record.key)
+    pause = next_backoff(claim.record.wait, message, app.now(), app.settings.backoff / 4, claim.record.full_name)
     claim.release(reads=claim.record.reads + 1, wait=pause)
 
 

@@ -1,6 +1,7 @@
 """Prompt files whose event was lost: found by walking the container, a few pages a tick, or put aside by the host.
 
-Never older than the app's own table, so that an app installed on a full container does not buy its history.
+The walk finds none that is older than the app's own table: an app installed on a full container must not buy its
+history.
 """
 
 import json
@@ -46,7 +47,7 @@ def sweep(app: App, bookmarks: Mapping[str, str]) -> None:
         installed = datetime.fromisoformat(known).astimezone(UTC) if known else app.store.installed_at(app.now())
         installed = installed.replace(microsecond=0)
         _go_on(app, installed, _walk(app, bookmarks))
-        _recover_all(app, _put_aside(app, installed))
+        _recover_all(app, _failed(app))
     except AppError as error:
         log.warning("the sweep stops for this tick: %s", error)
 
@@ -70,12 +71,15 @@ def _walk(app: App, bookmarks: Mapping[str, str]) -> _Walk:
     return _Walk(**json.loads(place))
 
 
-def _put_aside(app: App, installed: datetime) -> Iterator[BlobInfo]:
-    """The prompt files whose event the host gave up on, in the version that it was about."""
+def _failed(app: App) -> Iterator[BlobInfo]:
+    """Give the prompt files whose event the host gave up on, in the version that it was about.
+
+    Also those from before the app's table was there: each was dropped into our container while the app was listening.
+    """
     for event in app.queues.peek_failed_events():
         if event.container == app.settings.prompts_container:
             info = app.files.info(Container.PROMPTS, event.name)
-            if info is not None and info.etag == event.etag and info.last_modified >= installed:
+            if info is not None and info.etag == event.etag:
                 yield info
 
 
@@ -91,7 +95,8 @@ def _recover_all(app: App, found: Iterable[BlobInfo]) -> None:
 
 def _recover(app: App, info: BlobInfo) -> None:
     entry = entry_of(app, info)
-    if app.store.job(entry.job_id) is not None:
+    if entry.job_id in app.known_jobs or app.store.job(entry.job_id) is not None:
+        _remember(app.known_jobs, entry.job_id)
         return
     if app.files.info(Container.PROMPTS, info.name) is None:
         return  # It is gone again, or a folder's marker.
@@ -99,3 +104,10 @@ def _recover(app: App, info: BlobInfo) -> None:
     if records is not None:
         log.warning("prompt file found without its event", extra={"job_id": records.job_id})
         app.queues.send(Message(Step.PREPARE, records.job_id))
+
+
+def _remember(known: dict[str, None], job_id: str) -> None:
+    """Keep the ids of jobs that were found, the latest so many: their files are met again tick by tick."""
+    known[job_id] = None
+    if len(known) > 2 * NAMES_A_TICK:
+        del known[next(iter(known))]

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.errors import AppError, Conflict
-from shared.domain.lifecycle import Do, Due, decide
+from shared.domain.lifecycle import Due, decide
 from shared.domain.model import Batch, BatchState, RemoteBatch
-from shared.domain.ports import App, DeploymentBackoff
+from shared.domain.ports import App, DeploymentBackoff, Step
 from shared.pipeline import steps
 from shared.pipeline.poll.lost_events import sweep
 from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
@@ -84,14 +84,14 @@ def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> Non
 def _queue_due(app: App, jobs: Sequence[OpenNow]) -> None:
     backoffs = _backoffs(app, jobs)
     now = app.now()
-    due = [
-        (item, step)
+    found = [
+        (item, due)
         for item in jobs
-        for step in decide(item.job, item.records.batches, backoffs, now, app.settings.max_wait)
+        for due in decide(item.job, item.records.batches, backoffs, now, app.settings.max_wait)
     ]
-    for item, step in _taking_turns(due, backoffs):
+    for item, due in _taking_turns(found, backoffs):
         with passing_over(item.job.job_id):
-            _queue(app, item, step, now)
+            _queue(app, item, due, now)
 
 
 def _backoffs(app: App, jobs: Sequence[OpenNow]) -> dict[str, DeploymentBackoff]:
@@ -108,47 +108,47 @@ def _level(jobs: Iterable[OpenNow]) -> int:
 
 
 def _taking_turns(
-    due: Iterable[tuple[OpenNow, Due]], backoffs: dict[str, DeploymentBackoff]
+    found: Iterable[tuple[OpenNow, Due]], backoffs: dict[str, DeploymentBackoff]
 ) -> Iterator[tuple[OpenNow, Due]]:
     """All steps that are due, but for a deployment that was refusing only its longest waiting batch."""
     probes: dict[str, tuple[OpenNow, Due]] = {}
-    for item, step in due:
-        batch = step.batch
-        gate = backoffs.get(batch.model) if batch is not None and step.do is Do.SUBMIT else None
-        if batch is None or gate is None or not gate.tries:
-            yield item, step
+    for item, due in found:
+        batch = due.batch
+        backoff = backoffs.get(batch.model) if batch is not None and due.step is Step.SUBMIT else None
+        if batch is None or backoff is None or not backoff.tries:
+            yield item, due
         elif batch.model not in probes or _waiting_since(item, batch) < _waiting_since(
             *_with_batch(probes[batch.model])
         ):
-            probes[batch.model] = (item, step)
+            probes[batch.model] = (item, due)
     yield from probes.values()
 
 
 def _with_batch(probe: tuple[OpenNow, Due]) -> tuple[OpenNow, Batch]:
-    item, step = probe
-    assert step.batch is not None  # Only submissions are probed.
-    return item, step.batch
+    item, due = probe
+    assert due.batch is not None  # Only submissions are probed.
+    return item, due.batch
 
 
 def _waiting_since(item: OpenNow, batch: Batch) -> tuple[datetime, str]:
-    return (item.job.created_at if batch.wait is None else batch.wait.until), f"{batch.job_id}/{batch.key}"
+    return (item.job.created_at if batch.wait is None else batch.wait.until), batch.full_name
 
 
-def _queue(app: App, item: OpenNow, step: Due, now: datetime) -> None:
+def _queue(app: App, item: OpenNow, due: Due, now: datetime) -> None:
     """Send one step to the queues, and note in its row that it is under way."""
-    if step.do not in steps.QUEUED:
-        batch = None if step.batch is None else item.settled(step.batch)
-        if batch is not None or step.batch is None:
-            steps.perform(item.records, Due(step.do, batch))
+    if due.step not in steps.QUEUED:
+        batch = None if due.batch is None else item.settled(due.batch)
+        if batch is not None or due.batch is None:
+            steps.perform(item.records, Due(due.step, batch))
         item.changed = True
         return
     until = now + TRUST_IN_MESSAGES
-    if step.batch is not None and item.save(replace(step.batch, queued_until=until)) is None:
+    if due.batch is not None and item.save(replace(due.batch, queued_until=until)) is None:
         return  # Another worker is at it already.
-    if step.batch is None:
+    if due.batch is None:
         try:
             item.records.save_job(replace(item.job, queued_until=until))
         except Conflict:
             item.records.reload()
             return
-    app.queues.send(steps.message_of(item.job.job_id, step))
+    app.queues.send(steps.message_of(item.job.job_id, due))

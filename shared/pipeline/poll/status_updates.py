@@ -42,7 +42,7 @@ def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> 
 
 def _wait_again(app: App, claim: Claim[Batch], message: str) -> None:
     batch = claim.record
-    wait = next_backoff(batch.wait, message[:900], app.now(), app.settings.backoff, f"{batch.job_id}/{batch.key}")
+    wait = next_backoff(batch.wait, message, app.now(), app.settings.backoff, batch.full_name)
     claim.replace(put_back(batch, wait))
 
 
@@ -51,5 +51,5 @@ def mark_unreachable(item: OpenNow, batch: Batch, message: str) -> None:
     if batch.wait is not None:
         return
     app = item.records.app
-    wait = next_backoff(None, message[:900], app.now(), app.settings.backoff, f"{batch.job_id}/{batch.key}")
+    wait = next_backoff(None, message, app.now(), app.settings.backoff, batch.full_name)
     item.take_note(replace(batch, wait=wait))

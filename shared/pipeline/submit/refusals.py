@@ -3,7 +3,7 @@
 from shared import json_codec
 from shared.domain import blob_names
 from shared.domain.errors import NotFound, QuotaExceeded, Transient, Unavailable
-from shared.domain.lifecycle import next_backoff, put_back, token_limit
+from shared.domain.lifecycle import cut, next_backoff, put_back, token_limit
 from shared.domain.model import Batch, Wait
 from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim
@@ -15,7 +15,7 @@ def deployment_fault(app: App, batch: Batch, reason: str) -> Transient:
     """Say what to correct where a deployment is unknown or is not a batch deployment."""
     return Unavailable(
         f"The deployment {batch.model} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
-        f"or correct the model name.{_named_by_column(app, batch)} The service says: {reason}"[:900]
+        f"or correct the model name.{_named_by_column(app, batch)} The service says: {reason}"
     )
 
 
@@ -42,7 +42,7 @@ def refused_for_now(records: JobRecords, claim: Claim[Batch], error: Transient) 
     if isinstance(error, QuotaExceeded) and batch.file_id:
         refuse_for_quota(records, claim, str(error), error.retry_after)
         return
-    wait = next_backoff(batch.wait, str(error)[:900], app.now(), app.settings.backoff, _key(batch), error.retry_after)
+    wait = next_backoff(batch.wait, str(error), app.now(), app.settings.backoff, batch.full_name, error.retry_after)
     claim.release(wait=wait)
 
 
@@ -67,8 +67,4 @@ def refuse_for_quota(records: JobRecords, claim: Claim[Batch], reason: str, retr
     )
     # Its own wait makes the jobs take turns: who was refused last comes after those who have waited longer.
     tries = batch.wait.tries if batch.wait else 0
-    claim.replace(put_back(batch, Wait(until=shared_wait.until, tries=tries + 1, message=message[:900])))
-
-
-def _key(batch: Batch) -> str:
-    return f"{batch.job_id}/{batch.key}"
+    claim.replace(put_back(batch, Wait(until=shared_wait.until, tries=tries + 1, message=cut(message))))

@@ -15,6 +15,7 @@ from shared.domain import blob_names
 from shared.domain.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
 from shared.domain.lifecycle import (
     Refusal,
+    cut,
     ends_before,
     is_held,
     is_out_of_patience,
@@ -249,7 +250,7 @@ def _refused_at_creation(app: App, claim: Claim[Batch], error: Refused) -> None:
         _see_to_file(app, claim, error)
     if refusal_of([(error.code, str(error), "")]) is not Refusal.FINAL:
         raise deployment_fault(app, claim.record, str(error)) from error
-    claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=str(error)[:900], wait=None)
+    claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=cut(str(error)), wait=None)
 
 
 def _see_to_file(app: App, claim: Claim[Batch], error: Refused) -> None:

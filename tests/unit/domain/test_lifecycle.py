@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.domain.lifecycle import (
     GIVE_UP_GRACE,
+    LONGEST_MESSAGE,
     LONGEST_WAIT,
-    Do,
     Refusal,
     age_warnings,
     decide,
@@ -43,7 +43,7 @@ from shared.domain.model import (
     Usage,
     Wait,
 )
-from shared.domain.ports import DeploymentBackoff
+from shared.domain.ports import DeploymentBackoff, Step
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -73,8 +73,8 @@ def batch(state: BatchState = P, index: int = 0, **changes: Any) -> Batch:
     return replace(made, **changes)
 
 
-def due(a_job: Job, *batches: Batch, backoffs: Mapping[str, DeploymentBackoff] | None = None) -> list[Do]:
-    return [step.do for step in decide(a_job, batches, backoffs or {}, NOW, MAX_WAIT)]
+def due(a_job: Job, *batches: Batch, backoffs: Mapping[str, DeploymentBackoff] | None = None) -> list[Step]:
+    return [step.step for step in decide(a_job, batches, backoffs or {}, NOW, MAX_WAIT)]
 
 
 STOPS = {"cancelled": True}
@@ -85,77 +85,77 @@ OVERDUE = {"gave_up_at": NOW - GIVE_UP_GRACE - HOUR}
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, [Do.PREPARE]),
+        ({}, [Step.PREPARE]),
         ({"lease": LEASED}, []),
-        ({"lease": LAPSED}, [Do.PREPARE]),
+        ({"lease": LAPSED}, [Step.PREPARE]),
         ({"wait": WAITING}, []),
-        ({"wait": WAITED}, [Do.PREPARE]),
+        ({"wait": WAITED}, [Step.PREPARE]),
         ({"queued_until": LATER}, []),
-        ({"queued_until": NOW}, [Do.PREPARE]),
-        ({**STOPS, "wait": WAITING}, [Do.PREPARE]),
+        ({"queued_until": NOW}, [Step.PREPARE]),
+        ({**STOPS, "wait": WAITING}, [Step.PREPARE]),
         ({**STOPS, "lease": LEASED}, []),
-        ({"progress_at": NOW - MAX_WAIT - HOUR}, [Do.GIVE_UP]),
-        ({"progress_at": NOW - MAX_WAIT - HOUR, **GAVE_UP}, [Do.PREPARE]),
+        ({"progress_at": NOW - MAX_WAIT - HOUR}, [Step.GIVE_UP]),
+        ({"progress_at": NOW - MAX_WAIT - HOUR, **GAVE_UP}, [Step.PREPARE]),
         ({"state": JobState.FAILED}, []),
     ],
 )
-def test_what_is_due_for_a_job_that_is_not_built(changes: dict[str, Any], expected: list[Do]) -> None:
+def test_what_is_due_for_a_job_that_is_not_built(changes: dict[str, Any], expected: list[Step]) -> None:
     assert due(job(built=False, **changes)) == expected
 
 
 @pytest.mark.parametrize(
     ("of_batch", "of_job", "expected"),
     [
-        (batch(P), {}, [Do.SUBMIT]),
-        (batch(U), {}, [Do.SUBMIT]),
+        (batch(P), {}, [Step.SUBMIT]),
+        (batch(U), {}, [Step.SUBMIT]),
         (batch(S), {}, []),
-        (batch(E), {}, [Do.COLLECT]),
-        (batch(C), {}, [Do.ASSEMBLE]),
+        (batch(E), {}, [Step.COLLECT]),
+        (batch(C), {}, [Step.ASSEMBLE]),
         (batch(P, lease=LEASED), {}, []),
-        (batch(P, lease=LAPSED), {}, [Do.SUBMIT]),
+        (batch(P, lease=LAPSED), {}, [Step.SUBMIT]),
         (batch(P, wait=WAITING), {}, []),
         (batch(P, queued_until=LATER), {}, []),
         (batch(E, lease=LEASED), {}, []),
         (batch(E, wait=WAITING), {}, []),
         (batch(E, queued_until=LATER), {}, []),
         (batch(P), {"state": JobState.HELD}, []),
-        (batch(P), {"state": JobState.HELD, "released": True}, [Do.SUBMIT]),
-        (batch(P), {"state": JobState.HELD, **STOPS}, [Do.SUBMIT]),
-        (batch(P, wait=WAITING), STOPS, [Do.SUBMIT]),
+        (batch(P), {"state": JobState.HELD, "released": True}, [Step.SUBMIT]),
+        (batch(P), {"state": JobState.HELD, **STOPS}, [Step.SUBMIT]),
+        (batch(P, wait=WAITING), STOPS, [Step.SUBMIT]),
         (batch(P, lease=LEASED), STOPS, []),
-        (batch(S), STOPS, [Do.CANCEL]),
+        (batch(S), STOPS, [Step.CANCEL]),
         (batch(S, cancel_sent=True), STOPS, []),
         (batch(S, cancel_sent=True), GAVE_UP, []),
-        (batch(S, cancel_sent=True), OVERDUE, [Do.ABANDON]),
-        (batch(S), OVERDUE, [Do.ABANDON]),
-        (batch(E, wait=WAITED), OVERDUE, [Do.COLLECT]),
+        (batch(S, cancel_sent=True), OVERDUE, [Step.ABANDON]),
+        (batch(S), OVERDUE, [Step.ABANDON]),
+        (batch(E, wait=WAITED), OVERDUE, [Step.COLLECT]),
         (batch(C), {"lease": LEASED}, []),
         (batch(C), {"wait": WAITING}, []),
         (batch(C), {"queued_until": LATER}, []),
-        (batch(S), {"progress_at": NOW - MAX_WAIT - HOUR}, [Do.GIVE_UP]),
+        (batch(S), {"progress_at": NOW - MAX_WAIT - HOUR}, [Step.GIVE_UP]),
         (batch(S, changed_at=EARLIER), {"progress_at": NOW - MAX_WAIT - HOUR}, []),
-        (batch(S), {"progress_at": NOW - MAX_WAIT - HOUR, **STOPS}, [Do.GIVE_UP, Do.CANCEL]),
-        (batch(C), {"progress_at": NOW - MAX_WAIT - HOUR}, [Do.ASSEMBLE]),
+        (batch(S), {"progress_at": NOW - MAX_WAIT - HOUR, **STOPS}, [Step.GIVE_UP, Step.CANCEL]),
+        (batch(C), {"progress_at": NOW - MAX_WAIT - HOUR}, [Step.ASSEMBLE]),
         (batch(P), {"progress_at": NOW - MAX_WAIT - HOUR, "state": JobState.HELD}, []),
         (batch(E), {"state": JobState.COMPLETED}, []),
     ],
 )
-def test_what_is_due_for_a_batch(of_batch: Batch, of_job: dict[str, Any], expected: list[Do]) -> None:
+def test_what_is_due_for_a_batch(of_batch: Batch, of_job: dict[str, Any], expected: list[Step]) -> None:
     assert due(job(**of_job), of_batch) == expected
 
 
 def test_a_closed_gate_keeps_back_its_own_deployment_only() -> None:
     closed = {"m": DeploymentBackoff("m", LATER, 1)}
     assert due(job(), batch(P), backoffs=closed) == []
-    assert due(job(), batch(P, model="other"), backoffs=closed) == [Do.SUBMIT]
-    assert due(job(), batch(P), backoffs={"m": DeploymentBackoff("m", NOW, 1)}) == [Do.SUBMIT]
-    assert due(job(**STOPS), batch(P), backoffs=closed) == [Do.SUBMIT]
+    assert due(job(), batch(P, model="other"), backoffs=closed) == [Step.SUBMIT]
+    assert due(job(), batch(P), backoffs={"m": DeploymentBackoff("m", NOW, 1)}) == [Step.SUBMIT]
+    assert due(job(**STOPS), batch(P), backoffs=closed) == [Step.SUBMIT]
 
 
 def test_results_are_assembled_only_when_all_batches_are_collected() -> None:
     assert due(job(), batch(C), batch(S, 1)) == []
-    assert due(job(), batch(C), batch(C, 1)) == [Do.ASSEMBLE]
-    assert due(job()) == [Do.ASSEMBLE]
+    assert due(job(), batch(C), batch(C, 1)) == [Step.ASSEMBLE]
+    assert due(job()) == [Step.ASSEMBLE]
 
 
 jobs = st.builds(
@@ -193,7 +193,7 @@ def test_no_open_job_is_ever_without_a_step_for_good(a_job: Job, some: list[Batc
 def test_nobody_is_disturbed_at_work(a_job: Job, some: list[Batch]) -> None:
     for step in decide(a_job, some, {}, NOW, MAX_WAIT):
         assert step.batch is None or step.batch.lease is not LEASED
-        if step.do in (Do.PREPARE, Do.ASSEMBLE):
+        if step.step in (Step.PREPARE, Step.ASSEMBLE):
             assert a_job.lease is not LEASED
 
 
@@ -417,3 +417,13 @@ def test_old_batches_and_unknown_statuses_are_warned_of() -> None:
     first, second = age_warnings([old, odd, done], NOW)
     assert "b1 has run for 25 hours" in first
     assert "paused" in second
+
+
+def test_a_wait_cuts_its_message_to_what_a_record_has_room_for() -> None:
+    wait = next_backoff(None, "x" * 5000, NOW, HOUR, "J/00000-1")
+    assert wait.message == "x" * LONGEST_MESSAGE
+
+
+def test_the_first_batches_of_many_jobs_do_not_wait_alike() -> None:
+    names = [batch(job_id=f"J{number}").full_name for number in range(20)]
+    assert len({next_backoff(None, "", NOW, HOUR, name).until for name in names}) > 10

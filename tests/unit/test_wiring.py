@@ -1,0 +1,51 @@
+"""The app is put together once, however many triggers ask for it at the same moment."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from shared import wiring
+from shared.wiring import _Once
+
+
+def test_many_first_invocations_make_the_app_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def build(environment: Any) -> object:
+        time.sleep(0.05)  # Long enough for all to ask meanwhile.
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr(wiring, "build", build)
+    monkeypatch.setattr(wiring, "_app", _Once(lambda: wiring.build({})))
+    barrier, found = threading.Barrier(8), []
+
+    def ask() -> None:
+        barrier.wait()
+        found.append(wiring.app())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(made) == 1
+    assert found == made * 8
+
+
+def test_an_app_that_could_not_be_made_is_tried_again() -> None:
+    answers = iter([ValueError("settings"), "app"])
+
+    def make() -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    once = _Once(make)
+    with pytest.raises(ValueError, match="settings"):
+        once.get()
+    assert (once.get(), once.get()) == ("app", "app")
