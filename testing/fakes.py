@@ -250,8 +250,8 @@ class MemoryStore:
         found: DeploymentBackoff | None = self._get(DeploymentBackoff, "gate", model)
         return found
 
-    def save_deployment_backoff(self, gate: DeploymentBackoff) -> None:
-        self._put("gate", gate.model, _text(replace(gate, version="")))
+    def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
+        self._put("gate", backoff.model, _text(replace(backoff, version="")))
 
     def installed_at(self, now: datetime) -> datetime:
         key = ("app", "installed")

@@ -162,8 +162,8 @@ class TableJobStore:
         entity = self._get("gate", name_hash(model))
         return None if entity is None else versioned(DeploymentBackoff, entity)
 
-    def save_deployment_backoff(self, gate: DeploymentBackoff) -> None:
-        self._put(entity_of("gate", name_hash(gate.model), gate))
+    def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
+        self._put(entity_of("gate", name_hash(backoff.model), backoff))
 
     def installed_at(self, now: datetime) -> datetime:
         entity = self._get("app", "installed")

@@ -1,9 +1,5 @@
 """Adapter: notices over HTTP, behind shared.domain.ports.WebHook."""
 
-import http.client
-import urllib.error
-import urllib.request
-from email.message import Message
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,32 +15,27 @@ class HttpWebHook:
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
-        self._opener = urllib.request.OpenerDirector()
-        # Only what a notice needs: neither files nor ftp, no cookies, no passwords, no redirects.
-        for handler in (
-            urllib.request.ProxyHandler(),
-            urllib.request.HTTPHandler(),
-            urllib.request.HTTPSHandler(),
-            urllib.request.HTTPDefaultErrorHandler(),
-            urllib.request.HTTPErrorProcessor(),
-        ):
-            self._opener.add_handler(handler)
 
     def post(self, url: str, body: bytes, signature: str) -> None:
+        if not _is_web_address(url):
+            raise Misconfigured("NOTIFY_URL must be an http(s) URL")
+        import httpx2  # Loaded by those who have notices.
+
         headers = {"Content-Type": "application/json", "User-Agent": "StructuredBatch"}
         if signature:
             headers["X-Signature-256"] = signature
-        if not _is_web_address(url):
-            raise Misconfigured("NOTIFY_URL is no address that a notice can be posted to: it must be http or https")
-        request = urllib.request.Request(url, body, headers, method="POST")
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                response.read(1)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _refusal(error.code, error.headers) from error
-        except (OSError, http.client.HTTPException) as error:
+            # Nothing of the answer's body is read: it may be of any length.
+            with httpx2.stream("POST", url, content=body, headers=headers, timeout=self._timeout) as response:
+                status, wait = response.status_code, wait_asked(response.headers)
+        except (httpx2.HTTPError, OSError) as error:
             raise Unavailable(f"the address for notices cannot be reached ({type(error).__name__})") from error
+        except httpx2.InvalidURL as error:
+            raise Misconfigured("NOTIFY_URL must be an http(s) URL") from error
+        if status == 429 or status >= 500:
+            raise Unavailable(f"the address for notices answers {status}", wait)
+        if status >= 300:
+            raise Misconfigured(f"the address for notices answers {status}")
 
 
 def _is_web_address(url: str) -> bool:
@@ -53,10 +44,3 @@ def _is_web_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _refusal(status: int, headers: Message) -> Unavailable | Misconfigured:
-    message = f"the address for notices answers {status}"
-    if status == 429 or status >= 500:
-        return Unavailable(message, wait_asked(headers))
-    return Misconfigured(message)

@@ -158,10 +158,10 @@ class JobStore(Protocol):
         """
 
     def deployment_backoff(self, model: str) -> DeploymentBackoff | None:
-        """The deployment's gate, None where it never refused."""
+        """Return the deployment's backoff, None where it never refused."""
 
-    def save_deployment_backoff(self, gate: DeploymentBackoff) -> None:
-        """Write a deployment's gate; the last writer wins, as it only spaces calls out."""
+    def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
+        """Write a deployment's backoff; the last writer wins, as it only spaces calls out."""
 
     def installed_at(self, now: datetime) -> datetime:
         """When the app first asked this, now for the first time: older prompt files are no business of its sweep."""

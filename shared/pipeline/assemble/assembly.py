@@ -99,7 +99,7 @@ def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts
     separator = ";" if rows.separator == ";" else ","
     files = ResultFiles(Layout(own=own, fields=fields, guard=plan.formula_guard, separator=separator), sinks)
     outcomes = merged_runs(app, job, records.batches)
-    counts = RowWriter(rows, outcomes, files, _otherwise(job)).write_all(claim)
+    counts = RowWriter(rows, outcomes, files, _outcome_if_missing(job)).write_all(claim)
     closed = files.close()
     counts.warnings += closed.warnings
     for name, blob in writers.items():
@@ -157,7 +157,7 @@ def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
     return list(own)
 
 
-def _otherwise(job: Job) -> tuple[RowCode, str]:
+def _outcome_if_missing(job: Job) -> tuple[RowCode, str]:
     """What rows without an outcome get."""
     if job.gave_up_at is not None:
         return RowCode.GAVE_UP, "The job gave up before this row could be sent."

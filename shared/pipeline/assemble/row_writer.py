@@ -67,11 +67,11 @@ class _Outcomes:
 class RowWriter:
     """Writes the rows of a job, in input order, and counts them."""
 
-    def __init__(self, rows: Rows, outcomes: Runs, files: ResultFiles, otherwise: tuple[RowCode, str]) -> None:
+    def __init__(self, rows: Rows, outcomes: Runs, files: ResultFiles, outcome_if_missing: tuple[RowCode, str]) -> None:
         self._rows = rows
         self._outcomes = _Outcomes(outcomes)
         self._files = files
-        self._otherwise = otherwise
+        self._outcome_if_missing = outcome_if_missing
         self._counts = Counts()
 
     def write_all(self, claim: Claim[Job]) -> Counts:
@@ -85,7 +85,7 @@ class RowWriter:
             typed = self._rows.typed(record)
             self._write_results([line], [self._rows.own(record)], None if typed is None else [typed])
             return
-        failed = self._rows.failed(record, None if line is None else line.outcome, self._otherwise)
+        failed = self._rows.failed(record, None if line is None else line.outcome, self._outcome_if_missing)
         self._files.add_error(failed)
         self._counts.add_error(failed.outcome)
 

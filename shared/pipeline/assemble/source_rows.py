@@ -81,11 +81,12 @@ class Rows:
         """The meanings of a row's columns where there is no builder that knows them."""
         return self._columns or _columns(tuple(record.values), self._plan)
 
-    def failed(self, record: Record, outcome: Outcome | None, otherwise: tuple[RowCode, str]) -> FailedRow:
+    def failed(self, record: Record, outcome: Outcome | None, outcome_if_missing: tuple[RowCode, str]) -> FailedRow:
         """A row without a result, with its outcome, or with the code and message that rows without one get."""
         custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
-            outcome = Outcome(row=record.row, custom_id=custom_id, code=otherwise[0], message=otherwise[1])
+            code, message = outcome_if_missing
+            outcome = Outcome(row=record.row, custom_id=custom_id, code=code, message=message)
         row = FailedRow(custom_id, own, outcome, typed=self.typed(record))
         if outcome.code is RowCode.DUPLICATE_CUSTOM_ID or self._builder is None:
             return row._replace(source=_source(record))
