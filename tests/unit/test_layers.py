@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def _imports(path: Path) -> Iterator[str]:
             yield from ([f"shared.{alias.name}" for alias in node.names] if node.module == "shared" else [node.module])
 
 
+@cache
 def _arrows() -> dict[str, set[str]]:
     """Return which rooms each room knows."""
     found: dict[str, set[str]] = defaultdict(set)
