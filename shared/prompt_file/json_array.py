@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
-from shared.prompt_file.lines import check_row_size
+from shared.prompt_file.lines import BLOCK, check_row_size
 
 SPACE: Final = " \t\r\n"
 _SKIP_SPACE: Final = re.compile(r"[ \t\r\n]*+")
@@ -20,12 +20,28 @@ _TO_STRING_END: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _skip_value: Final = json.JSONDecoder().raw_decode
 
 
-def elements(chunks: Iterable[str]) -> Iterator[str]:
-    """Cut an array, which begins with the first character, into the texts of its elements."""
+def elements(chunks: Iterable[str]) -> Iterator[list[str]]:
+    """Cut an array, which begins with the first character, into the texts of its elements, a chunk's at a time.
+
+    Elements before a fault are returned before JobFault (`invalid_file`) is raised.
+    """
     array = _Array()
-    for chunk in chunks:
-        yield from array.feed(chunk)
-    array.finish()
+    found: list[str] = []
+    try:
+        for chunk in chunks:
+            for element in array.feed(chunk):
+                found.append(element)
+                if len(found) == BLOCK:
+                    yield found
+                    found = []
+            if found:
+                yield found
+                found = []
+        array.finish()
+    except JobFault:
+        if found:
+            yield found
+        raise
 
 
 class _Array:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from shared.domain.model import RowBlock, block_of_one
+from shared.domain.model import RowBlock
 from shared.prompt_file import lines
 from shared.prompt_file.encoding import decode, sniff
 from shared.prompt_file.json_array import broken, elements, space_end
 from shared.prompt_file.json_object import rows_of_object
-from shared.prompt_file.json_record import parse_record
+from shared.prompt_file.json_record import blocks_of, parse_all
 
 
 def read_json_file(chunks: Iterable[bytes]) -> Iterator[RowBlock]:
@@ -19,12 +19,15 @@ def read_json_file(chunks: Iterable[bytes]) -> Iterator[RowBlock]:
     """
     encoding, body = sniff(chunks)
     text = lines.without_tail(decode(encoding, body), "\r\n", "\x1a\0")
-    for row, element in enumerate(_rows(text), 1):
-        yield block_of_one(parse_record(row, element.encode()))
+    row = 1
+    for texts in _rows(text):
+        raw = [element.encode() for element in texts]
+        yield from blocks_of(row, raw, parse_all(raw))
+        row += len(raw)
 
 
-def _rows(chunks: Iterator[str]) -> Iterator[str]:
-    """Cut a file into the texts of its rows, which may still be no JSON."""
+def _rows(chunks: Iterator[str]) -> Iterator[list[str]]:
+    """Cut a file into the texts of its rows, some at a time, which may still be no JSON."""
     spaces = 0
     for chunk in chunks:
         start = space_end(chunk, 0)

@@ -8,7 +8,7 @@ from typing import Final
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode, RowBlock, block_of_one
 from shared.prompt_file.encoding import as_utf8
-from shared.prompt_file.json_record import block_of_alike, parse_all, parse_record
+from shared.prompt_file.json_record import blocks_of, parse_all, parse_record
 from shared.prompt_file.lines import BLANK, BLOCK, check_row_size, in_pieces, whole_lines, without_tail
 
 _BLANK: Final = BLANK.encode()
@@ -48,12 +48,7 @@ class _Lines:
         row = self._rows + 1
         self._rows += len(block)
         self._blank = 0
-        alike = block_of_alike(row, block, values)
-        if alike is not None:
-            yield alike
-        else:
-            lines = zip(block, values, strict=True)
-            yield from (block_of_one(parse_record(place, *line)) for place, line in enumerate(lines, row))
+        yield from blocks_of(row, block, values)
 
     def _line_by_line(self, block: Sequence[bytes]) -> Iterator[RowBlock]:
         for line in block:

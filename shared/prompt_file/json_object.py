@@ -20,8 +20,8 @@ class _Member(NamedTuple):
     end: int
 
 
-def rows_of_object(text: str) -> Iterator[str]:
-    """Return the texts of the rows in a file that begins with `{`.
+def rows_of_object(text: str) -> Iterator[list[str]]:
+    """Return the texts of the rows in a file that begins with `{`, some at a time.
 
     An object with exactly one array of objects in it, and neither a prompt nor a `body` of its own, is that array; any
     other is one row. Raises JobFault (`invalid_file`) where the file ends within the object or goes on after it.
@@ -36,7 +36,7 @@ def rows_of_object(text: str) -> Iterator[str]:
     if len(arrays) == 1 and not any(_is_row_key(member.key) for member in members):
         yield from elements([text[arrays[0].start : arrays[0].end]])
     else:
-        yield text[:end]
+        yield [text[:end]]
 
 
 def _is_row_key(key: str) -> bool:

@@ -5,7 +5,7 @@ A line of errors.jsonl that is dropped again is known by its `error`, an object 
 `source` text is parsed again. Any other object named `error` or `source` is the user's own column.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import msgspec
 
 from shared import json_codec
 from shared.domain.errors import JobFault
-from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode
+from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode, block_of_one
 from shared.prompt_file.encoding import REMEDY
 from shared.prompt_file.json_syntax import why_not_json
 
@@ -37,11 +37,21 @@ _UNKNOWN: Final = object()
 _decode: Final = msgspec.json.Decoder().decode
 
 
-def block_of_alike(row: int, lines: Sequence[bytes], values: Sequence[Any]) -> RowBlock | None:
-    """Return parsed lines as one block, the first as row `row`; None where their keys differ or values are not plain.
+def blocks_of(row: int, lines: Sequence[bytes], values: Sequence[Any] | None) -> Iterator[RowBlock]:
+    """Return lines, the first as row `row`, as one block where they have the same keys and plain values, else each.
 
-    The rows are those that `parse_record` would return for each of them.
+    `values` are what `parse_all` made of them.
     """
+    if values is None:
+        yield from (block_of_one(parse_record(place, line)) for place, line in enumerate(lines, row))
+    elif alike := _block_of_alike(row, lines, values):
+        yield alike
+    else:
+        parsed = zip(lines, values, strict=True)
+        yield from (block_of_one(parse_record(place, *line)) for place, line in enumerate(parsed, row))
+
+
+def _block_of_alike(row: int, lines: Sequence[bytes], values: Sequence[Any]) -> RowBlock | None:
     try:
         kinds = set(map(tuple, values))
         rows = list(map(tuple, map(dict.values, values)))
