@@ -1,4 +1,4 @@
-"""Prompt files: the bytes of .jsonl, .json, .csv, .tsv and .xlsx → rows.
+"""Prompt files: the bytes of .jsonl, .json, .csv, .tsv, .xlsx and .parquet → rows.
 
 >>> file = open_prompt_file(Form(Kind.CSV), [b"Prompt\\nWho built the Shard?\\n"])
 >>> file.headers
@@ -20,8 +20,19 @@ from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, 
 from shared.prompt_file.gzip_stream import decompress
 from shared.prompt_file.json_file import read_json_file
 from shared.prompt_file.json_lines import read_json_lines
+from shared.prompt_file.ranges import Ranges, held
 
-__all__ = ["FORMS", "Form", "Kind", "PromptFile", "form_of", "is_prompt_file", "open_prompt_file", "stem_of"]
+__all__ = [
+    "FORMS",
+    "Form",
+    "Kind",
+    "PromptFile",
+    "Ranges",
+    "form_of",
+    "is_prompt_file",
+    "open_prompt_file",
+    "stem_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +57,15 @@ class PromptFile:
         return chain.from_iterable(block.records() for block in self.row_blocks)
 
 
-def open_prompt_file(form: Form, chunks: Iterable[bytes]) -> PromptFile:
+def open_prompt_file(form: Form, chunks: Iterable[bytes], ranges: Ranges | None = None) -> PromptFile:
     """Begin to read a prompt file from its bytes, cut in any way; memory stays flat, but for .xlsx, whose
-    bytes and shared texts are held.
+    bytes and shared texts are held. Parquet is read by `ranges` where they are given, and held otherwise.
 
     Raises JobFault, here or while the rows are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
     raised for any bytes at all. What is wrong with a single row is its block's `fault`.
     """
+    if form.kind is Kind.PARQUET:
+        return _read_parquet(ranges or held(chunks))
     body = decompress(chunks) if form.gzipped else chunks
     return _READERS[form.kind](body)
 
@@ -72,6 +85,13 @@ def _read_workbook(chunks: Iterable[bytes]) -> PromptFile:
     notes: list[str] = []
     workbook = Workbook(chunks, notes)
     return PromptFile(workbook.headers, _at_least_one(workbook.row_blocks(), notes), notes, workbook.below)
+
+
+def _read_parquet(ranges: Ranges) -> PromptFile:
+    # Loaded when first needed, like the reader of workbooks.
+    from shared.prompt_file.parquet_reader import ParquetTable
+
+    return PromptFile(None, _at_least_one(ParquetTable(ranges).row_blocks(), ()), ())
 
 
 def _read_table(chunks: Iterable[bytes], separators: str) -> PromptFile:

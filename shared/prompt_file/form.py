@@ -13,6 +13,7 @@ class Kind(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     WORKBOOK = "xlsx"
+    PARQUET = "parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,14 @@ _KINDS: Final = {
     ".csv": Kind.CSV,
     ".tsv": Kind.TSV,
     ".xlsx": Kind.WORKBOOK,
+    ".parquet": Kind.PARQUET,
 }
 
+_PACKED: Final = (Kind.WORKBOOK, Kind.PARQUET)
+"""Forms that are compressed in themselves."""
+
 FORMS: Final[dict[str, Form]] = {extension: Form(kind) for extension, kind in _KINDS.items()} | {
-    f"{extension}.gz": Form(kind, gzipped=True) for extension, kind in _KINDS.items() if kind is not Kind.WORKBOOK
+    f"{extension}.gz": Form(kind, gzipped=True) for extension, kind in _KINDS.items() if kind not in _PACKED
 }
 """Every extension that is read, in lower case."""
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shared.job_settings import SCHEMA, resolve
@@ -34,10 +36,12 @@ ROWS = {
 
 
 def content_of(name: str) -> bytes:
-    """An example as the bytes of a blob; a Markdown table becomes a workbook."""
+    """An example as the bytes of a blob; a Markdown table becomes a workbook, or Parquet."""
     block = EXAMPLES[name]
     if name.endswith(".xlsx"):
         return workbook_of(block)
+    if name.endswith(".parquet"):
+        return parquet_of(block)
     return "\n".join(block.split("\n")[1:-1]).encode() + b"\n"
 
 
@@ -49,6 +53,14 @@ def workbook_of(table: str) -> bytes:
         book.active.append([typed(cell) for cell in row])
     out = io.BytesIO()
     book.save(out)
+    return out.getvalue()
+
+
+def parquet_of(table: str) -> bytes:
+    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n"))
+    columns = zip(*(map(typed, row) for row in rows), strict=True)
+    out = io.BytesIO()
+    pq.write_table(pa.table(dict(zip(header, map(list, columns), strict=True))), out)
     return out.getvalue()
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared import json_codec
-from shared.domain import blob_names
 from shared.domain.errors import JobFault
 from shared.domain.model import FailedRow, Fault, Job, JobCode, Outcome, Record, RowBlock, RowCode
-from shared.domain.ports import App, Container
+from shared.domain.ports import App
 from shared.job_settings.plan import JobPlan
-from shared.prompt_file import form_of, open_prompt_file
+from shared.pipeline.build.snapshot import open_snapshot
+from shared.prompt_file import form_of
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
 from shared.requests import RequestBuilder
 from shared.requests.custom_ids import custom_id_or_number
@@ -22,7 +22,7 @@ class Rows:
         form = form_of(job.prompt_file)
         if form is None:
             raise JobFault(JobCode.UNSUPPORTED_FORMAT, job.message)
-        file = open_prompt_file(form, app.files.read(Container.WORK, blob_names.snapshot(job)))
+        file = open_snapshot(app, job, form)
         self.row_blocks: Iterator[RowBlock] = file.row_blocks
         self.separator = file.separator
         self._headers = file.headers

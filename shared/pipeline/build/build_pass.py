@@ -15,6 +15,7 @@ from shared.domain.model import Batch, Fault, Job, JobCode, Outcome, Record, Row
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build.request_files import RequestFiles
+from shared.pipeline.build.snapshot import open_snapshot
 from shared.pipeline.claims import Claim
 from shared.pipeline.outcome_files import merged
 from shared.prompt_file import PromptFile, form_of, open_prompt_file
@@ -78,9 +79,7 @@ class BuildPass:
         """
         form = form_of(self._job.prompt_file)
         assert form is not None  # building has looked.
-        if chunks is None:
-            chunks = self._app.files.read(Container.WORK, blob_names.snapshot(self._job))
-        file = open_prompt_file(form, iter(chunks))
+        file = open_snapshot(self._app, self._job, form) if chunks is None else open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
         self._kept = _Kept(self._kept_rows())
         for block in self._claim.keeping(file.row_blocks, every=16):

@@ -58,7 +58,7 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
         raise JobFault(
             JobCode.UNSUPPORTED_FORMAT,
             f"{job.prompt_file} has no extension that this app reads: .jsonl, .ndjson, .json, .csv, .tsv (each also "
-            "with .gz) or .xlsx. Files beside prompt files that are none begin with _ or a dot.",
+            "with .gz), .xlsx or .parquet. To keep other files here, start their names with _ or a dot.",
         )
     copied = snapshot.take(records, claim)
     plan, is_first = fix_plan(app, job, may_be_there=not copied.is_first)

@@ -9,6 +9,7 @@ from shared.domain.model import Job, JobCode
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
+from shared.prompt_file import Form, Kind, PromptFile, Ranges, open_prompt_file
 
 AT_HAND: Final = 1024 * 1024
 """Bytes of a prompt file that are kept while it is copied, so that a small one need not be read again at once."""
@@ -67,3 +68,15 @@ def take_for_the_record(records: JobRecords, claim: Claim[Job]) -> None:
 
 def _exists(app: App, job: Job) -> bool:
     return app.files.info(Container.WORK, blob_names.snapshot(job)) is not None
+
+
+def open_snapshot(app: App, job: Job, form: Form) -> PromptFile:
+    """Begin to read the job's copy; raises NotFound, and JobFault as `open_prompt_file` does."""
+    name = blob_names.snapshot(job)
+    if form.kind is not Kind.PARQUET:
+        return open_prompt_file(form, app.files.read(Container.WORK, name))
+    info = app.files.info(Container.WORK, name)
+    if info is None:
+        raise NotFound(name)
+    ranges = Ranges(info.size, lambda offset, length: app.files.read_range(Container.WORK, name, offset, length))
+    return open_prompt_file(form, (), ranges)
