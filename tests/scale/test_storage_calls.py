@@ -12,10 +12,10 @@ from shared.pipeline.poll import polling
 from testing.world import World
 
 TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\nc,Where?,Town\n"
-MOST = {"event": 23, "poll": 10, "completion": 24}
+MOST = {"event": 23, "poll": 8, "completion": 24}
 """Calls of each step: from the drop to the batch at the service, the poll that sees its end, and all that is left."""
 
-IDLE = 7
+IDLE = 5
 """Calls of a poll that finds one job under way and nothing new."""
 
 QUEUES = 2
