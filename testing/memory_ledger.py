@@ -16,6 +16,7 @@ class MemoryLedger:
         self._months: dict[str, Month] = {}
         self._entries: dict[str, Entry] = {}
         self._outputs: dict[str, OutputTokens] = {}
+        self._settled: set[str] = set()
 
     def month(self, name: str) -> tuple[Month, list[Entry]]:
         return self._months.get(name, Month(name)), [self._entries[key] for key in sorted(self._entries)]
@@ -36,6 +37,16 @@ class MemoryLedger:
         saved = replace(entry, version=self._version())
         self._entries[entry.job_id] = saved
         return saved
+
+    def settle(self, entry: Entry) -> None:
+        if entry.job_id in self._settled:
+            raise Conflict(f"the job {entry.job_id} was settled")
+        self.save(entry)
+        self._settled.add(entry.job_id)
+
+    def drop(self, entry: Entry) -> None:
+        self._check(entry)
+        del self._entries[entry.job_id]
 
     def fold(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

@@ -24,6 +24,8 @@ class SchemaList:
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink
         self._numbers: dict[bytes, int] = {}
+        self.digests: list[bytes] = []
+        """A hash of what each schema checks, whatever its name, by number."""
         self._prepared: OrderedDict[bytes, AnswerSchema] = OrderedDict()
         self._size = 0
 
@@ -60,6 +62,7 @@ class SchemaList:
         if number is None:
             number = self._numbers[digest] = self._size
             self._size += 1
+            self.digests.append(checked_digest(schema.checked))
             self._sink(line + b"\n")
         return number
 
@@ -67,6 +70,11 @@ class SchemaList:
     def read(lines: Iterable[bytes]) -> "StoredSchemas":
         """Read the file of a job's schemas, which were numbered in this order."""
         return StoredSchemas(lines)
+
+
+def checked_digest(checked: object) -> bytes:
+    """Hash what a schema checks, so that earlier answers to the same schema are found again."""
+    return blake2b(json_codec.dumps(checked), digest_size=16).digest()
 
 
 class StoredSchema(msgspec.Struct, frozen=True):

@@ -3,11 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from shared.answers.failures import parameter_in
 from shared.answers.outcomes import OutcomeLine
+from shared.domain.ledger import OutputTokens
 from shared.domain.model import RowCode, Usage
 from shared.money.prices import price_usd
+
+MOST_SCHEMAS: Final = 50
+"""Schemas whose answers are told apart; of a batch with more of them, the others are not remembered."""
 
 
 @dataclass(slots=True)
@@ -21,6 +26,8 @@ class Tally:
     cached_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_rows: int = 0
+    outputs: dict[int, OutputTokens] = field(default_factory=dict)
+    """Output tokens of the answers, by their schemas' numbers."""
     _refused: int = 0
     _refusals: set[str] = field(default_factory=set)
 
@@ -30,8 +37,10 @@ class Tally:
         self._add_failed([line for line in some if line.code is not None])
         self.cached_tokens += sum([line.cached_tokens for line in some])
         for model in {line.model for line in some}:
-            paid = [line.usage for line in some if line.usage is not None and line.model == model]
-            self._add_paid(model, paid)
+            paid = [line for line in some if line.usage is not None and line.model == model]
+            if paid:
+                self._add_paid(model, [line.usage for line in paid if line.usage is not None])
+                self._add_outputs(model, paid)
 
     def _add_failed(self, some: Sequence[OutcomeLine]) -> None:
         self.codes.update([str(line.code) for line in some])
@@ -57,6 +66,14 @@ class Tally:
         price = price_usd(model, paid)
         self.cost_usd += price or 0.0
         self.unpriced_rows += len(paid) if price is None else 0
+
+    def _add_outputs(self, model: str, paid: Sequence[OutcomeLine]) -> None:
+        for schema in {line.schema for line in paid}:
+            if schema not in self.outputs and len(self.outputs) >= MOST_SCHEMAS:
+                continue
+            written = [line.usage[1] for line in paid if line.schema == schema and line.usage is not None]
+            known = self.outputs.get(schema, OutputTokens())
+            self.outputs[schema] = known + OutputTokens(sum(written), len(written), model)
 
     @property
     def succeeded(self) -> int:

@@ -5,6 +5,7 @@ Entries of ended jobs are folded into the month's sum, many in one transaction; 
 after. With them go the output tokens of their answers, of which estimates take the mean.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ class OutputTokens:
 
     tokens: int = 0
     answers: int = 0
+    model: str = ""
+    """The model that gave them, by its own word; where it changed, the latest."""
 
     def __add__(self, other: "OutputTokens") -> "OutputTokens":
-        return OutputTokens(self.tokens + other.tokens, self.answers + other.answers)
+        return OutputTokens(self.tokens + other.tokens, self.answers + other.answers, other.model or self.model)
 
     @property
     def mean(self) -> float | None:
@@ -85,6 +88,12 @@ class Ledger(Protocol):
     def save(self, entry: Entry) -> Entry:
         """Write a job's entry; Conflict where it changed since it was read, or is there though it has no version."""
 
+    def settle(self, entry: Entry) -> None:
+        """Write the entry of a job that has ended, once for ever; Conflict where it was settled, or as with `save`."""
+
+    def drop(self, entry: Entry) -> None:
+        """Remove the entry of a job that was settled before; Conflict where it changed since it was read."""
+
     def fold(self, entries: Sequence[Entry]) -> None:
         """Add ended jobs' entries to their months and to the output tokens of earlier answers, and remove them.
 
@@ -100,6 +109,12 @@ class Ledger(Protocol):
 
 FOLDED = 40
 """Entries that are folded at once: a transaction has 100 operations at most, and each may bring others with it."""
+
+
+def history_key(deployment: str, schema: bytes = b"") -> str:
+    """Name what earlier answers of a deployment are remembered by: those to one schema, or without it, all of them."""
+    digest = hashlib.sha256(deployment.encode("utf-8", "replace") + b"\n" + schema)
+    return digest.hexdigest()[:32]
 
 
 def month_of(time: datetime) -> str:

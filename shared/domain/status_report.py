@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from shared.domain.estimate import Estimate, HeldBy
 from shared.domain.lifecycle import age_warnings, state_of
 from shared.domain.model import Batch, BatchState, Job, JobState, Usage
-
-INPUT_TOKENS: Final = "input_tokens"
-"""What a job is held by that is larger than MAX_JOB_INPUT_TOKENS."""
 
 SHOWN_WARNINGS: Final = 20
 """How many warnings the list of jobs shows, so that a row of the table stays small."""
@@ -33,7 +31,7 @@ def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
         "completed_at": iso(job.completed_at),
         "rows": _rows(job, batches),
         "answered": answered(job, batches),
-        "held_by": (job.held_by or INPUT_TOKENS) if state is JobState.HELD else None,
+        "held_by": (job.held_by or HeldBy.INPUT_TOKENS.value) if state is JobState.HELD else None,
         "estimate": _estimate(job),
         "settings": list(job.settings),
         "usage": {
@@ -95,8 +93,13 @@ def _answered_of(attempts: Sequence[Batch]) -> int:
 
 
 def _estimate(job: Job) -> dict[str, Any]:
-    tokens = job.input_tokens if job.built else None
-    return {"input_tokens": tokens, "output_tokens": None, "usd": None, "basis": None}
+    known = job.estimate or Estimate(job.input_tokens)
+    return {
+        "input_tokens": known.input_tokens if job.built else None,
+        "output_tokens": known.output_tokens,
+        "usd": None if known.usd is None else round(known.usd, 6),
+        "basis": known.basis,
+    }
 
 
 def iso(time: datetime | None) -> str | None:

@@ -18,13 +18,16 @@ type TokenCounter = Callable[[str], int]
 
 ENCODINGS: Final = Path(__file__).with_name("encodings")
 
-_O200K_MODELS: Final = re.compile(r"(chatgpt-4o|gpt-4o|gpt-4\.[1-9]|gpt-([5-9]|1\d)|o\d)([-.]|$)")
-"""Names of models with the encoding o200k_base: https://github.com/openai/tiktoken, tiktoken/model.py."""
+_OLDER_MODELS: Final = re.compile(r"(gpt-4(?![o.]|\d)|gpt-3|text-|davinci|babbage)")
+"""Models before o200k_base (tiktoken, tiktoken/model.py); all that can be deployed now have it."""
 
 
 def token_counter(model: str) -> TokenCounter | None:
-    """Return a function that counts a text's tokens as `model` does; None where its encoding is not known here."""
-    return _o200k_counter() if _O200K_MODELS.match(model.lower()) else None
+    """Return a function that counts a text's tokens as `model` does; None where its encoding is not known here.
+
+    A model of an unknown name, such as a deployment's own, counts as today's do.
+    """
+    return None if _OLDER_MODELS.match(model.lower()) else _o200k_counter()
 
 
 @cache

@@ -5,9 +5,12 @@ What another worker changes meanwhile shows as a Conflict at the write that it w
 
 from collections.abc import Sequence
 
+from shared.answer_schema.schema_list import SchemaList, StoredSchemas
+from shared.domain import blob_names
 from shared.domain.errors import Conflict
 from shared.domain.model import Batch, BatchState, Job
 from shared.domain.ports import App, DeploymentBackoff, Listed
+from shared.pipeline.outcome_files import work_lines
 
 
 class JobRecords:
@@ -21,6 +24,7 @@ class JobRecords:
         self.shown = shown
         self.is_new = is_new
         self._batches = {batch.key: batch for batch in batches}
+        self._schemas: StoredSchemas | None = None
         self._backoffs: dict[str, DeploymentBackoff | None] = {}
 
     @property
@@ -63,6 +67,12 @@ class JobRecords:
         """Take a batch in as it is stored now, or as it will be stored."""
         self._batches[batch.key] = batch
         return batch
+
+    def schemas(self) -> StoredSchemas:
+        """Return the job's schemas, read once: they were written when it was built, and never change."""
+        if self._schemas is None:
+            self._schemas = SchemaList.read(work_lines(self.app, blob_names.schemas(self.job)))
+        return self._schemas
 
     def backoff(self, model: str) -> DeploymentBackoff | None:
         """Return a deployment's backoff, read once; None where it never refused."""

@@ -13,6 +13,7 @@ from shared.domain.model import Job, JobState
 from shared.domain.ports import App, Container, Listed, Message, Step
 from shared.domain.status_report import digest_of, is_shortened, report, summary
 from shared.pipeline.records import JobRecords
+from shared.pipeline.spending import settle
 
 TRIES: Final = 5
 
@@ -58,6 +59,7 @@ def publish_first(records: JobRecords) -> None:
 def close(records: JobRecords) -> None:
     """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
     if publish(records):
+        settle(records)
         status = report(records.job, records.batches, records.app.now())
         records.app.store.close(records.job, summary(status))
 

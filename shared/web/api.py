@@ -12,6 +12,7 @@ from shared.domain.ports import App, Container
 from shared.domain.status_report import report
 from shared.pipeline import job_control, steps
 from shared.pipeline.listing import list_jobs
+from shared.pipeline.spending import this_month
 from shared.settings import SettingsFault
 from shared.web.answer import HEADERS, Answer, BadParameter, checked, guarded, job_of, limit_of
 from shared.web.openapi import DESCRIPTION, LIMIT
@@ -72,7 +73,12 @@ def openapi_answer() -> Answer:
 
 def _month(app: App) -> dict[str, float | None]:
     """Return what the app has spent and reserved in this calendar month, and may spend; None where it is not known."""
-    return {"spent_usd": None, "reserved_usd": None, "budget_usd": app.settings.monthly_budget_usd}
+    month = this_month(app)
+    return {
+        "spent_usd": round(month.spent, 6),
+        "reserved_usd": round(month.reserved, 6),
+        "budget_usd": app.settings.monthly_budget_usd,
+    }
 
 
 def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str], Job]) -> Answer:

@@ -90,3 +90,26 @@ def test_an_ended_jobs_output_tokens_are_known_before_it_is_folded(ledger: Ledge
     assert ledger.output_tokens(["k", "l"]) == {"k": OutputTokens(30, 2)}
     ledger.fold([ended])
     assert ledger.output_tokens(["k", "l"]) == {"k": OutputTokens(30, 2)}
+
+
+def test_a_job_is_settled_once_for_ever(ledger: Ledger) -> None:
+    entry = ledger.save(Entry("a", reserved=5.0))
+    ledger.settle(replace(entry, charged={"2026-11": 2.0}, reserved=0.0, ended=True))
+    settled = ledger.entry("a")
+    assert settled is not None
+    assert settled.ended
+    ledger.fold([settled])
+    with pytest.raises(Conflict):
+        ledger.settle(Entry("a", {"2026-11": 2.0}, ended=True))
+    assert ledger.entry("a") is None
+    assert standing(*ledger.month("2026-11")).spent == 2.0
+
+
+def test_a_reservation_that_came_too_late_can_be_dropped(ledger: Ledger) -> None:
+    ledger.settle(Entry("a", {"2026-11": 2.0}, ended=True))
+    ledger.fold(ledger.month("2026-11")[1])
+    late = ledger.save(Entry("a", reserved=9.0))
+    ledger.drop(late)
+    assert standing(*ledger.month("2026-11")).committed == 2.0
+    with pytest.raises(Conflict):
+        ledger.drop(late)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shared.domain.estimate import Estimate
+from shared.domain.ledger import OutputTokens
 from shared.domain.model.rows import Usage
 from shared.domain.model.states import BatchState, JobCode, JobState, RowCode
 
@@ -55,12 +57,18 @@ class Job:
     shards: int = 0
     """How many first batches the file was cut into; 0 before that is known."""
     input_tokens: int = 0
-    """An estimate of what will be sent."""
+    """An estimate of what will be sent; `estimate` tells more, but for jobs that version 1.0.0 built."""
+    estimate: Estimate | None = None
+    """What is still to be sent is estimated to use and cost; None before that is known."""
+    cost_cap: float | None = None
+    """The job's own `max_cost_usd`, in US dollars."""
     settings: tuple[str, ...] = ()
     """The blobs that the job's own settings came from, the nearest first."""
     built: bool = False
     held_by: str = ""
     """What the job is held by, one of the contract's words; version 1.0.0, which knew one reason only, left it out."""
+    held_in: str = ""
+    """The month, such as `2026-11`, in whose budget there was no room for the job."""
     released: bool = False
     cancelled: bool = False
     gave_up_at: datetime | None = None
@@ -123,6 +131,9 @@ class Batch:
     usage: Usage = field(default_factory=Usage)
     cost_usd: float = 0.0
     unpriced_rows: int = 0
+    outputs: Mapping[str, OutputTokens] = field(default_factory=dict)
+    """Output tokens of its answers, by what later estimates look them up by."""
+    collected_at: datetime | None = None
     version: str = ""
 
     @property

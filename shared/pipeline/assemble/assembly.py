@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 
-from shared.answer_schema.schema_list import SchemaList
+from shared.answer_schema.schema_list import SchemaList, StoredSchema
 from shared.domain import blob_names
 from shared.domain.errors import JobFault, NotFound, Transient
 from shared.domain.lifecycle import end_of, next_backoff
@@ -91,7 +91,7 @@ def _plan(app: App, job: Job) -> JobPlan:
 
 def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts:
     app, job = records.app, claim.record
-    own, fields = _columns(app, claim, plan)
+    own, fields = _columns(records, claim, plan)
     rows = Rows(app, job, plan)
     form = form_of(job.prompt_file)
     writers = _writers(app, job, {*plan.formats, form.kind.value if form else ""})
@@ -125,24 +125,28 @@ def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
     return {name: app.files.writer(Container.RESULTS, blob_names.results_folder(job) + name) for name in wanted}
 
 
-def _columns(app: App, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], tuple[Field, ...]]:
+def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], tuple[Field, ...]]:
     """The user's own columns and the answers' fields, those of earlier jobs that this one retries first."""
-    job = claim.record
+    app, job = records.app, claim.record
     try:
         found = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))
         own = [str(name) for name in found["own"]]
     except NotFound:
         own = _own_columns(app, claim, plan)
         found = {"text": False}
-    chain = [job]
-    while chain[-1].previous and (before := app.store.job(chain[-1].previous)) is not None:
-        chain.append(before)
-    of_schemas = [
-        fields_of(schema.checked)
-        for one in reversed(chain)
-        for schema in SchemaList.read(work_lines(app, blob_names.schemas(one)))
-    ]
+    of_schemas = [fields_of(schema.checked) for schema in (*_schemas_before(app, job), *records.schemas())]
     return own, union([*of_schemas, *([TEXT_FIELDS] if found["text"] else [])])
+
+
+def _schemas_before(app: App, job: Job) -> Iterator[StoredSchema]:
+    """The schemas of the jobs that this one retries, the first job's first."""
+    chain: list[Job] = []
+    latest = job
+    while latest.previous and (before := app.store.job(latest.previous)) is not None:
+        chain.append(before)
+        latest = before
+    for one in reversed(chain):
+        yield from SchemaList.read(work_lines(app, blob_names.schemas(one)))
 
 
 def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:

@@ -11,9 +11,11 @@ from shared.answer_schema.schema_list import SchemaList
 from shared.answers import outcomes
 from shared.domain import blob_names
 from shared.domain.errors import JobFault
-from shared.domain.model import Batch, Fault, Job, JobCode, Outcome, Record, RowBlock, RowCode
+from shared.domain.estimate import Estimate
+from shared.domain.model import Batch, Fault, Job, JobCode, Outcome, Record, RequestBlock, RowBlock, RowCode
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
+from shared.pipeline.build.estimating import RequestSamples
 from shared.pipeline.build.request_files import RequestFiles
 from shared.pipeline.build.snapshot import open_snapshot
 from shared.pipeline.claims import Claim
@@ -40,6 +42,7 @@ class Built:
     warnings: list[str] = field(default_factory=list)
     first_fault: str = ""
     """The first row that is invalid, and why."""
+    estimate: Estimate = field(default_factory=lambda: Estimate(0))
 
     @property
     def first_warnings(self) -> tuple[str, ...]:
@@ -65,11 +68,13 @@ class BuildPass:
         prefix = blob_names.batch_folders(self._job)
         there = {} if anew else {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=prefix)}
         self._files = RequestFiles(app, self._job, plan.max_requests, plan.max_bytes, there)
+        self._samples = RequestSamples(app.settings)
         self._ids = CustomIds()
         self._built = Built()
         self._unsent = self._writer(blob_names.unsent(self._job))
         self._kept_file = self._writer(blob_names.kept(self._job))
         self._schemas_file = self._writer(blob_names.schemas(self._job))
+        self._schemas = SchemaList(self._schemas_file.write)
         self._kept = _Kept(iter(()))
 
     def run(self, chunks: Iterable[bytes] | None = None) -> Built:
@@ -88,7 +93,15 @@ class BuildPass:
         self._built.warnings += [*file.notes, *builder.warnings]
         self._write_columns(builder)
         self._check(builder)
+        self._estimate()
         return self._built
+
+    def _estimate(self) -> None:
+        self._built.estimate = self._samples.estimate(self._app.ledger, self._schemas.digests)
+        if unknown := self._samples.counted_by_bytes:
+            self._built.warnings.append(
+                f"Tokens of {', '.join(unknown)} are estimated by bytes, as the model's encoding is not known here."
+            )
 
     def _builder(self, file: PromptFile) -> RequestBuilder:
         try:
@@ -97,7 +110,7 @@ class BuildPass:
                 prompt_file=self._job.prompt_file,
                 headers=file.headers,
                 default_model=self._plan.default_model or None,
-                schemas=SchemaList(self._schemas_file.write),
+                schemas=self._schemas,
                 max_bytes=self._plan.max_bytes,
                 below=file.below,
             )
@@ -118,7 +131,7 @@ class BuildPass:
         block = None if repeated else builder.build_plain(plain)
         _check_width(builder)
         if block is not None:
-            self._files.put(block)
+            self._put(block)
             self._built.total += len(row_block.rows)
         else:
             self._take_identified(list(row_block.records()), plain.ids, repeated, builder)
@@ -158,7 +171,11 @@ class BuildPass:
             if isinstance(built, Fault):
                 self._leave_out(record, custom_id, built)
             else:
-                self._files.put(built)
+                self._put(built)
+
+    def _put(self, block: RequestBlock) -> None:
+        self._files.put(block)
+        self._samples.add(block)
 
     def _leave_out(self, record: Record, custom_id: str, fault: Fault) -> None:
         outcome = Outcome(row=record.row, custom_id=custom_id, code=fault.code, message=fault.message)

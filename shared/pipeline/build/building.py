@@ -7,10 +7,10 @@ from typing import Any
 
 from shared.domain import blob_names
 from shared.domain.errors import JobFault, Transient
+from shared.domain.ledger import month_of
 from shared.domain.lifecycle import cut, is_stopping, next_backoff
 from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import App
-from shared.domain.status_report import INPUT_TOKENS
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build import snapshot
 from shared.pipeline.build.build_pass import COLUMNS, BuildPass, Built
@@ -18,6 +18,7 @@ from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.records import JobRecords
+from shared.pipeline.spending import reserve
 from shared.prompt_file import form_of
 
 __all__ = ["COLUMNS", "prepare", "read_plan"]
@@ -75,34 +76,33 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
 
 
 def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built) -> None:
-    most = records.app.settings.max_input_tokens
-    held = most is not None and built.input_tokens > most
-    message = (
-        f"The job is estimated at {built.input_tokens} input tokens, more than MAX_JOB_INPUT_TOKENS allows "
-        f"({most}): release it to send it, or cancel it."
-    )
+    app = records.app
+    job = replace(claim.record, cost_cap=plan.settings.max_cost_usd)
+    held = reserve(app, job, built.estimate)
     job = replace(
-        claim.record,
+        job,
         built=True,
-        state=JobState.HELD if held else claim.record.state,
-        message=message if held else "",
+        state=JobState.HELD if held else job.state,
+        message=held.message if held else "",
         wait=None,
         lease=None,
         shards=len(built.batches),
         rows_total=built.total,
         rows_kept=built.kept,
         unsent=dict(built.unsent),
-        input_tokens=built.input_tokens,
+        input_tokens=built.estimate.input_tokens,
+        estimate=built.estimate,
         settings=plan.settings.sources,
-        held_by=INPUT_TOKENS if held else "",
+        held_by=held.by if held else "",
+        held_in=month_of(app.now()) if held else "",
         warnings=built.first_warnings,
-        progress_at=records.app.now(),
+        progress_at=app.now(),
     )
     records.finish_building(job, built.batches)
     claim.record = records.job
     log.info(
         "job built",
-        extra={"job_id": job.job_id, "rows": built.total, "batches": len(built.batches), "held": held},
+        extra={"job_id": job.job_id, "rows": built.total, "batches": len(built.batches), "held_by": job.held_by},
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from shared.answer_schema.schema_list import SchemaList
+from shared.answer_schema.schema_list import checked_digest
 from shared.answers import outcomes
 from shared.answers.matching import Matching
 from shared.answers.tally import Tally
@@ -20,9 +20,11 @@ from shared.answers.validation import Checks
 from shared.answers.verdict import refusal_of, warning_of
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, Transient, Unavailable
+from shared.domain.ledger import OutputTokens, history_key
 from shared.domain.lifecycle import cut, may_follow, next_backoff
 from shared.domain.model import Batch, BatchState, Fault, Job, RowCode
 from shared.domain.ports import App, Container
+from shared.pipeline.build.estimating import schema_key
 from shared.pipeline.claims import Claim, claim_batch, finish
 from shared.pipeline.collect.downloads import (
     FILES,
@@ -37,6 +39,7 @@ from shared.pipeline.collect.downloads import (
 from shared.pipeline.collect.follow_up import codes_of, follow_up_of
 from shared.pipeline.outcome_files import outcomes_in, work_lines
 from shared.pipeline.records import JobRecords
+from shared.pipeline.spending import charge
 from shared.requests.batch_file import read_rows
 
 log = logging.getLogger("structuredbatch.collection")
@@ -88,6 +91,8 @@ def _collect(records: JobRecords, claim: Claim[Batch]) -> None:
     if tally is None:
         return
     _finish(records, claim, tally, follow_up_of(records, claim, tally))
+    if any(batch.state is not BatchState.COLLECTED for batch in records.batches):
+        charge(records)  # Else the job ends next, and is settled as a whole.
 
 
 def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
@@ -96,7 +101,7 @@ def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
     there = blobs_of(app, claim.record)
     name = blob_names.batch_outcomes(claim.record)
     if name not in there:
-        written = _write_outcomes_anew(app, records.job, claim, there)
+        written = _write_outcomes_anew(records, claim, there)
         if written is not None:
             return written
         if claim.record.lease is None:
@@ -107,19 +112,20 @@ def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
     return tally
 
 
-def _write_outcomes_anew(app: App, job: Job, claim: Claim[Batch], there: set[str]) -> Tally | None:
+def _write_outcomes_anew(records: JobRecords, claim: Claim[Batch], there: set[str]) -> Tally | None:
     """The same from the beginning each time that another worker's copy counts: once for each of the two files."""
     for _ in FILES:
         with suppress(OvertakenError):
-            return _write_outcomes(app, job, claim, there)
-    return _write_outcomes(app, job, claim, there)
+            return _write_outcomes(records, claim, there)
+    return _write_outcomes(records, claim, there)
 
 
-def _write_outcomes(app: App, job: Job, claim: Claim[Batch], there: set[str]) -> Tally | None:
+def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -> Tally | None:
     """Match answers to rows; None where the files came short (the claim is released) or another was quicker."""
+    app, job = records.app, records.job
     sources = _sources(app, claim, there)
     batch = claim.record
-    schemas = SchemaList.read(work_lines(app, blob_names.schemas(job)))
+    schemas = records.schemas()
     matching = Matching(
         read_rows(work_lines(app, blob_names.batch_rows(batch))),
         sources,
@@ -188,7 +194,7 @@ def _finish(records: JobRecords, claim: Claim[Batch], tally: Tally | None, follo
         if job.state.ended:
             return None
         goes_on = follow_up if follow_up is not None and may_follow(job, batch) else None
-        done = _collected(app, batch, tally, goes_on)
+        done = _collected(records, batch, tally, goes_on)
         return _warned(job, batch, tally), done, [goes_on] if goes_on else []
 
     if not finish(records, claim, closed):
@@ -200,10 +206,10 @@ def _finish(records: JobRecords, claim: Claim[Batch], tally: Tally | None, follo
     )
 
 
-def _collected(app: App, batch: Batch, tally: Tally, follow_up: Batch | None) -> Batch:
+def _collected(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch | None) -> Batch:
     errors = Counter(tally.codes)
     if follow_up is not None:
-        errors -= Counter(codes_of(app, batch, follow_up))
+        errors -= Counter(codes_of(records.app, batch, follow_up))
     return replace(
         batch,
         state=BatchState.COLLECTED,
@@ -216,7 +222,19 @@ def _collected(app: App, batch: Batch, tally: Tally, follow_up: Batch | None) ->
         message=refusal_of(tally) or batch.message,
         cost_usd=round(tally.cost_usd, 9),
         unpriced_rows=tally.unpriced_rows,
+        outputs=_outputs(records, batch, tally),
+        collected_at=records.app.now(),
     )
+
+
+def _outputs(records: JobRecords, batch: Batch, tally: Tally) -> dict[str, OutputTokens]:
+    """Name the output tokens of a batch's answers by what later estimates look them up by."""
+    found: dict[str, OutputTokens] = {}
+    for number, outputs in tally.outputs.items():
+        digest = checked_digest(records.schemas()[number].checked) if number >= 0 else b""
+        for key in (history_key(batch.model), schema_key(batch.model, digest)):
+            found[key] = found.get(key, OutputTokens()) + outputs
+    return found
 
 
 def _warned(job: Job, batch: Batch, tally: Tally) -> Job:

@@ -21,6 +21,7 @@ from shared.pipeline.poll.status_queries import Asking
 from shared.pipeline.poll.status_updates import apply, mark_unreachable
 from shared.pipeline.poll.unknown_batches import Known, take_in
 from shared.pipeline.reporting import publish
+from shared.pipeline.spending import fold, has_new_month, try_again
 from shared.pipeline.submit.lost_creations import doubt_since
 
 log = logging.getLogger("structuredbatch.polling")
@@ -29,7 +30,7 @@ TRUST_IN_MESSAGES: Final = timedelta(minutes=5)
 """How long a message in a queue is given to arrive before its step is queued again."""
 
 REFRESH_MINUTES: Final = 10
-"""How often status.json of a job without news is looked after, for warnings that come with age."""
+"""How often the ledger is tidied, and status.json of a job without news looked after, for warnings of age."""
 
 
 def poll(app: App) -> None:
@@ -39,8 +40,12 @@ def poll(app: App) -> None:
     sweep(app, bookmarks)
     jobs = list(open_jobs(app))
     _ask(app, jobs, bookmarks)
+    _look_at_new_month(jobs)
     _queue_due(app, jobs)
     refresh = app.now().minute % REFRESH_MINUTES == 0
+    if refresh:
+        with passing_over(""):
+            fold(app, {item.job.job_id for item in jobs})
     for item in jobs:
         with passing_over(item.job.job_id):
             item.save_rest()
@@ -49,6 +54,15 @@ def poll(app: App) -> None:
     open_batches = sum(batch.state is BatchState.SUBMITTED for item in jobs for batch in item.records.batches)
     seconds = round((app.now() - began).total_seconds(), 3)
     log.log(_level(jobs), "polled", extra={"jobs": len(jobs), "batches": open_batches, "seconds": seconds})
+
+
+def _look_at_new_month(jobs: Sequence[OpenNow]) -> None:
+    """Let jobs go on that are held by the budget of a month which is over, as far as the new month has room."""
+    for item in jobs:
+        if has_new_month(item.records.app, item.job):
+            with passing_over(item.job.job_id):
+                try_again(item.records)
+                item.changed = True
 
 
 def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> None:
