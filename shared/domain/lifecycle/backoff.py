@@ -1,6 +1,7 @@
 """How long to wait after a refusal that may pass."""
 
 import hashlib
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,13 +9,15 @@ from shared.domain.model import Wait
 
 LONGEST_WAIT: Final = timedelta(minutes=15)
 
-LONGEST_MESSAGE: Final = 900
-"""Characters of a message in a record: a row of the table has room for a few of them."""
+LONGEST_MESSAGE: Final = 3_000
+"""Characters of a message in a record: a row of the table has room for two, and all faulty settings fit into one."""
+
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def cut(message: str) -> str:
-    """Return as much of a message as a record has room for."""
-    return message[:LONGEST_MESSAGE]
+    """Return as much of a message as a record has room for; control characters would take it sixfold."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", message[:LONGEST_MESSAGE])
 
 
 def next_backoff(
