@@ -36,7 +36,7 @@ def test_the_readme_names_every_command_of_dev_py() -> None:
 
 
 def test_what_the_demo_is_shown_to_print_is_what_it_prints() -> None:
-    shown = README.partition("python3 dev.py test\n```")[2].partition("```\n")[2].partition("```")[0]
+    shown = README.partition("python3 dev.py demo\n```")[2].partition("```\n")[2].partition("```")[0]
     commands = PROJECT / "local" / "commands"
     printed = "".join((commands / f"{name}.py").read_text(encoding="utf-8") for name in ("demo", "showing", "drop"))
 
@@ -49,7 +49,7 @@ def test_what_the_demo_is_shown_to_print_is_what_it_prints() -> None:
     ):
         assert f"\n{line}" in f"\n{shown}"
         assert f'"{line}' in printed
-    assert "·".join(["completed ", " 3 of 3 rows succeeded ", " 931 tokens, $0.0016"]) in shown
+    assert "·".join(["completed ", " 3 of 3 rows succeeded ", " 903 tokens, $0.0016"]) in shown
 
 
 def test_the_example_of_job_settings_is_the_sample() -> None:
