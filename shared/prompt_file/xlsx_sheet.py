@@ -208,6 +208,9 @@ class _Rows:
         if self._has_value:
             content = "".join(self.parts)
             self.parts.clear()
+            if not content and self._has_formula and kind == "n":
+                # An empty text has the type `str`: openpyxl leaves the value of a formula out like this.
+                return Gap.UNCALCULATED
             return self._read(kind, attributes.get("s"), content)
         if self._inline is not None:
             text, self._inline = self._inline.whole, None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shared.answers.outcomes import OutcomeLine
 from shared.domain.model import FailedRow
@@ -16,6 +16,11 @@ RESULTS_JSONL: Final = "results.jsonl"
 ERRORS_JSONL: Final = "errors.jsonl"
 RESULTS_CSV: Final = "results.csv"
 RESULTS_XLSX: Final = "results.xlsx"
+RESULTS_PARQUET: Final = "results.parquet"
+
+if TYPE_CHECKING:
+    # Loaded where it is asked for.
+    from shared.results.parquet_writer import ParquetTable
 
 type Sink = Callable[[bytes], object]
 """Takes a file's bytes in chunks of about 1 MiB."""
@@ -46,14 +51,15 @@ class Closed:
 class ResultFiles:
     """The files of one job's results: add all rows in input order, then close."""
 
-    def __init__(self, layout: Layout, sinks: Mapping[str, Sink]) -> None:
-        """Begin the files that `sinks` names."""
+    def __init__(self, layout: Layout, sinks: Mapping[str, Sink], parquet: "ParquetTable | None" = None) -> None:
+        """Begin the files that `sinks` names; `parquet` is results.parquet where it is asked for."""
         names = header(layout.own, layout.fields)
         self._columns = TableColumns(layout.own, layout.fields)
         self._results = JsonLines(sinks.get(RESULTS_JSONL))
         self._errors = JsonLines(sinks.get(ERRORS_JSONL))
         self._csv: CsvTable | None = None
         self._xlsx: XlsxTable | None = None
+        self._parquet = parquet
         if RESULTS_CSV in sinks:
             self._csv = CsvTable(sinks[RESULTS_CSV], names, guard=layout.guard, separator=layout.separator)
         if RESULTS_XLSX in sinks:
@@ -65,6 +71,8 @@ class ResultFiles:
         `typed` are these with the types that the prompt file gave them, where `own` shows them as texts.
         """
         self._results.add(result_lines(some, own))
+        if self._parquet is not None:
+            self._parquet.add_results(some, own if typed is None else typed)
         if self._csv is None and self._xlsx is None:
             return
         answers = self._columns.of_answers(some)
@@ -78,9 +86,11 @@ class ResultFiles:
         self._errors.add(error_line(row))
         if self._csv is not None:
             self._csv.add(self._columns.of_error(row, row.input))
+        typed = row.input if row.typed is None else row.typed
         if self._xlsx is not None:
-            typed = row.input if row.typed is None else row.typed
             self._xlsx.add(self._columns.of_error(row, typed), failed=True)
+        if self._parquet is not None:
+            self._parquet.add_error(row, typed)
 
     def close(self) -> Closed:
         """Write what is left."""
@@ -88,7 +98,8 @@ class ResultFiles:
         self._errors.close()
         if self._csv is not None:
             self._csv.close()
+        warnings = [] if self._parquet is None else self._parquet.close()
         if self._xlsx is None:
-            return Closed()
-        warnings = self._xlsx.close()
+            return Closed(warnings)
+        warnings += self._xlsx.close()
         return Closed(warnings, frozenset((RESULTS_XLSX,) if self._xlsx.is_left_out else ()))

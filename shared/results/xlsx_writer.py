@@ -4,12 +4,12 @@ The sheet goes through zip compression straight to its sink, so a million rows t
 writers of whole workbooks keep the sheet's XML on disk twice. Source: ECMA-376, parts 1 (SpreadsheetML) and 2.
 """
 
-import io
 import zipfile
-from collections.abc import Buffer, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from shared.results import CHUNK_SIZE
+from shared.results.chunks import Chunks
 from shared.results.xlsx_cells import TEXT_LIMIT, Shown, shown, text_cell
 from shared.results.xlsx_parts import FAILED, MAIN, PARTS, XML, Style
 from shared.results.xlsx_widths import WIDEST, ColumnWidths
@@ -24,6 +24,9 @@ SHEET_LIMIT: Final = 2_000_000_000
 COMPRESSION: Final = 3
 """Of zlib's levels 1 to 9: above 3, each further percent costs much time."""
 
+_PAGE: Final = '<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
+_PRINT: Final = '<pageSetup orientation="landscape" fitToHeight="0"/>'
+"""Printed across, and as wide as a page."""
 _VIEW: Final = (
     '<sheetViews><sheetView tabSelected="1" workbookViewId="0">'
     '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
@@ -45,7 +48,7 @@ class XlsxTable:
         self.is_left_out = False
         """Whether there are more rows than a sheet can have: then the file is not to be kept."""
         self._pending: list[str] = []
-        self._sink = _Chunks(write)
+        self._sink = Chunks(write)
         self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
         for name, part in PARTS.items():
             self._zip.writestr(_part(name), XML + part)
@@ -64,7 +67,7 @@ class XlsxTable:
         """Finish the file; gives a warning for each limit that was met."""
         self._flush()
         area = f"A1:{self._columns[-1]}{self._rows}"
-        self._sheet.write(f'</sheetData><autoFilter ref="{area}"/></worksheet>'.encode())
+        self._sheet.write(f'</sheetData><autoFilter ref="{area}"/>{_PRINT}</worksheet>'.encode())
         self._sheet.close()
         self._zip.close()
         self._sink.flush_all()
@@ -119,38 +122,13 @@ class XlsxTable:
     def _flush(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            head = f'{XML}<worksheet xmlns="{MAIN}">{_VIEW}{self._widths.xml()}<sheetData>'
+            head = f'{XML}<worksheet xmlns="{MAIN}">{_PAGE}{_VIEW}{self._widths.xml()}<sheetData>'
             self._sheet.write(head.encode())
         encoded = "".join(self._pending).encode()
         self._sheet.write(encoded)
         self._size += len(encoded)
         self._pending.clear()
         self._pending_size = 0
-
-
-class _Chunks(io.RawIOBase):
-    """What zipfile writes to: it cannot be sought, and gathers larger chunks."""
-
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        super().__init__()
-        self._write = write
-        self._pending = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Buffer, /) -> int:
-        view = memoryview(data)
-        self._pending += view
-        if len(self._pending) >= CHUNK_SIZE:
-            self.flush_all()
-        return len(view)
-
-    def flush_all(self) -> None:
-        """Pass on what was gathered."""
-        if self._pending:
-            self._write(bytes(self._pending))
-            self._pending.clear()
 
 
 def column_name(number: int) -> str:

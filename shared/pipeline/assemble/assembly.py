@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Any
 
 from shared.answer_schema.schema_list import SchemaList, StoredSchema
 from shared.domain import blob_names
@@ -13,14 +14,23 @@ from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan, plan_without_settings
 from shared.pipeline.assemble.row_writer import Counts, RowWriter
 from shared.pipeline.assemble.source_rows import Rows
+from shared.pipeline.assemble.typed_table import parquet_table
 from shared.pipeline.build.building import COLUMNS, read_plan
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.outcome_files import merged_runs, work_lines
 from shared.pipeline.records import JobRecords
 from shared.pipeline.reporting import close
 from shared.prompt_file import form_of
-from shared.results.answer_columns import TEXT_FIELDS, Field, fields_of, union
-from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, RESULTS_XLSX, Layout, ResultFiles
+from shared.results.answer_columns import TEXT_SCHEMA, fields_of, union
+from shared.results.files import (
+    ERRORS_JSONL,
+    RESULTS_CSV,
+    RESULTS_JSONL,
+    RESULTS_PARQUET,
+    RESULTS_XLSX,
+    Layout,
+    ResultFiles,
+)
 
 log = logging.getLogger("structuredbatch.assembly")
 
@@ -91,13 +101,19 @@ def _plan(app: App, job: Job) -> JobPlan:
 
 def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts:
     app, job = records.app, claim.record
-    own, fields = _columns(records, claim, plan)
+    own, schemas = _columns(records, claim, plan)
     rows = Rows(app, job, plan)
     form = form_of(job.prompt_file)
     writers = _writers(app, job, {*plan.formats, form.kind.value if form else ""})
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     separator = ";" if rows.separator == ";" else ","
-    files = ResultFiles(Layout(own=own, fields=fields, guard=plan.formula_guard, separator=separator), sinks)
+    fields = union(map(fields_of, schemas))
+    parquet = None
+    if RESULTS_PARQUET in sinks:
+        write = sinks[RESULTS_PARQUET]
+        parquet = parquet_table(app, claim, lambda: Rows(app, job, plan), own, schemas, write)
+    layout = Layout(own=own, fields=fields, guard=plan.formula_guard, separator=separator)
+    files = ResultFiles(layout, sinks, parquet)
     outcomes = merged_runs(app, job, records.batches)
     counts = RowWriter(rows, outcomes, files, _outcome_if_missing(job)).write_all(claim)
     closed = files.close()
@@ -122,11 +138,13 @@ def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
     wanted = [RESULTS_JSONL, ERRORS_JSONL, RESULTS_CSV]
     if "xlsx" in formats:
         wanted.append(RESULTS_XLSX)
+    if "parquet" in formats:
+        wanted.append(RESULTS_PARQUET)
     return {name: app.files.writer(Container.RESULTS, blob_names.results_folder(job) + name) for name in wanted}
 
 
-def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], tuple[Field, ...]]:
-    """The user's own columns and the answers' fields, those of earlier jobs that this one retries first."""
+def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], list[Mapping[str, Any]]]:
+    """The user's own columns and the answers' schemas, those of earlier jobs that this one retries first."""
     app, job = records.app, claim.record
     try:
         found = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))
@@ -134,8 +152,8 @@ def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[lis
     except NotFound:
         own = _own_columns(app, claim, plan)
         found = {"text": False}
-    of_schemas = [fields_of(schema.checked) for schema in (*_schemas_before(app, job), *records.schemas())]
-    return own, union([*of_schemas, *([TEXT_FIELDS] if found["text"] else [])])
+    schemas = [schema.checked for schema in (*_schemas_before(app, job), *records.schemas())]
+    return own, [*schemas, *([TEXT_SCHEMA] if found["text"] else [])]
 
 
 def _schemas_before(app: App, job: Job) -> Iterator[StoredSchema]:

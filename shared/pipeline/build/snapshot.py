@@ -72,11 +72,15 @@ def _exists(app: App, job: Job) -> bool:
 
 def open_snapshot(app: App, job: Job, form: Form) -> PromptFile:
     """Begin to read the job's copy; raises NotFound, and JobFault as `open_prompt_file` does."""
+    if form.kind is Kind.PARQUET:
+        return open_prompt_file(form, (), ranges_of(app, job))
+    return open_prompt_file(form, app.files.read(Container.WORK, blob_names.snapshot(job)))
+
+
+def ranges_of(app: App, job: Job) -> Ranges:
+    """Make the parts of the job's copy readable; raises NotFound."""
     name = blob_names.snapshot(job)
-    if form.kind is not Kind.PARQUET:
-        return open_prompt_file(form, app.files.read(Container.WORK, name))
     info = app.files.info(Container.WORK, name)
     if info is None:
         raise NotFound(name)
-    ranges = Ranges(info.size, lambda offset, length: app.files.read_range(Container.WORK, name, offset, length))
-    return open_prompt_file(form, (), ranges)
+    return Ranges(info.size, lambda offset, length: app.files.read_range(Container.WORK, name, offset, length))

@@ -121,6 +121,8 @@ def test_a_row_of_error_cells_is_a_row() -> None:
         ('<c r="B2"><f>NOW()</f></c>', "never calculated"),
         ('<c r="B2" t="str"><f>A2</f></c>', "never calculated"),
         ('<c r="B2"><f t="shared" si="0"/></c>', "never calculated"),
+        ('<c r="B2"><f>1+1</f><v/></c>', "never calculated"),
+        ('<c r="B2"><f>1+1</f><v></v></c>', "never calculated"),
     ],
 )
 def test_a_cell_without_a_value_says_why_and_counts_as_its_row(xml: str, said: str) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.results.answer_columns import TEXT_FIELDS, WIDTH_LIMIT, Field, fields_of, flatten, union
+from shared.results.answer_columns import TEXT_SCHEMA, Field, fields_of, flatten, union
+from shared.results.schema_walk import WIDTH_LIMIT
 from tests.unit.test_json_codec import JSON
 
 TEXT = {"type": "string"}
@@ -63,7 +64,7 @@ def test_references_chained_beyond_any_depth_are_left_whole() -> None:
 
 
 def test_several_schemas_join_in_order_of_first_appearance() -> None:
-    joined = union([fields_of(obj(a=TEXT, b=TEXT)), fields_of(obj(c=TEXT, b=TEXT)), TEXT_FIELDS])
+    joined = union([fields_of(obj(a=TEXT, b=TEXT)), fields_of(obj(c=TEXT, b=TEXT)), fields_of(TEXT_SCHEMA)])
     assert [field.name for field in joined] == ["a", "b", "c", "text"]
 
 

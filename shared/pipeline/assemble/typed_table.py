@@ -1,0 +1,59 @@
+"""results.parquet of a job: its own columns typed as the prompt file has them, its answers by their schemas."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shared import VERSION
+from shared.domain.model import Job
+from shared.domain.ports import App
+from shared.pipeline.assemble.source_rows import Rows
+from shared.pipeline.build.snapshot import ranges_of
+from shared.pipeline.claims import Claim
+from shared.prompt_file import Kind, form_of
+
+if TYPE_CHECKING:
+    # Loaded where it is asked for: Arrow takes a quarter of a second and 90 MB.
+    from shared.results.arrow_columns import OwnBatches, OwnValues
+    from shared.results.parquet_writer import ParquetTable
+
+
+def parquet_table(
+    app: App,
+    claim: Claim[Job],
+    rows: Callable[[], Rows],
+    own: Sequence[str],
+    schemas: Sequence[Mapping[str, Any]],
+    write: Callable[[bytes], object],
+) -> "ParquetTable":
+    """Begin results.parquet; `rows` opens the prompt file once more, `own` are its own columns."""
+    from shared.results.parquet_writer import ParquetTable
+
+    metadata = {"structuredbatch.version": VERSION, "structuredbatch.job_id": claim.record.job_id}
+    return ParquetTable(write, _own_of_parquet(app, claim.record, own) or _own(claim, rows(), own), schemas, metadata)
+
+
+def _own_of_parquet(app: App, job: Job, own: Sequence[str]) -> "OwnBatches | None":
+    """Copy the own columns of a Parquet file; None for other forms, and where a column is not the file's own."""
+    form = form_of(job.prompt_file)
+    if form is None or form.kind is not Kind.PARQUET:
+        return None
+    from shared.prompt_file.parquet_reader import ParquetTable
+    from shared.results.arrow_columns import OwnBatches
+
+    table = ParquetTable(ranges_of(app, job))
+    return OwnBatches(own, table.schema, table.batches()) if set(own) <= set(table.schema.names) else None
+
+
+def _own(claim: Claim[Job], rows: Rows, own: Sequence[str]) -> "OwnValues":
+    """Find the types of own columns: those of a text table are texts, for others the whole file is looked through."""
+    from shared.results.arrow_columns import OwnValues, kind_of
+
+    if rows.separator:
+        return OwnValues(dict.fromkeys(own, frozenset((str,))))
+    kinds: dict[str, set[type[Any] | None]] = {name: set() for name in own}
+    for block in claim.keeping(rows.row_blocks):
+        for values in rows.typed_of_all(block) or rows.own_of_all(block):
+            for name, value in values.items():
+                if name in kinds:
+                    kinds[name].add(kind_of(value))
+    return OwnValues({name: frozenset(kind for kind in found if kind) for name, found in kinds.items()})
