@@ -138,7 +138,7 @@ SCHEMA: Final[dict[str, Any]] = {
         },
         "formats": {
             "type": "array",
-            "items": {"enum": ["csv", "xlsx", "jsonl"]},
+            "items": {"enum": ["csv", "xlsx", "parquet", "jsonl"]},
             "description": "In which forms results are written, over `RESULT_FORMATS`; JSONL and CSV always are.",
             "examples": [["csv", "xlsx"]],
         },

@@ -42,7 +42,7 @@ def shown(value: object) -> Shown | None:
     if value is None:
         return None
     if isinstance(value, bool):
-        return Shown(Style.PLAIN, f' t="b"><v>{value:d}</v>')
+        return Shown(Style.TRUTH, f' t="b"><v>{value:d}</v>')
     if isinstance(value, float) or (isinstance(value, int) and abs(value) < _EXACT):
         return Shown(Style.PLAIN, f"><v>{value!r}</v>")
     if isinstance(value, date | time | timedelta):

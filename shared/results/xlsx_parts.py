@@ -15,10 +15,11 @@ class Style(IntEnum):
     TIME = 5
     FINE_TIME = 6
     DURATION = 7
-    HEADER = 16
+    TRUTH = 8
+    HEADER = 18
 
 
-FAILED: Final = 8
+FAILED: Final = 9
 """Added to a style: the same in a row that failed."""
 
 _FORMATS: Final = {
@@ -28,6 +29,8 @@ _FORMATS: Final = {
     Style.TIME: "hh:mm:ss",
     Style.FINE_TIME: "hh:mm:ss.000",
     Style.DURATION: "[h]:mm:ss",
+    # Excel shows truths as such whatever the format, LibreOffice as numbers.
+    Style.TRUTH: "&quot;TRUE&quot;;&quot;TRUE&quot;;&quot;FALSE&quot;",
 }
 _FIRST_FORMAT: Final = 164
 """The first number of a format that is not built in."""

@@ -24,6 +24,10 @@ SHEET_LIMIT: Final = 2_000_000_000
 COMPRESSION: Final = 3
 """Of zlib's levels 1 to 9: above 3, each further percent costs much time."""
 
+_LINE: Final = 15
+_TALLEST: Final = 409
+"""Points of a line, and of a row at most: not every program finds a row's height by itself."""
+
 _PAGE: Final = '<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
 _PRINT: Final = '<pageSetup orientation="landscape" fitToHeight="0"/>'
 """Printed across, and as wide as a page."""
@@ -91,16 +95,26 @@ class XlsxTable:
         """Append a row; `ground` is added to its cells' styles, and marks empty ones too where it is not 0."""
         self._rows += 1
         number = self._rows
-        parts = [f'<row r="{number}">']
+        parts = [""]
+        lines = 1
         for column, (letters, value) in enumerate(zip(self._columns, row, strict=False)):
             cell = shown(value)
             if cell is not None:
-                style = ground + self._style_of(column, cell)
-                parts.append(f'<c r="{letters}{number}" s="{style}"{cell.content}</c>')
+                style = self._style_of(column, cell)
+                if style == Style.WRAPPED:
+                    lines = max(lines, self._lines(column, cell.text))
+                parts.append(f'<c r="{letters}{number}" s="{ground + style}"{cell.content}</c>')
             elif ground:
                 parts.append(f'<c r="{letters}{number}" s="{ground}"/>')
+        height = f' ht="{min(lines * _LINE, _TALLEST)}"' if lines > 1 else ""
+        parts[0] = f'<row r="{number}"{height}>'
         parts.append("</row>")
         self._append("".join(parts))
+
+    def _lines(self, column: int, text: str) -> int:
+        """Count the lines that a wrapped text takes, about."""
+        width = self._limits[column] if self._has_begun else WIDEST
+        return sum(len(line) // width + 1 for line in text.split("\n"))
 
     def _style_of(self, column: int, cell: Shown) -> int:
         """Choose a cell's style: longer texts are wrapped at the column's width."""

@@ -437,7 +437,7 @@ def test_the_sheet_has_excels_own_line_breaks(text: str, shown: str) -> None:
 TYPED: list[tuple[Any, Any, str]] = [
     (5, 5, "General"),
     (1.5, 1.5, "General"),
-    (True, True, "General"),
+    (True, True, '"TRUE";"TRUE";"FALSE"'),
     (Decimal("12.340"), 12.34, "General"),
     (Decimal("12345678901234567.25"), "12345678901234567.25", "General"),
     (1234567890123456789, "1234567890123456789", "General"),
@@ -485,6 +485,7 @@ def test_columns_are_as_wide_as_their_content_and_longer_texts_are_wrapped() -> 
     assert widths["B"] < 10
     assert widths["D"] < 12
     assert [bool(page[f"C{row}"].alignment.wrap_text) for row in (2, 3, 4)] == [False, True, False]
+    assert [page.row_dimensions[row].height for row in (2, 3, 4)] == [None, 9 * 15, None]
 
 
 def test_a_header_that_is_longer_than_its_column_makes_it_wider() -> None:
