@@ -27,7 +27,7 @@ class Options:
 
 
 def build(options: Options) -> Iterator[Figures]:
-    """Building from CSV and from JSONL."""
+    """Measure building from CSV and from JSONL."""
     for kind in ("csv", "jsonl"):
         for rows in options.rows:
             figures = in_child("build", "measured", options.folder, kind, rows, options.runs)
@@ -35,21 +35,21 @@ def build(options: Options) -> Iterator[Figures]:
 
 
 def collect(options: Options) -> Iterator[Figures]:
-    """Collecting, results files included."""
+    """Measure collecting, result files included."""
     for rows in options.rows:
         figures = in_child("collect", "measured", options.folder, rows, options.runs)
         yield {"of": "collect", **figures, "peak_mb": in_child("collect", "peak", options.folder, rows)}
 
 
 def notebook(options: Options) -> Iterator[Figures]:
-    """The user's alternative; beyond one batch's rows it is not tried."""
+    """Measure the user's alternative; beyond one batch's rows it is not tried."""
     for rows in options.rows:
         if rows <= 100_000:
             yield {"of": "notebook", **in_child("notebook", "measured", options.folder, rows)}
 
 
 def poll(options: Options) -> Iterator[Figures]:
-    """One tick; a closed history, and closed batches between the open ones, beside."""
+    """Measure one tick, with a closed history, and closed batches between the open ones."""
     for open_batches in (100, 1_000, 10_000):
         for closed_jobs, closed_between in ((0, 0), (100_000, 0), (0, 100_000)):
             figures = in_child("polling", "measured", open_batches, closed_jobs, closed_between)
@@ -59,13 +59,13 @@ def poll(options: Options) -> Iterator[Figures]:
 
 
 def whole_way(options: Options) -> Iterator[Figures]:
-    """From drop to results, at 100,000 rows or the largest number below that was asked for."""
+    """Measure from drop to results, at 100,000 rows or the largest number below that was asked for."""
     rows = max((rows for rows in options.rows if rows <= 100_000), default=100_000)
     yield {"of": "whole way", **in_child("whole_way", "measured", options.folder, rows, options.runs)}
 
 
 def small_files(options: Options) -> Iterator[Figures]:
-    """Many small files at once."""
+    """Measure many small files at once."""
     for hosts in (1, 3):
         yield {"of": "small files", **in_child("small_files", "measured", options.folder, options.files, hosts)}
 
@@ -76,7 +76,7 @@ def cold_start(options: Options) -> Iterator[Figures]:
 
 
 def service(options: Options) -> Iterator[Figures]:
-    """The local service by itself; its figures are its own."""
+    """Measure the local service by itself; its figures are its own."""
     from benchmarks.service import main as run_service
 
     rows = max((rows for rows in options.rows if rows <= 100_000), default=100_000)

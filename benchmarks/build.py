@@ -36,7 +36,7 @@ def measured(folder: str, kind: str, rows: int, runs: int) -> dict[str, Any]:
 
 
 def peak(folder: str, kind: str, rows: int) -> float:
-    """The peak memory of a process that builds once, in MB."""
+    """Return the peak memory of a process that builds once, in MB."""
     source = prompt_file(Path(folder), kind, rows)
     with _place(folder) as place:
         _build(place, source)

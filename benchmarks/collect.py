@@ -55,7 +55,7 @@ def make_inputs(folder: str, rows: int, batch: int = BATCH) -> None:
 
 
 def peak(folder: str, rows: int, batch: int = BATCH) -> float:
-    """The peak memory of a process that collects batches of so many rows once, after building, in MB."""
+    """Return the peak memory of a process that collects batches of so many rows once, after building, in MB."""
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         place = Path(temporary)
         app, job = _built(place, prompt_file(Path(folder), "csv", rows), batch)

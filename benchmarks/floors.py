@@ -54,7 +54,7 @@ def build_csv(source: Path, requests: Path, listed: Path) -> None:
 
 
 def build_jsonl(source: Path, requests: Path, listed: Path) -> None:
-    """The same from a line of JSON a row."""
+    """Do the same from a line of JSON a row."""
     ids: set[str] = set()
     with (
         source.open("rb", buffering=BUFFER) as lines,
@@ -132,7 +132,7 @@ def bare_loop(answers: Sequence[Path], target: Path) -> None:
 
 
 def notebook_build(prompts: Sequence[Sequence[str]], target: Path) -> None:
-    """What a user's own script does: a dict a row, json.dumps, one text."""
+    """Do what a user's own script does: a dict a row, json.dumps, one text."""
     lines = []
     for custom_id, model, prompt, _required, _ticket in prompts:
         body = {
@@ -145,7 +145,7 @@ def notebook_build(prompts: Sequence[Sequence[str]], target: Path) -> None:
 
 
 def notebook_collect(answers: Path) -> int:
-    """The sample notebook's cell: the whole text split, parsed, and every answer's JSON dumped again, indented.
+    """Do what the sample notebook's cell does: split the whole text, parse it, dump each answer's JSON again, indented.
 
     Source: StructuredBatch's notebook, which prints what this only counts.
     """

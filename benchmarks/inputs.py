@@ -19,14 +19,14 @@ RECORDED = ROOT / "tests" / "data" / "azure-recorded" / "output.jsonl"
 
 
 def prompt_rows(rows: int) -> Iterator[tuple[str, ...]]:
-    """The rows of a prompt file: those of the sample, with a column of the user's own."""
+    """Yield the rows of a prompt file: those of the sample, with a column of the user's own."""
     for number in range(rows):
         prompt = f"Provide info about the Tower {number} in the city, and say in a sentence why people know it."
         yield f"task-{number}", MODEL, prompt, REQUIRED, f"T-{number % 977}"
 
 
 def prompt_file(folder: Path, kind: str, rows: int) -> Path:
-    """A prompt file, `csv` or `jsonl`."""
+    """Return a prompt file, `csv` or `jsonl`."""
     return _once(folder / f"prompts-{rows}.{kind}", lambda path: _WRITERS[kind](path, rows))
 
 
@@ -47,7 +47,7 @@ _WRITERS = {"csv": _write_csv, "jsonl": _write_jsonl}
 
 
 def answer_lines(first: int, count: int) -> list[bytes]:
-    """Lines as Azure wrote them, one for each row, in order; as many rows as one batch has."""
+    """Yield lines as Azure wrote them, one for each row, in order; as many rows as one batch has."""
     recorded: list[dict[str, Any]] = [json.loads(line) for line in RECORDED.read_bytes().splitlines()]
     template = recorded[0]
     lines = []
@@ -65,7 +65,7 @@ def answer_lines(first: int, count: int) -> list[bytes]:
 
 
 def answer_file(folder: Path, first: int, count: int, *, shuffled: bool) -> Path:
-    """An output file of a batch over the rows from `first`; shuffled, as the service keeps no order."""
+    """Return an output file of a batch over the rows from `first`; shuffled, as the service keeps no order."""
     name = f"answers-{first}-{count}-{'shuffled' if shuffled else 'ordered'}.jsonl"
     return _once(folder / name, lambda path: _write_answers(path, first, count, shuffled))
 

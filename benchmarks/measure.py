@@ -34,11 +34,11 @@ class Comparison:
     floor: Sequence[Cost]
 
     def ratios(self) -> list[float]:
-        """CPU of the step by CPU of the floor that was run right before it, smallest first."""
+        """Return the CPU of the step by that of the floor that was run right before it, smallest first."""
         return sorted(mine.cpu / bare.cpu for mine, bare in zip(self.step, self.floor, strict=True))
 
     def to_figures(self, rows: int) -> dict[str, Any]:
-        """The figures of a report's line."""
+        """Return the figures for a report's line."""
         ratios = self.ratios()
         cpu = statistics.median(cost.cpu for cost in self.step)
         floor = statistics.median(cost.cpu for cost in self.floor)
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def cpu_seconds() -> float:
-    """User and system time of this process and of the children that have ended."""
+    """Return the user and system time of this process and of the children that have ended."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
@@ -87,7 +87,7 @@ def compare(
 
 
 def peak_mb() -> float:
-    """The most memory that this process ever held, imports included, in MB (10^6 bytes)."""
+    """Return the most memory that this process ever held, imports included, in MB (10^6 bytes)."""
     status = Path("/proc/self/status")
     if status.exists():
         # Not ru_maxrss, which a child takes over from its parent.

@@ -53,7 +53,7 @@ class ListingService:
         self.single = 0
 
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
-        """One page of the list, or of that of one status where the service knows such lists."""
+        """Return one page of the list, or of that of one status where the service knows such lists."""
         self.pages += 1
         listed = status if self.filters else ""
         start = self._places[listed][after] + 1 if after else 0
@@ -62,7 +62,7 @@ class ListingService:
         return found, found[-1].batch_id if start + PAGE < len(self._lists[listed]) else ""
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
-        """One batch."""
+        """Return one batch."""
         self.single += 1
         self.seen.add(batch_id)
         return self._by_id[batch_id]

@@ -38,7 +38,7 @@ def show(figures: Sequence[Figures]) -> None:
 
 
 def line(found: Figures) -> str:
-    """One figure's line while others are still measured."""
+    """Return one figure's line while others are still measured."""
     return "  ".join(cell for cell in _cells(found) if cell)
 
 

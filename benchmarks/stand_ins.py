@@ -27,13 +27,13 @@ class FolderService:
     """The files of a batch service: a file's id is its path. Nothing else is asked of it here."""
 
     def read_file(self, file_id: str) -> Iterator[bytes]:
-        """The file in chunks."""
+        """Yield the file in chunks."""
         with Path(file_id).open("rb", buffering=0) as file:
             while chunk := file.read(PIECE):
                 yield chunk
 
     def file(self, file_id: str) -> RemoteFile | None:
-        """The file's size."""
+        """Return the file's size."""
         return RemoteFile(file_id, "processed", Path(file_id).stat().st_size)
 
     def delete_file(self, file_id: str) -> None:
@@ -41,7 +41,7 @@ class FolderService:
 
 
 def local_app(root: Path, **settings: str) -> App:
-    """An app whose containers lie in `root`."""
+    """Return an app whose containers lie in `root`."""
     clock = FakeClock()
     service: Any = FolderService()
     return App(

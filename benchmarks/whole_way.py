@@ -50,7 +50,7 @@ def measured(folder: str, rows: int, runs: int) -> dict[str, Any]:
 
 
 def app_side(folder: str, rows: int, runs: int, settings: dict[str, str], service_url: str) -> dict[str, Any]:
-    """The app's process: the whole way and the floor by turns, after one run for warming up."""
+    """Run the whole way and the floor by turns in the app's process, after one run for warming up."""
     clock = _JumpingClock(service_url)
     app = replace(wiring.build(settings), queues=MemoryQueues(clock), now=clock.now)
     source = prompt_file(Path(folder), "csv", rows)
@@ -95,7 +95,7 @@ class _JumpingClock(FakeClock):
 
 
 def _once(app: App, clock: _JumpingClock, source: Path, number: int) -> tuple[Cost, Cost, float]:
-    """The whole way, the floor, and the peak of memory until the floor."""
+    """Measure the whole way, the floor, and the peak of memory until the floor."""
     name = f"run-{number}.csv"
     copy = app.files.writer(Container.PROMPTS, name)
     copy.write(source.read_bytes())
@@ -155,7 +155,7 @@ def _wait(app: App, clock: _JumpingClock, job: Job) -> None:
 
 
 def _move(app: App, name: str, inputs: list[tuple[Batch, bytes]], results: list[tuple[str, bytes]]) -> None:
-    """Prompts down, input files up, outputs down, results up: once each."""
+    """Move prompts down, input files up, outputs down, results up: once each."""
     for _ in app.files.read(Container.PROMPTS, name):
         pass
     for batch, content in inputs:

@@ -76,7 +76,7 @@ def _fields(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _oldest_batch(status: Mapping[str, Any]) -> int | None:
-    """The age of the oldest batch that is still at the service."""
+    """Return the age of the oldest batch that is still at the service."""
     created = [batch["created_at"] for batch in status["batches"] if batch["state"] == "submitted"]
     return max((_seconds(time, status["updated_at"]) for time in created if time), default=None)
 
@@ -86,6 +86,6 @@ def _seconds(since: str, until: str) -> int:
 
 
 def _shown(value: object) -> str:
-    """A value as it stands behind `name=`: quoted where a reader could not tell where it ends."""
+    """Return a value as it stands behind `name=`: quoted where a reader could not tell where it ends."""
     text = str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

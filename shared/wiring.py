@@ -99,7 +99,7 @@ def quieten() -> None:
 
 
 def container_names(settings: Settings) -> dict[Container, str]:
-    """The containers' names by their roles."""
+    """Return the containers' names by their roles."""
     return {
         Container.PROMPTS: settings.prompts_container,
         Container.RESULTS: settings.results_container,
@@ -108,7 +108,7 @@ def container_names(settings: Settings) -> dict[Container, str]:
 
 
 def utc_now() -> datetime:
-    """The present time."""
+    """Return the present time."""
     return datetime.now(UTC)
 
 

@@ -43,7 +43,7 @@ class FakeClock:
         self.time = start
 
     def now(self) -> datetime:
-        """The present time."""
+        """Return the present time."""
         return self.time
 
     def advance(self, seconds: float) -> None:
@@ -519,7 +519,7 @@ class MemoryBatchService:
         _raise_after(kind)
 
     def created(self) -> list[tuple[str, str, str]]:
-        """The (job, index, attempt) of every batch that was created, in order."""
+        """Return the (job, index, attempt) of every batch that was created, in order."""
         return [_name_of(made) for made in self._made.values()]
 
     def forget(self, batch_id: str) -> None:
@@ -527,7 +527,7 @@ class MemoryBatchService:
         del self._made[batch_id]
 
     def statuses(self) -> dict[str, str]:
-        """The status of every batch."""
+        """Return the status of every batch."""
         return {made.batch_id: self._status(made) for made in self._made.values()}
 
     def _fault(self, method: str, lost: bool = False) -> str:

@@ -10,7 +10,7 @@ from testing.world import World, make_world, settings_for
 
 @pytest.fixture(scope="session")
 def one_service(azurite: str) -> Iterator[RunningService]:
-    """One batch service for all tests of a process."""
+    """Yield one batch service for all tests of a process."""
     with running_service(
         frozen=True, storage=azurite, processing=0, validating=60, running=180, finalizing=60
     ) as service:
@@ -19,21 +19,21 @@ def one_service(azurite: str) -> Iterator[RunningService]:
 
 @pytest.fixture
 def service(one_service: RunningService) -> RunningService:
-    """The service, as if new; but its clock has moved on."""
+    """Return the service as if new, but for its clock, which has moved on."""
     one_service.reset()
     return one_service
 
 
 @pytest.fixture
 def punctual_world(azurite: str) -> Iterator[World]:
-    """A world whose clock starts at the present time, which is also that of the blobs."""
+    """Yield a world whose clock starts at the present time, which is also that of the blobs."""
     with running_service(frozen=True, processing=0, validating=60, running=180, finalizing=60) as punctual:
         yield make_world(punctual, settings_for(azurite, punctual.url))
 
 
 @pytest.fixture
 def new_world(azurite: str, service: RunningService) -> Callable[..., World]:
-    """Makes worlds with settings of their own."""
+    """Return a function that makes worlds, each with its own settings."""
 
     def make(**changes: str) -> World:
         return make_world(service, settings_for(azurite, service.url, **changes))
@@ -43,5 +43,5 @@ def new_world(azurite: str, service: RunningService) -> Callable[..., World]:
 
 @pytest.fixture
 def world(new_world: Callable[..., World]) -> World:
-    """A world with the default settings."""
+    """Return a world with the default settings."""
     return new_world()

@@ -26,7 +26,7 @@ class Clock:
         self._service = service
 
     def now(self) -> datetime:
-        """The present time of both."""
+        """Return the present time of both."""
         return datetime.fromtimestamp(self._service.now(), UTC)
 
     def advance(self, seconds: float) -> None:
@@ -47,7 +47,7 @@ class HeldQueues:
         self.waiting.append((self._clock.now() + delay, message))
 
     def peek_failed_events(self) -> list[BlobEvent]:
-        """The events that the test put aside."""
+        """Return the events that the test put aside."""
         return self.events
 
     def take(self) -> list[Message]:
@@ -104,13 +104,13 @@ class World:
                 steps.handle(self.app, message)
 
     def run(self, name: str, hours: float = 30) -> dict[str, Any]:
-        """Drop's event, then ticks until the file's newest job has ended; gives its status."""
+        """Deliver the drop's event, tick until the file's newest job has ended, and return its status."""
         job = self.event(name)
         # Two versions of one second are not in the order of their jobs' names.
         return self.wait(name, hours, folder=None if job is None else f"{name}/{job.job_id}")
 
     def wait(self, name: str, hours: float = 30, folder: str | None = None) -> dict[str, Any]:
-        """Ticks until the newest job of the file, or that in `folder`, has ended; gives its status.
+        """Tick until the newest job of the file, or that in `folder`, has ended, and return its status.
 
         Every two minutes at first and more seldom later, up to half an hour: a day should not take a test long.
         """
@@ -126,7 +126,7 @@ class World:
         raise AssertionError(f"{name} has not ended after {hours} hours: {self.status(name, folder)}")
 
     def folders(self, name: str) -> list[str]:
-        """The result folders of a prompt file, oldest first."""
+        """Return the result folders of a prompt file, oldest first."""
         container = self.blobs.get_container_client(self.app.settings.results_container)
         if not container.exists():
             return []
@@ -134,36 +134,36 @@ class World:
         return sorted(folder for folder in found if folder != name)
 
     def status(self, name: str, folder: str | None = None) -> dict[str, Any]:
-        """The status.json of a file's newest job."""
+        """Return the status.json of a file's newest job."""
         found: dict[str, Any] = json.loads(self.result(name, "status.json", folder))
         return found
 
     def result(self, name: str, file: str, folder: str | None = None) -> bytes:
-        """One result file of a prompt file's newest job."""
+        """Return one result file of a prompt file's newest job."""
         where = f"{folder or self.folders(name)[-1]}/{file}"
         return self.blobs.get_blob_client(self.app.settings.results_container, where).download_blob().readall()
 
     def results(self, name: str) -> list[dict[str, Any]]:
-        """The lines of results.jsonl."""
+        """Return the lines of results.jsonl."""
         return [json.loads(line) for line in self.result(name, "results.jsonl").split(b"\n") if line]
 
     def errors(self, name: str) -> list[dict[str, Any]]:
-        """The lines of errors.jsonl."""
+        """Return the lines of errors.jsonl."""
         return [json.loads(line) for line in self.result(name, "errors.jsonl").split(b"\n") if line]
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """The rows of results.csv."""
+        """Return the rows of results.csv."""
         text = self.result(name, "results.csv").decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def requests(self, job_id: str, key: str = "00000-1") -> list[dict[str, Any]]:
-        """The requests of one batch's input file."""
+        """Return the requests of one batch's input file."""
         name = f"{job_id}/batch-{key}/input.jsonl"
         blob = self.blobs.get_blob_client(self.app.settings.work_container, name)
         return [json.loads(line) for line in blob.download_blob().readall().split(b"\n") if line]
 
     def another(self, **changes: str) -> "World":
-        """The same storage and service seen by another host, with some settings changed."""
+        """Return the same storage and service as another host sees them, with some settings changed."""
         return make_world(self.service, {**self.environment, **changes}, self.queues)
 
 
@@ -178,7 +178,7 @@ def make_world(service: RunningService, environment: Mapping[str, str], queues: 
 
 
 def settings_for(connection_string: str, endpoint: str, **changes: str) -> dict[str, str]:
-    """App settings with containers, queues and a table of the test's own."""
+    """Return app settings with the test's own containers, queues and table."""
     own = uuid.uuid4().hex[:12]
     return {
         "BatchStorage": connection_string,

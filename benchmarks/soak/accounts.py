@@ -28,7 +28,7 @@ class Accounts:
         self._statuses = {job.job_id: self._status(job.prompt_file, job.job_id) for job, _ in history}
 
     def faults(self) -> list[str]:
-        """Whatever does not balance, a line each."""
+        """Return whatever does not balance, a line each."""
         found = [
             f"job {entry.job_id} is still open: {self._why(entry.job_id)}" for entry in self._app.store.open_jobs()
         ]
@@ -41,7 +41,7 @@ class Accounts:
         return [*found, *self._paid_twice(), *self._asked_though_answered(), *self._used_otherwise()]
 
     def summary(self) -> dict[str, str]:
-        """What there was, a line each."""
+        """Return what there was, a line each."""
         states = Counter(status["state"] for status in self._statuses.values())
         rows = Counter[str]()
         errors = Counter[str]()
@@ -57,7 +57,7 @@ class Accounts:
         }
 
     def _why(self, job_id: str) -> str:
-        """What an open job and its batches wait for."""
+        """Return what an open job and its batches wait for."""
         job = self._app.store.job(job_id)
         if job is None:
             return "it has no row"
@@ -94,7 +94,7 @@ class Accounts:
         yield from (f"{'/'.join(key)}: {row} was billed {n} times" for (key, row), n in asked.items() if n > 1)
 
     def _asked_though_answered(self) -> Iterator[str]:
-        """Rows that a retry asked for although a job before it had their answer."""
+        """Yield rows that a retry asked for although a job before it had their answer."""
         for job_id, status in self._statuses.items():
             number = int(job_id.rpartition("-r")[2]) if status["retry_of"] else 0
             before = f"{status['retry_of']}-r{number - 1}" if number > 1 else status["retry_of"]
@@ -107,7 +107,7 @@ class Accounts:
                 yield f"job {job_id} asked again for {len(again)} rows that {before} had the answers of"
 
     def _used_otherwise(self) -> Iterator[str]:
-        """Jobs whose usage is not what the service billed, but for answers that it lost itself."""
+        """Yield jobs whose usage is not what the service billed, but for answers that it lost itself."""
         billed: dict[str, Counter[str]] = defaultdict(Counter)
         lost: dict[str, Counter[str]] = defaultdict(Counter)
         for row in self._billed:

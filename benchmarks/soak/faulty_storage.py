@@ -72,7 +72,7 @@ class FaultyStorage:
         return relay
 
     def next_fault(self) -> Outage | None:
-        """What happens to a request that begins now."""
+        """Decide what happens to a request that begins now."""
         if self._outage is None:
             return None
         outage, share, until = self._outage

@@ -77,11 +77,11 @@ class Hosts:
         self._start(number)
 
     def faults(self) -> list[str]:
-        """Hosts that died by themselves, that swelled, and what their logs should not say."""
+        """Return which hosts died by themselves or swelled, and what their logs should not say."""
         return [*self._died, *self._swollen(), *self._logged()]
 
     def summary(self) -> str:
-        """The levels of the host that lived all the time, early and late, and the highest of all."""
+        """Return the levels of the host that lived all the time, early and late, and the highest of all."""
         shown = [
             f"{what} {early:.0f} early, {late:.0f} late"
             for levels in self._levels.values()
@@ -150,7 +150,7 @@ def _sample(process: int, levels: Levels) -> None:
 
 
 def _early_and_late(values: Sequence[float]) -> tuple[float, float]:
-    """The median of the second fifth of a life, and of its last: the first fifth is for warming up."""
+    """Return the median of the second fifth of a life, and of its last: the first fifth is for warming up."""
     fifth = len(values) // 5
     early, late = sorted(values[fifth : 2 * fifth]), sorted(values[-fifth:])
     return early[len(early) // 2], late[len(late) // 2]

@@ -25,7 +25,7 @@ VISIBILITY: Final = 30
 
 
 def events_queue(environment: Mapping[str, str]) -> QueueClient:
-    """The queue of events."""
+    """Return the queue of events."""
     return QueueClient.from_connection_string(
         environment["BatchStorage"],
         EVENTS,

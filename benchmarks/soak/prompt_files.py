@@ -27,7 +27,7 @@ KINDS = {
 
 
 def prompt_file(chance: random.Random, number: int) -> tuple[str, bytes]:
-    """A file's name and content; every row in all files has a custom id of its own, but where the kind is `twice`."""
+    """Return a file's name and content; every row in all files has its own custom id, unless the kind is `twice`."""
     kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
     ids = [f"{number}-{row}" for row in range(chance.choice(SIZES))]
     return f"soak/{number:05d}.{kind}", _content(kind, ids)

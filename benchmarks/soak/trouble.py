@@ -115,7 +115,7 @@ class Trouble:
         return time.monotonic() - begin
 
     def newest(self) -> dict[str, str]:
-        """The job of each prompt file's present version, by the file's name."""
+        """Return the job of each prompt file's present version, by the file's name."""
         infos = [self.app.files.info(Container.PROMPTS, name) for name in self._files]
         return {info.name: receiving.entry_of(self.app, info).job_id for info in infos if info is not None}
 
@@ -132,7 +132,7 @@ class Trouble:
         self.done["files"] += 1
 
     def _overwrite(self) -> None:
-        """A file is dropped again under the name of one that was dropped a moment ago, or long ago."""
+        """Drop a file again under the name of one that was dropped a moment ago, or long ago."""
         if self._files:
             name = self._random.choice([self._files[-1], self._random.choice(self._files)])
             self._put(name, b"".join(self.app.files.read(Container.PROMPTS, name)))

@@ -81,7 +81,7 @@ def parse(name: str, arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _goes_elsewhere(name: str, arguments: Sequence[str]) -> bool:
-    """Whether the arguments are for another program to understand: pytest, or the soak."""
+    """Return whether the arguments are for another program to understand: pytest, or the soak."""
     return arguments[:1] == ["soak"] if name == "bench" else name == "test" and not {"-h", "--help"} & set(arguments)
 
 

@@ -173,7 +173,7 @@ def _silence(app: App, jobs: Sequence[Job]) -> str:
 
 
 def _is_there(app: App, job: Job) -> bool:
-    """Whether the prompt file is still the version that the job would be for."""
+    """Return whether the prompt file is still the version that the job would be for."""
     found = app.files.info(Container.PROMPTS, job.blob)
     if found is None:
         return False

@@ -34,7 +34,7 @@ def find_job(word: str, page: Callable[[str], Page]) -> Status:
 
 
 def is_job_id(word: str) -> bool:
-    """Whether this can be a job's id."""
+    """Return whether this can be a job's id."""
     return re.fullmatch(JOB_ID, word) is not None
 
 
@@ -53,7 +53,7 @@ def _jobs(page: Callable[[str], Page]) -> Iterator[Status]:
 
 
 def _is_file(word: str, prompt_file: str) -> bool:
-    """Whether a word names a prompt file: whole, by its end, or as the local path from which it was dropped.
+    """Return whether a word names a prompt file: whole, by its end, or as the local path from which it was dropped.
 
     A trial run goes by the name of the file that it tries.
     """

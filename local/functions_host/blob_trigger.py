@@ -214,7 +214,7 @@ def _parse_path(path: str) -> tuple[str, re.Pattern[str]]:
 
 
 def _has_expressions(function: Function) -> bool:
-    """Whether another binding has a {name}: the real host then hands an SDK-typed trigger plain content instead."""
+    """Return whether another binding has a {name}: the real host then hands plain content to an SDK-typed trigger."""
     values = (str(value) for binding in function.others for value in binding.options.values())
     return any(re.search(r"\{.*?\}", value) for value in values)
 

@@ -168,7 +168,7 @@ class FunctionsHost:
             thread.join()
 
     def close(self) -> None:
-        """Stops, ends the runtime's threads and restores the environment."""
+        """Stop, end the runtime's threads and restore the environment."""
         self.stop()
         self.worker.close()
         for name, value in self._former.items():

@@ -58,7 +58,7 @@ class Invoker:
 
 
 def _message_texts(value: TypedData) -> list[str]:
-    """A string is one message, a JSON array one for each element: a string as it is, anything else as JSON."""
+    """Return a string as one message, a JSON array as one for each element: strings unchanged, all else as JSON."""
     match value.WhichOneof("data"):
         case "json":
             content = json.loads(value.json)

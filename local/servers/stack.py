@@ -125,7 +125,7 @@ def app_settings(connection_string: str, service_url: str) -> dict[str, str]:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens on a loopback port."""
+    """Return whether nothing listens on a loopback port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) != 0

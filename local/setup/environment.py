@@ -35,7 +35,7 @@ def ready_python() -> Path:
 
 
 def is_ready() -> bool:
-    """Whether .venv works and holds what the requirements say now; starts no process."""
+    """Return whether .venv works and holds what the requirements say now; starts no process."""
     try:
         works = venv_version(VENV) >= pythons.NEEDED and not UNFINISHED.exists()
         return works and STAMP.read_text("utf-8") == requirements_hash()
@@ -84,7 +84,7 @@ def make_venv(anew: bool) -> None:
 
 
 def has_pip(python: Path) -> bool:
-    """Whether pip is installed for a Python, or could be now."""
+    """Return whether pip is installed for a Python, or could be now."""
     return probe([str(python), "-m", "pip", "--version"]) is not None or (
         probe([str(python), "-m", "ensurepip"]) is not None
     )

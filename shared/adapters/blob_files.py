@@ -139,7 +139,7 @@ class BlobFiles:
 
 
 def _ahead(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The chunks of a blob of `size` bytes; while one is worked on, the next is fetched."""
+    """Yield the chunks of a blob of `size` bytes; while one is worked on, the next is fetched."""
     left = size
     chunk = next(chunks, b"")
     while chunk:

@@ -40,7 +40,7 @@ PASSING_CODES: Final = frozenset(
 
 
 def client_of(settings: Settings, token: Callable[[], str] | None) -> openai.OpenAI:
-    """The client for the v1 route, or for the dated one where an api version is set; by key, else by Entra ID token.
+    """Return a client for the v1 route, or the dated one if an api version is set; by key, else by Entra ID.
 
     It never retries by itself: a creating call that is repeated may be paid twice, and the app waits better than it.
     """
@@ -125,7 +125,7 @@ class OpenAIBatchService:
             raise AnswerLost("The answer to the creation of a batch cannot be read") from error
 
     def _output_expiry(self) -> OutputExpiresAfter | openai.Omit:
-        """Answers must not lie at the service for ever; the dated routes may not know this field."""
+        """Say when answers expire, as they must not stay at the service for ever; dated routes may not know this field."""
         if self._settings.api_version:
             return openai.omit
         return {"anchor": "created_at", "seconds": int(self._settings.file_expiry.total_seconds())}
@@ -177,7 +177,7 @@ def _translated(what: str) -> Iterator[None]:
 
 @contextmanager
 def _reading(what: str) -> Iterator[None]:
-    """As _translated, for calls that only ask: no refusal is final there, as the answers can still be had later."""
+    """Translate as `_translated` does, for calls that only ask: no refusal is final, answers can be fetched later."""
     try:
         with _translated(what):
             yield
@@ -187,7 +187,7 @@ def _reading(what: str) -> Iterator[None]:
 
 @contextmanager
 def _routed(what: str) -> Iterator[None]:
-    """As _translated, for calls that name nothing which could be missing: there a 404 means a wrong address."""
+    """Translate as `_translated` does, for calls that name nothing to be missing: a 404 means a wrong address."""
     try:
         with _translated(what):
             yield
@@ -203,7 +203,7 @@ def _wrong_address(what: str, said: str) -> Misconfigured:
 
 
 def _no_token(error: AzureError, what: str) -> AppError:
-    """There was no token to send; azure-identity's own text is a page long, and its kind says enough."""
+    """Name a token that could not be got; azure-identity's own text is a page long, its kind says enough."""
     if isinstance(error, ClientAuthenticationError):
         return NotPermitted(
             f"There is no identity to sign in with for the {what} ({type(error).__name__}): set AZURE_OPENAI_API_KEY, "
@@ -257,7 +257,7 @@ def _is_quota(error: openai.APIStatusError) -> bool:
 
 
 def _say(error: openai.APIStatusError) -> str:
-    """The service's code and text; its texts about files and batches quote no prompt."""
+    """Return the service's code and text; its texts about files and batches quote no prompt."""
     if isinstance(error.body, str) and not error.body.lstrip().startswith("<"):
         return " ".join(error.body.split())[:400] or type(error).__name__
     body = error.body if isinstance(error.body, Mapping) else {}

@@ -44,7 +44,7 @@ def remote_batch(made: object) -> RemoteBatch:
 
 
 def list_page(found: object, after: str) -> tuple[list[RemoteBatch], str]:
-    """The batches of one page of a list, and the id to go on after (empty at the end).
+    """Return the batches of one page of a list, and the id to go on after (empty at the end).
 
     `after` is where the page was to begin: a page that shows that very batch again shows that the service does not
     know how to go on. Where nothing says whether there is more, there is, until a page is empty.
@@ -59,7 +59,7 @@ def list_page(found: object, after: str) -> tuple[list[RemoteBatch], str]:
 
 
 def _readable(items: list[object]) -> Iterator[RemoteBatch]:
-    """The batches of a list; one that bears no id is nobody's, and hides no other."""
+    """Yield the batches of a list; one that bears no id is nobody's, and hides no other."""
     for item in items:
         try:
             yield remote_batch(item)
@@ -68,7 +68,7 @@ def _readable(items: list[object]) -> Iterator[RemoteBatch]:
 
 
 def _given(made: object, name: str) -> Any:
-    """A field, None where it is absent; the client gives objects, and mappings for what it does not know."""
+    """Return a field, None where it is absent; the client gives objects, and mappings for what it does not know."""
     return made.get(name) if isinstance(made, Mapping) else getattr(made, name, None)
 
 
@@ -104,7 +104,7 @@ def _errors(errors: object) -> Iterator[tuple[str, str, str]]:
 
 
 def _time(value: object) -> datetime | None:
-    """Times are seconds since 1970, or ISO 8601 in older api versions."""
+    """Read a time: seconds since 1970, or ISO 8601 in older api versions."""
     try:
         if isinstance(value, int | float) and value:
             return datetime.fromtimestamp(value, UTC)

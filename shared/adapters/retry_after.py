@@ -12,7 +12,7 @@ class Headers(Protocol):
     """The headers of any HTTP client, found by name in any case."""
 
     def get(self, name: str, /) -> object:
-        """The value of a header, None where it is absent."""
+        """Return the value of a header, None where it is absent."""
 
 
 def wait_asked(headers: Headers) -> float | None:

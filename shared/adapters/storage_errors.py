@@ -70,7 +70,7 @@ def _by_status(error: HttpResponseError, what: str) -> AppError:
 
 
 def holder_is_missing(error: AzureError) -> bool:
-    """Whether a container, queue or table has to be made first."""
+    """Return whether a container, queue or table has to be made first."""
     # For an insert into a missing table, the tables client gives no code but in the answer's text.
     return _code(error) in MISSING_HOLDERS or '"TableNotFound"' in str(error)
 

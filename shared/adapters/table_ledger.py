@@ -127,7 +127,7 @@ class TableLedger:
 
 
 def _written(entity: Entity, version: str) -> tuple[Any, ...]:
-    """The operation that writes a row as it was read: one that was not there is created."""
+    """Return the operation that writes a row as it was read: one that was not there is created."""
     return ("update", entity, {"mode": UpdateMode.REPLACE, **_unchanged(version)}) if version else ("create", entity)
 
 

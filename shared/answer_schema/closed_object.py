@@ -73,7 +73,7 @@ def _closed(node: Schema, path: str, report: Report) -> bool:
 
 
 def _check_names(node: Schema, properties: Schema, required: set[object], path: str, report: Report) -> None:
-    """Rules on the number and the names of properties hold always or never, once all are there: else a fault."""
+    """Note rules on the number or names of properties that do not always hold once all properties are there."""
     least, most = node.get("minProperties", 0), node.get("maxProperties", len(properties))
     if not isinstance(least, int) or least > len(required):
         report.fault(at(path, "minProperties"), "cannot be kept, as every property is always there; leave it out")

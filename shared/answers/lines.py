@@ -112,7 +112,7 @@ def _failed(status: int, error: object, body: Mapping[str, Any]) -> Answer:
 
 
 def _parsed_body(body: object) -> object:
-    """Some services give the body as JSON text instead of an object."""
+    """Return the body, parsed if it came as JSON text: some services give a text instead of an object."""
     if not isinstance(body, str):
         return body
     try:

@@ -17,7 +17,7 @@ Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referenc
 
 
 def results_name(prompt_file: str) -> str:
-    """The name under which a prompt file's results lie: its own, or its beginning and a hash where that is too long."""
+    """Return the name that a prompt file's results lie under: its own, or its beginning and a hash if too long."""
     parts = prompt_file.split("/")
     # Storage counts as .NET does, in UTF-16.
     if len(prompt_file.encode("utf-16-le", "replace")) // 2 <= LONGEST and len(parts) <= DEEPEST:
@@ -27,85 +27,85 @@ def results_name(prompt_file: str) -> str:
 
 
 def results_folder(job: Job) -> str:
-    """The job's folder in the results container, with a slash at its end."""
+    """Return the job's folder in the results container, with a slash at its end."""
     return f"{results_name(job.prompt_file)}/{job.job_id}/"
 
 
 def status_file(prompt_file: str, job_id: str) -> str:
-    """The job's status.json in the results container."""
+    """Return the job's status.json in the results container."""
     return f"{results_name(prompt_file)}/{job_id}/status.json"
 
 
 def latest_file(job: Job) -> str:
-    """The copy of the newest ended job's status.json in the results container."""
+    """Return the copy of the newest ended job's status.json in the results container."""
     return f"{results_name(job.prompt_file)}/latest.json"
 
 
 def snapshot(job: Job) -> str:
-    """The copy of the prompt file; a retry works on the first job's."""
+    """Return the copy of the prompt file; a retry works on the first job's."""
     return f"{job.retry_of or job.job_id}/prompts"
 
 
 def plan(job: Job) -> str:
-    """The job's plan, fixed when it starts."""
+    """Return the job's plan, fixed when it starts."""
     return f"{job.job_id}/plan.json"
 
 
 def columns(job: Job | Batch) -> str:
-    """The names of the user's own columns, whether rows without a schema were sent, and which column names models."""
+    """Return the user's own column names, whether rows without a schema were sent, and which column names models."""
     return f"{job.job_id}/columns.json"
 
 
 def schemas(job: Job) -> str:
-    """The job's distinct schemas, a line each."""
+    """Return the job's distinct schemas, a line each."""
     return f"{job.job_id}/schemas.jsonl"
 
 
 def unsent(job: Job) -> str:
-    """The outcomes of rows that were never sent."""
+    """Return the outcomes of rows that were never sent."""
     return f"{job.job_id}/unsent.jsonl"
 
 
 def kept(job: Job) -> str:
-    """The outcomes that a retry takes over from the job before it."""
+    """Return the outcomes that a retry takes over from the job before it."""
     return f"{job.job_id}/kept.jsonl"
 
 
 def pilot_rows(job: Job, name: str) -> str:
-    """The rows of a collected pilot: `name` is results.jsonl or errors.jsonl, as among the job's results."""
+    """Return the rows of a collected pilot: `name` is results.jsonl or errors.jsonl, as among the job's results."""
     return f"{job.job_id}/pilot/{name}"
 
 
 def batch_folders(job: Job) -> str:
-    """What the names of all files of a job's batches begin with."""
+    """Return what the names of all files of a job's batches begin with."""
     return f"{job.job_id}/batch-"
 
 
 def batch_folder(batch: Batch) -> str:
-    """What the names of all files of a batch begin with."""
+    """Return what the names of all files of a batch begin with."""
     return f"{batch.job_id}/batch-{batch.key}/"
 
 
 def batch_input(batch: Batch) -> str:
-    """The batch's input file: a request a line."""
+    """Return the batch's input file: a request a line."""
     return f"{batch.job_id}/batch-{batch.key}/input.jsonl"
 
 
 def batch_rows(batch: Batch) -> str:
-    """Which row each line of the input file is."""
+    """Return which row each line of the input file is."""
     return f"{batch.job_id}/batch-{batch.key}/rows.jsonl"
 
 
 def batch_answers(batch: Batch, kind: str) -> str:
-    """The downloaded output or error file, as it came; each reading has a blob of its own."""
+    """Return the downloaded output or error file, as it came; each reading has a blob of its own."""
     return f"{batch.job_id}/batch-{batch.key}/{kind}-{batch.reads}.jsonl"
 
 
 def batch_outcomes(batch: Batch) -> str:
-    """What became of each row of the batch, in the file's order."""
+    """Return what became of each row of the batch, in the file's order."""
     return f"{batch.job_id}/batch-{batch.key}/outcomes.jsonl"
 
 
 def batch_output_folder(batch: Batch) -> str:
-    """With storage transfer: where the service writes its files."""
+    """Return where the service writes its files, with storage transfer."""
     return f"{batch.job_id}/batch-{batch.key}/service"

@@ -36,16 +36,16 @@ class Files(Protocol):
     """Blobs in the three containers, which are made on first use."""
 
     def info(self, container: Container, name: str) -> BlobInfo | None:
-        """What is known of a blob, None where there is none."""
+        """Return what is known of a blob, None where there is none."""
 
     def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
-        """The blob's bytes in chunks of some MB; Conflict where it is no longer the version `etag`, or NotFound."""
+        """Return the blob's bytes in chunks of some MB; Conflict if it is no longer the version `etag`, or NotFound."""
 
     def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
-        """A small blob's content and etag, in one call; None where there is none."""
+        """Return a small blob's content and etag, in one call; None where there is none."""
 
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
-        """At most `length` bytes from `offset`."""
+        """Return at most `length` bytes from `offset`."""
 
     def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
         """Write a small blob whole and return its etag; Conflict where it exists (create_only) or is not `etag`."""
@@ -54,10 +54,10 @@ class Files(Protocol):
         """Begin a blob of any size."""
 
     def blobs(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
-        """The blobs by name, those after `after` where it is given, page by page."""
+        """Return the blobs by name, those after `after` where it is given, page by page."""
 
     def url(self, container: Container, name: str) -> str:
-        """The blob's address, as the batch service would be told it."""
+        """Return the blob's address, as the batch service would be told it."""
 
     def link(self, container: Container, name: str, *, until: datetime, download_as: str) -> str:
         """Return an address at which anyone may download the blob until `until`, under the name `download_as`.
@@ -66,7 +66,7 @@ class Files(Protocol):
         """
 
     def name_of(self, container: Container, url: str) -> str:
-        """The name of the blob at an address in this container; NotFound where it lies elsewhere."""
+        """Return the name of the blob at an address in this container; NotFound where it lies elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,13 @@ class JobStore(Protocol):
         """Assert the open index's entry of a job and return its version; what is listed of the job stays."""
 
     def open_jobs(self) -> Iterator[OpenJob]:
-        """The open index, page by page."""
+        """Return the open index, page by page."""
 
     def listed(self, job_id: str) -> Listed | None:
-        """What the list of jobs shows of an open job, None where it is not open."""
+        """Return what the list of jobs shows of an open job, None where it is not open."""
 
     def all_listed(self) -> Iterator[Listed]:
-        """What the list of jobs shows of all open jobs, page by page."""
+        """Return what the list of jobs shows of all open jobs, page by page."""
 
     def list_as(self, listed: Listed) -> Listed:
         """Change what is shown of an open job; Conflict where it changed since it was read, or is open no more."""
@@ -115,19 +115,19 @@ class JobStore(Protocol):
         """Write a new job; Conflict where it exists."""
 
     def job(self, job_id: str) -> Job | None:
-        """One job, None where unknown."""
+        """Return one job, None where unknown."""
 
     def save_job(self, job: Job) -> Job:
         """Replace a job; Conflict where it changed since it was read. Returns it with its new version."""
 
     def batches(self, job_id: str) -> list[Batch]:
-        """The job's batches by index and attempt."""
+        """Return the job's batches by index and attempt."""
 
     def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
-        """Both, in one call; the job is never older than its batches."""
+        """Return both, in one call; the job is never older than its batches."""
 
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
-        """One batch, None where unknown."""
+        """Return one batch, None where unknown."""
 
     def add_batches(self, batches: Sequence[Batch]) -> None:
         """Write new batches of one job; those that exist already stay as they are."""
@@ -142,7 +142,7 @@ class JobStore(Protocol):
         """Replace a batch; Conflict where it changed since it was read. Returns it with its new version."""
 
     def finish_batch(self, job: Job, batch: Batch, follow_ups: Sequence[Batch]) -> tuple[Job, Batch, list[Batch]]:
-        """In one transaction: replace the batch, write its follow-ups, if neither batch nor job changed meanwhile.
+        """Replace the batch and write its follow-ups in one transaction, if neither batch nor job changed meanwhile.
 
         Return all with their new versions.
         """
@@ -151,7 +151,7 @@ class JobStore(Protocol):
         """Take an ended job from the open index into the history, with the status to list; repeating it is fine."""
 
     def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
-        """At most `limit` ended jobs, newest first, each with the status that it was closed with.
+        """Return at most `limit` ended jobs, newest first, each with the status that it was closed with.
 
         Those behind the place `after` (model.newest_first); of one state or whose prompt file begins with `prefix`
         where these are not empty.
@@ -164,13 +164,13 @@ class JobStore(Protocol):
         """Write a deployment's backoff; the last writer wins, as it only spaces calls out."""
 
     def installed_at(self, now: datetime) -> datetime:
-        """When the app first asked this, now for the first time: older prompt files are no business of its sweep."""
+        """Return when the app first asked this, now for the first time: its sweep ignores older prompt files."""
 
     def bookmarks(self) -> Mapping[str, str]:
         """Return all bookmarks by their names, in one call; `installed` is the time that `installed_at` gave."""
 
     def bookmark(self, name: str) -> str:
-        """Where a walk that goes on from tick to tick stopped, empty at the start."""
+        """Return where a walk that goes on from tick to tick stopped, empty at the start."""
 
     def save_bookmark(self, name: str, value: str) -> None:
         """Remember where such a walk stopped."""
@@ -183,10 +183,10 @@ class BatchService(Protocol):
         """Upload an input file, which expires by itself."""
 
     def file(self, file_id: str) -> RemoteFile | None:
-        """A file's state, None where it is gone."""
+        """Return a file's state, None where it is gone."""
 
     def read_file(self, file_id: str) -> Iterator[bytes]:
-        """A file's bytes in chunks; NotFound where it is gone, Unavailable where it breaks off."""
+        """Return a file's bytes in chunks; NotFound where it is gone, Unavailable where it breaks off."""
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; one that is gone already is fine."""
@@ -195,10 +195,10 @@ class BatchService(Protocol):
         """Create a batch over `batch.file_id`, once: AnswerLost where it is not known whether it took effect."""
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
-        """One batch, None where unknown."""
+        """Return one batch, None where unknown."""
 
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
-        """Up to 100 batches, newest first, and the id to go on after (empty at the end).
+        """Return up to 100 batches, newest first, and the id to go on after (empty at the end).
 
         Where `status` is given, those of that status alone: not every service knows such lists, so it may be refused,
         or nothing or others may be shown.
@@ -238,7 +238,7 @@ class Queues(Protocol):
         """Enqueue a step, to be seen after `delay`."""
 
     def peek_failed_events(self) -> list[BlobEvent]:
-        """Some events of blobs for which the host gave up, those of other apps among them: a look that takes none."""
+        """Return some events of blobs that the host gave up on, other apps' included; peeks, and removes nothing."""
 
 
 class WebHook(Protocol):

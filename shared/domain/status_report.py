@@ -51,7 +51,7 @@ def report(job: Job, batches: Sequence[Batch], now: datetime) -> dict[str, Any]:
 
 
 def summary(status: Mapping[str, Any]) -> dict[str, Any]:
-    """A report as the list of jobs shows it: without its batches, and with a bounded number of warnings."""
+    """Return a report as the list of jobs shows it: without its batches, and with a bounded number of warnings."""
     shown = {key: value for key, value in status.items() if key != "batches"}
     warnings = shown["warnings"]
     if len(warnings) > SHOWN_WARNINGS:
@@ -61,7 +61,7 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def errors_of(job: Job, batches: Sequence[Batch]) -> dict[str, int]:
-    """Rows without a result by row code, so far or at the end."""
+    """Return rows without a result by row code, so far or at the end."""
     if job.state.ended:
         return dict(job.errors)
     counts = Counter(job.unsent)
@@ -103,7 +103,7 @@ def _estimate(job: Job) -> dict[str, Any]:
 
 
 def iso(time: datetime | None) -> str | None:
-    """A time as the files show it: `2026-11-22T10:15:00Z`, None for none."""
+    """Return a time as the files show it: `2026-11-22T10:15:00Z`, None for none."""
     if time is None:
         return None
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -116,7 +116,7 @@ def digest_of(status: Mapping[str, Any]) -> str:
 
 
 def is_shortened(status: Mapping[str, Any]) -> bool:
-    """Whether a summary leaves out warnings that its report has."""
+    """Return whether a summary leaves out warnings that its report has."""
     return len(status["warnings"]) > SHOWN_WARNINGS
 
 

@@ -124,7 +124,7 @@ def retry(app: App, job_id: str) -> Job:
 
 
 def _newest(app: App, job_id: str) -> tuple[Job, int]:
-    """The latest retry of a job, or the job itself, and its number (0 for the job itself)."""
+    """Return the latest retry of a job, or the job itself, and its number (0 for the job itself)."""
     job = app.store.job(job_id)
     if job is None:
         raise NotFound(f"There is no job {job_id}.")

@@ -16,7 +16,7 @@ type Status = Mapping[str, Any]
 
 
 def list_jobs(app: App, *, state: str, prefix: str, limit: int, cursor: str) -> tuple[list[Status], str]:
-    """One page of jobs as status reports without batches, and the cursor for the next page (empty at the end).
+    """Return one page of jobs as status reports without batches, and the cursor for the next page (empty at the end).
 
     `state` and the prompt file's `prefix` filter where they are not empty. A cursor is the place of the last job shown,
     so that jobs which arrive meanwhile move nothing. It takes two calls, however many jobs there are: one more for
@@ -37,7 +37,7 @@ def list_jobs(app: App, *, state: str, prefix: str, limit: int, cursor: str) -> 
 
 
 def _open(app: App, state: str, prefix: str, cursor: str) -> dict[str, Status]:
-    """The open jobs that match, by their places."""
+    """Return the open jobs that match, by their places."""
     found = {}
     for listed in app.store.all_listed():
         place = newest_first(listed.entry)
@@ -49,17 +49,17 @@ def _open(app: App, state: str, prefix: str, cursor: str) -> dict[str, Status]:
 
 
 def _begun(app: App, listed: Listed) -> Status:
-    """The status of a job of which nothing has been published yet."""
+    """Return the status of a job of which nothing has been published yet."""
     return summary(report(new_job(listed.entry), (), app.now()))
 
 
 def _ended(app: App, job: Job, status: Status | None) -> Status:
-    """The status that was listed at the job's end; where a crash came in between, what the job itself says."""
+    """Return the status that was listed at the job's end; where a crash came in between, what the job itself says."""
     if status is None or status["state"] != job.state:
         return summary(report(job, (), app.now()))
     return status
 
 
 def _may_be_a_name(prefix: str) -> bool:
-    """Whether a prompt file's name can begin like this: storage refuses to be asked for anything else."""
+    """Return whether a prompt file's name can begin like this: storage refuses to be asked for anything else."""
     return len(prefix) <= LONGEST_NAME and not any(char < " " or "\ud800" <= char <= "\udfff" for char in prefix)

@@ -47,7 +47,7 @@ def notify(app: App, job_id: str, tries: int) -> None:
 
 
 def signature(body: bytes, secret: str) -> str:
-    """The value of X-Signature-256: the HMAC-SHA256 of the raw body in hex digits; empty without a secret."""
+    """Return the value of X-Signature-256: the HMAC-SHA256 of the raw body in hex digits; empty without a secret."""
     if not secret:
         return ""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -71,5 +71,5 @@ def _quiet_until(app: App) -> datetime:
 
 
 def _spread(app: App, job_id: str) -> timedelta:
-    """Up to BACKOFF_SECONDS more, so that the notices that waited do not all come at once."""
+    """Return up to BACKOFF_SECONDS more, so that the notices that waited do not all come at once."""
     return app.settings.backoff * (hashlib.sha256(job_id.encode()).digest()[0] / 256)

@@ -33,7 +33,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def work_lines(app: App, name: str) -> Iterator[bytes]:
-    """The lines of a work file; none where it was never written."""
+    """Yield the lines of a work file; none where it was never written."""
     try:
         for lines in line_blocks(app.files.read(Container.WORK, name)):
             yield from lines
@@ -42,7 +42,7 @@ def work_lines(app: App, name: str) -> Iterator[bytes]:
 
 
 def outcomes_in(app: App, name: str) -> Runs:
-    """The outcomes in one part, by row."""
+    """Yield the outcomes in one part, by row."""
     try:
         for lines in line_blocks(app.files.read(Container.WORK, name)):
             yield outcomes.read_lines(lines)
@@ -51,17 +51,17 @@ def outcomes_in(app: App, name: str) -> Runs:
 
 
 def failures_in(app: App, name: str) -> Iterator[Outcome]:
-    """The errors in one part, by row."""
+    """Return the errors in one part, by row."""
     return (line.outcome for run in outcomes_in(app, name) for line in run if line.code is not None)
 
 
 def merged(app: App, job: Job) -> Iterator[Outcome]:
-    """Everything known of the job's rows, one outcome for each row that has any, by row."""
+    """Return the outcomes of a job by row, one for each row that has any."""
     return (line.outcome for run in merged_runs(app, job, app.store.batches(job.job_id)) for line in run)
 
 
 def merged_runs(app: App, job: Job, batches: Iterable[Batch]) -> Runs:
-    """The same as lines, some at a time."""
+    """Return the outcomes of a job by row, as blocks of lines."""
     batches = [batch for batch in batches if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
     parts = [_kept(app, job)]
@@ -71,7 +71,7 @@ def merged_runs(app: App, job: Job, batches: Iterable[Batch]) -> Runs:
 
 
 def results_of(app: App, job: Job) -> Runs:
-    """The rows of a job that have a result, by row."""
+    """Return the rows of a job that have a result, by row."""
     return ([line for line in run if line.code is None] for run in merged_runs(app, job, app.store.batches(job.job_id)))
 
 
@@ -92,7 +92,7 @@ def _pieces(app: App, name: str, piece: int) -> Iterator[bytes]:
 
 
 def _kept(app: App, job: Job) -> Runs:
-    """The results taken over from the job that this one retries; from there where it ended before it took them."""
+    """Return the results taken over from the retried job; read from there if this job ended before it took them."""
     if not job.previous:
         return iter(())
     if app.files.info(Container.WORK, blob_names.kept(job)) is not None:

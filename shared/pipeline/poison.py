@@ -61,7 +61,7 @@ def _record(records: JobRecords, message: Message) -> None:
 
 
 def _poisoned_batch(app: App, job: Job, batch: Batch) -> Batch:
-    """The batch as it waits; one whose answers still cannot be read long after its job gave up is closed without."""
+    """Return the batch as it waits; closed without its answers if they stay unreadable long after its job gave up."""
     wait = _wait(app, batch.wait, batch.full_name)
     batch = replace(batch, lease=None, queued_until=None, wait=wait)
     if batch.state is BatchState.ENDED and batch.failure is None and is_out_of_patience(job, app.now()):
@@ -79,7 +79,7 @@ def _poisoned(app: App, job: Job) -> Job:
 
 
 def _wait(app: App, before: Wait | None, key: str) -> Wait:
-    """The wait of a poisoned step. One for a known reason in between does not count: what may pass poisons nothing."""
+    """Return the wait of a poisoned step; waits for a known reason don't count as failures."""
     if before is not None and before.message != EXPLANATION:
         before = None
     return next_backoff(before, EXPLANATION, app.now(), app.settings.backoff, key)

@@ -25,7 +25,7 @@ def receive(app: App, name: str) -> JobRecords | None:
 
 
 def entry_of(app: App, info: BlobInfo) -> OpenJob:
-    """The open index's entry for one version of a prompt file."""
+    """Return the open index's entry for one version of a prompt file."""
     job_id = job_id_of(app.settings.prompts_container, info.name, info.etag, info.last_modified)
     return OpenJob(job_id, info.name, info.etag, app.now())
 
@@ -51,7 +51,7 @@ def reserve(app: App, entry: OpenJob) -> JobRecords | None:
 
 
 def new_job(entry: OpenJob) -> Job:
-    """The job of an entry of the open index, as it begins."""
+    """Return the job of an entry of the open index, as it begins."""
     return Job(
         job_id=entry.job_id,
         prompt_file=entry.prompt_file,

@@ -74,7 +74,7 @@ class _Shown:
 
     @staticmethod
     def of(listed: Listed | None) -> "_Shown | None":
-        """What was listed with it; None where that does not say enough."""
+        """Return what was listed with it; None where that does not say enough."""
         if listed is None or listed.status is None or not listed.etag or is_shortened(listed.status):
             return None
         return _Shown(listed.etag, listed.digest, listed.status)
@@ -143,12 +143,12 @@ def _publish_latest(app: App, job: Job, status: dict[str, Any]) -> None:
 
 
 def to_bytes(status: dict[str, Any]) -> bytes:
-    """A status report as the file holds it."""
+    """Return a status report as the file holds it."""
     return json.dumps(status, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def _calls_for_notice(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
-    """Whether the job has just ended, been held, or begun to wait."""
+    """Return whether the job has just ended, been held, or begun to wait."""
     told = JobState(after["state"])
     return told.value != (before or {}).get("state") and (told.ended or told in (JobState.HELD, JobState.WAITING))
 
@@ -158,7 +158,7 @@ def _age(status: dict[str, Any]) -> tuple[str, str]:
 
 
 def _read(app: App, name: str) -> tuple[str, dict[str, Any] | None]:
-    """The blob's version and content; empty and None where there is no blob, or none of ours."""
+    """Return the blob's version and content; empty and None where there is no blob, or none of ours."""
     content, etag = app.files.load(Container.RESULTS, name) or (b"", "")
     try:
         found = json.loads(content)

@@ -146,7 +146,7 @@ def this_month(app: App) -> Standing:
 
 
 def _left(status: Mapping[str, Any]) -> float:
-    """What a job under way is estimated to cost besides what it has cost, by its status."""
+    """Return what a job under way is estimated to cost besides what it has cost, by its status."""
     usd = (status.get("estimate") or {}).get("usd") or 0.0
     return 0.0 if status["state"] == JobState.HELD else max(0.0, usd - status["cost"]["usd"])
 

@@ -20,7 +20,7 @@ _KEPT: Final = (Decimal, date, datetime, time)
 
 
 def is_nested(type_: pa.DataType) -> bool:
-    """Whether a column holds lists or objects."""
+    """Return whether a column holds lists or objects."""
     return bool(kinds.is_nested(_plain_type(type_)))
 
 

@@ -71,7 +71,7 @@ class Workbook:
         self._notes += self._gaps.notes()
 
     def _is_plain(self, row: Row) -> bool:
-        """Whether each cell has a value and stands under a header."""
+        """Return whether each cell has a value and stands under a header."""
         fits = len(row.cells) <= self._left + len(self.headers)
         return fits and not row.is_odd and (not self._left or _first_column(row) >= self._left)
 
@@ -157,7 +157,7 @@ def _which_sheet(sheets: Sequence[Sheet], read: Sheet) -> str:
 
 
 def _has_value(row: Row) -> bool:
-    """Whether a row holds more than white space."""
+    """Return whether a row holds more than white space."""
     last = row.cells[-1]
     return type(last) is not str or not last.isspace() or not all(map(_is_blank, row.cells))
 

@@ -78,7 +78,7 @@ def cell_of(value: object) -> Cell:
 
 
 def _covered(value: Mapping[str, object], path: tuple[str, ...], paths: set[tuple[str, ...]]) -> bool:
-    """Whether other columns hold all of an object's values, so that it needs none of its own."""
+    """Return whether other columns hold all of an object's values, so that it needs none of its own."""
     return all(
         (*path, name) in paths or (isinstance(inner, dict) and _covered(inner, (*path, name), paths))
         for name, inner in value.items()

@@ -90,17 +90,17 @@ def _texts_of(values: Sequence[object]) -> Sequence[Any]:
 
 
 def _is_plain(values: Sequence[object], texts: Sequence[Any]) -> bool:
-    """Whether csv writes all values right: numbers, and texts that begin like no formula."""
+    """Return whether csv writes all values right: numbers, and texts that begin like no formula."""
     if len(texts) < len(values) and not set(map(type, values)) <= _PLAIN:
         return False
     return _RISKY.isdisjoint(map(_first_character, texts))
 
 
 def _has_outer_space(texts: Sequence[Any]) -> bool:
-    """Whether a text begins or ends with white space."""
+    """Return whether a text begins or ends with white space."""
     return any(map(is_not, map(str.strip, texts), texts))
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would run a text; a number with a sign is none (OWASP: CSV injection)."""
+    """Return whether a spreadsheet would run a text; a number with a sign is none (OWASP: CSV injection)."""
     return text[:1] in _RISKY and _NUMBER.fullmatch(text) is None

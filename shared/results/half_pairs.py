@@ -19,7 +19,7 @@ def without_half_pairs(text: str) -> str:
 
 
 def may_hold_half_pairs(line: bytes) -> bool:
-    """Whether there is an escape in a JSON text that may be half a pair."""
+    """Return whether there is an escape in a JSON text that may be half a pair."""
     # A single byte is found ten times as fast, and most lines hold no escape at all.
     return b"\\" in line and any(escape in line for escape in _ESCAPES)
 

@@ -11,7 +11,7 @@ type Schema = dict[str, Any]
 
 
 def object_of(properties: Schema, **more: Any) -> Schema:
-    """An object that has exactly these properties."""
+    """Return an object that has exactly these properties."""
     return {
         "type": "object",
         "properties": properties,

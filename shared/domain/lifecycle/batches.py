@@ -13,7 +13,7 @@ WINDOW: Final = timedelta(hours=24)
 
 
 def observed(batch: Batch, remote: RemoteBatch, now: datetime) -> Batch:
-    """The batch with what the service says of it; ENDED where it has come to its end there."""
+    """Return the batch with what the service says of it; ENDED where it has come to its end there."""
     changed = (remote.status, remote.counts) != (batch.status, batch.counts)
     seen = replace(
         batch,
@@ -46,7 +46,7 @@ def _failed(batch: Batch, remote: RemoteBatch) -> Batch:
 
 
 def put_back(batch: Batch, wait: Wait) -> Batch:
-    """The batch as it waits to be created again; its creation no longer counts as progress."""
+    """Return the batch set back to wait for another creation; the one before no longer counts as progress."""
     return replace(
         batch,
         state=BatchState.UPLOADED if batch.file_id else BatchState.PREPARED,
@@ -67,7 +67,7 @@ def put_back(batch: Batch, wait: Wait) -> Batch:
 
 
 def ends_before(page: Sequence[RemoteBatch], time: datetime) -> bool:
-    """Whether a list of batches has none that is younger than `time` behind this page of it.
+    """Return whether a list of batches has none that is younger than `time` behind this page of it.
 
     It comes newest first, but for services that list the oldest first.
     """
@@ -76,7 +76,7 @@ def ends_before(page: Sequence[RemoteBatch], time: datetime) -> bool:
 
 
 def age_warnings(batches: Iterable[Batch], now: datetime) -> list[str]:
-    """What an operator should know of batches that run long or say something new."""
+    """Return what an operator should know of batches that run long or say something new."""
     found = []
     for batch in batches:
         if batch.state is not BatchState.SUBMITTED:

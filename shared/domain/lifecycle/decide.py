@@ -57,12 +57,12 @@ def _batch_step(job: Job, batch: Batch, backoff: DeploymentBackoff | None, now: 
 
 
 def _is_free(record: Job | Batch, now: datetime) -> bool:
-    """Whether nobody works on it."""
+    """Return whether no worker holds a lease on it."""
     return record.lease is None or record.lease.until <= now
 
 
 def _is_idle(record: Job | Batch, now: datetime) -> bool:
-    """Whether nobody works on it, it waits for nothing, and no message for it is under way."""
+    """Return whether no worker holds a lease on it, it waits for nothing, and no message for it is under way."""
     waits = record.wait is not None and record.wait.until > now
     queued = record.queued_until is not None and record.queued_until > now
     return _is_free(record, now) and not waits and not queued

@@ -18,22 +18,22 @@ BEING_CANCELLED: Final = "The job is being cancelled: nothing more is sent, and 
 
 
 def is_stopping(job: Job) -> bool:
-    """Whether nothing new may be sent for this job."""
+    """Return whether nothing new may be sent for this job."""
     return job.cancelled or job.gave_up_at is not None
 
 
 def is_out_of_patience(job: Job, now: datetime) -> bool:
-    """Whether the job gave up so long ago that not even the end of its batches at the service is waited for."""
+    """Return whether the job gave up so long ago that it no longer waits for its batches to end at the service."""
     return job.gave_up_at is not None and now - job.gave_up_at > GIVE_UP_GRACE
 
 
 def is_held(job: Job) -> bool:
-    """Whether the job waits for somebody to release it."""
+    """Return whether the job waits to be released."""
     return job.state is JobState.HELD and not job.released and not is_stopping(job)
 
 
 def gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timedelta) -> bool:
-    """Whether the job got nowhere for so long that it stops trying."""
+    """Return whether the job got nowhere for so long that it stops trying."""
     if job.gave_up_at is not None or is_held(job):
         return False
     settled = job.built and all(batch.state is BatchState.COLLECTED for batch in batches)
@@ -41,12 +41,12 @@ def gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timede
 
 
 def progress_at(job: Job, batches: Iterable[Batch]) -> datetime:
-    """When the job last got anywhere."""
+    """Return when the job last got anywhere."""
     return max([job.progress_at, *(batch.changed_at for batch in batches if batch.changed_at is not None)])
 
 
 def state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
-    """The job's state as it shows outside, and the message that goes with it."""
+    """Return the job's state as it shows outside, and the message that goes with it."""
     state, message = _state_of(job, batches)
     # The service takes minutes to cancel a batch: without a word, the job would seem to run on.
     return state, BEING_CANCELLED if job.cancelled and not message else message
@@ -73,7 +73,7 @@ def _state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
 
 
 def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None, str]:
-    """How a job ends whose batches are all collected."""
+    """Return how a job ends whose batches are all collected."""
     if job.cancelled:
         return JobState.CANCELLED, None, "The job was cancelled; what had been answered is in the results."
     if job.code is not None:
@@ -98,7 +98,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
 
 
 def _was_processed(batch: Batch) -> bool:
-    """Whether the model service dealt with any row of the batch, if only to refuse it."""
+    """Return whether the model service dealt with any row of the batch, if only to refuse it."""
     return bool(batch.succeeded or batch.usage.output_tokens or batch.errors.keys() & _OF_THE_SERVICE)
 
 

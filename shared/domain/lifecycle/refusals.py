@@ -30,7 +30,7 @@ def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
 
 
 def token_limit(message: str) -> int | None:
-    """The deployment's limit of enqueued tokens where a refusal names it, as in `limit of 30K`."""
+    """Return the deployment's limit of enqueued tokens where a refusal names it, as in `limit of 30K`."""
     found = re.search(r"limit of (\d[\d,]*(?:\.\d+)?)\s?([KMB]?)\b", message, re.IGNORECASE | re.ASCII)
     if found is None:
         return None

@@ -13,7 +13,7 @@ FAULTY_SCHEMA_SHARE: Final = 0.2
 def tries_again(
     outcome: Outcome, attempt: int, max_attempts: int, schema_is_faulty: bool, other_attempts: int = 0
 ) -> bool:
-    """Whether a row goes into a follow-up batch; a truncated one only where a token cap can be raised.
+    """Return whether a row goes into a follow-up batch; a truncated one only where a token cap can be raised.
 
     `other_attempts` are those before this one after which the row was tried again for another reason than
     `invalid_output`.
@@ -28,10 +28,10 @@ def tries_again(
 
 
 def is_schema_faulty(invalid: int, rows: int) -> bool:
-    """Whether so many answers do not fit that asking again would only be paid twice."""
+    """Return whether so many answers do not fit that asking again would only be paid twice."""
     return rows >= FAULTY_SCHEMA_ROWS and invalid > rows * FAULTY_SCHEMA_SHARE
 
 
 def may_follow(job: Job, batch: Batch) -> bool:
-    """Whether rows of this batch may be asked again at all: nobody cancelled it, and the job goes on."""
+    """Return whether rows of this batch may be asked again at all: it was not cancelled, and the job goes on."""
     return not is_stopping(job) and batch.status != "cancelled" and batch.failure is None

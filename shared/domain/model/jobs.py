@@ -169,6 +169,6 @@ def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> 
 
 
 def newest_first(job: Job | OpenJob) -> str:
-    """The place of a job in a list by age: sorted as text, the newest comes first."""
+    """Return the place of a job in a list by age: sorted as text, the newest comes first."""
     countdown = 10**15 - int(job.created_at.timestamp() * 1000)
     return f"{countdown:015d}-{job.job_id}"

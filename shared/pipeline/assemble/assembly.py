@@ -125,7 +125,7 @@ def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts
 
 
 def _write_nothing(app: App, job: Job, total: int | None) -> Counts:
-    """The files of a job whose prompt file has no row, or could not be read: they exist, and are empty."""
+    """Write empty result files for a job whose prompt file has no rows, or could not be read."""
     writers = _writers(app, job, set())
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
     ResultFiles(Layout(own=(), fields=()), sinks).close()
@@ -157,7 +157,7 @@ def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[lis
 
 
 def _schemas_before(app: App, job: Job) -> Iterator[StoredSchema]:
-    """The schemas of the jobs that this one retries, the first job's first."""
+    """Yield the schemas of the jobs that this one retries, the first job's first."""
     chain: list[Job] = []
     latest = job
     while latest.previous and (before := app.store.job(latest.previous)) is not None:
@@ -168,7 +168,7 @@ def _schemas_before(app: App, job: Job) -> Iterator[StoredSchema]:
 
 
 def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
-    """The own columns of a file that was never built, found by reading it; none where a table cannot have so many."""
+    """Return the own columns of a file that was never built, by reading it; none if a table cannot have so many."""
     rows = Rows(app, claim.record, plan)
     own: dict[str, None] = dict.fromkeys(rows.own_columns)
     for found in claim.keeping(rows.row_blocks):
@@ -180,7 +180,7 @@ def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
 
 
 def _outcome_if_missing(job: Job) -> tuple[RowCode, str]:
-    """What rows without an outcome get."""
+    """Return what rows without an outcome get."""
     if job.gave_up_at is not None:
         return RowCode.GAVE_UP, "The job gave up before this row could be sent."
     if job.cancelled:

@@ -42,7 +42,7 @@ class _Outcomes:
         self._at = 0
 
     def of(self, row: int) -> OutcomeLine | None:
-        """The outcome of this row, None where it has none."""
+        """Return the outcome of this row, None where it has none."""
         self._look_ahead(1)
         if self._at == len(self._run) or self._run[self._at].row != row:
             return None
@@ -50,7 +50,7 @@ class _Outcomes:
         return self._run[self._at - 1]
 
     def of_all(self, row: int, count: int) -> Sequence[OutcomeLine | None]:
-        """The outcomes of this row and those after it."""
+        """Return the outcomes of this row and those after it."""
         self._look_ahead(count)
         some = self._run[self._at : self._at + count]
         if len(some) < count or some[0].row != row or some[-1].row != row + count - 1:

@@ -39,7 +39,7 @@ class Rows:
         return self._columns.own if self._columns else ()
 
     def own(self, record: Record) -> dict[str, object]:
-        """The row's own columns."""
+        """Return the row's own columns."""
         if self._builder is not None:
             return self._builder.own(record)
         if self._headers is None and record.is_request:
@@ -48,7 +48,7 @@ class Rows:
         return {name: record.values[name] for name in self._columns_of(record).own if name in record.values}
 
     def own_of_all(self, rows: RowBlock) -> list[dict[str, object]]:
-        """The own columns of rows with the same keys, which have the same ones."""
+        """Return the own columns of rows with the same keys, which have the same ones."""
         first = self.own(rows.record(0))
         if len(rows.rows) == 1:
             return [first]
@@ -60,11 +60,11 @@ class Rows:
         return [dict(zip(own, [cells[place] for place in places], strict=True)) for cells in rows.rows]
 
     def typed(self, record: Record) -> dict[str, object] | None:
-        """The row's own columns with the types that the file gave them; None where these are the same."""
+        """Return the row's own columns with the types that the file gave them; None if these are the same."""
         return None if record.typed is None else self.own(record._replace(values=record.typed))
 
     def typed_of_all(self, rows: RowBlock) -> list[dict[str, object]] | None:
-        """Those of rows with the same keys."""
+        """Return the typed own columns of rows with the same keys."""
         if rows.odd is not None:
             typed = self.typed(rows.odd)
             return None if typed is None else [typed]
@@ -78,11 +78,11 @@ class Rows:
         return custom_id_or_number(record, record.values.get(key))
 
     def _columns_of(self, record: Record) -> Columns:
-        """The meanings of a row's columns where there is no builder that knows them."""
+        """Return the meanings of a row's columns where there is no builder that knows them."""
         return self._columns or _columns(tuple(record.values), self._plan)
 
     def failed(self, record: Record, outcome: Outcome | None, outcome_if_missing: tuple[RowCode, str]) -> FailedRow:
-        """A row without a result, with its outcome, or with the code and message that rows without one get."""
+        """Describe a row without a result, by its outcome, or by what rows without an outcome get."""
         custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
             code, message = outcome_if_missing
@@ -99,7 +99,7 @@ class Rows:
 
 
 def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: UnshownSchemas) -> RequestBuilder | None:
-    """The builder of the job's requests; None where the fault that ended the job keeps it from being made."""
+    """Return the builder of the job's requests; None where the fault that ended the job keeps it from being made."""
     try:
         return RequestBuilder(
             plan.settings,
@@ -114,7 +114,7 @@ def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: Un
 
 
 def _columns(headers: tuple[str, ...], plan: JobPlan) -> Columns:
-    """The columns of a table that has a fault; where two have the same meaning, only whether one is the custom id."""
+    """Return the columns of a faulty table; if two have the same meaning, only whether one is the custom id."""
     keys = set(map(column_key, headers))
     given = plan.settings.columns.items()
     named = {meaning: header for meaning, header in given if header is None or column_key(header) in keys}

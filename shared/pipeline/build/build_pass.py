@@ -137,7 +137,7 @@ class BuildPass:
             self._take_identified(list(row_block.records()), plain.ids, repeated, builder)
 
     def _is_sent(self, row_block: RowBlock) -> bool:
-        """Whether neither an earlier job's results nor the job's limit concern these rows."""
+        """Return whether all of these rows are sent: no earlier job's results and no limit of the job concern them."""
         last = row_block.row + len(row_block.rows) - 1
         limit = self._plan.settings.limit
         return self._kept.next_row > last and (limit is None or last <= limit)
@@ -217,7 +217,7 @@ class BuildPass:
         raise self._fault(JobCode.NO_VALID_ROWS, f"No row can be sent ({counts}); the first: {self._built.first_fault}")
 
     def _fault(self, code: JobCode, message: str) -> JobFault:
-        """A fault after the rows were read: their own faults are known already, and stay known."""
+        """Return a fault of the job, found after its rows were read: the rows' own faults stay known."""
         self._claim.change(
             rows_total=self._built.total,
             unsent=dict(self._built.unsent),
@@ -265,7 +265,7 @@ class _Kept:
         return inf if self._next is None else self._next.row
 
     def take(self, row: int) -> Outcome | None:
-        """The earlier result of this row, None where it has none."""
+        """Return the earlier result of this row, None where it has none."""
         found = self._next
         if found is None or found.row != row:
             return None

@@ -33,7 +33,7 @@ def fix_plan(app: App, job: Job, *, may_be_there: bool) -> tuple[JobPlan, bool]:
 
 
 def read_plan(app: App, job: Job) -> JobPlan:
-    """The plan that was fixed when the job started; raises NotFound before that."""
+    """Return the plan that was fixed when the job started; raises NotFound before that."""
     return parse_plan(b"".join(app.files.read(Container.WORK, blob_names.plan(job))))
 
 

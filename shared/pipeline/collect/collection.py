@@ -113,7 +113,7 @@ def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
 
 
 def _write_outcomes_anew(records: JobRecords, claim: Claim[Batch], there: set[str]) -> Tally | None:
-    """The same from the beginning each time that another worker's copy counts: once for each of the two files."""
+    """Write the outcomes, starting over each time that another worker's copy counts: at most once for each file."""
     for _ in FILES:
         with suppress(OvertakenError):
             return _write_outcomes(records, claim, there)
@@ -158,7 +158,7 @@ def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -
 
 
 def _sources(app: App, claim: Claim[Batch], there: set[str]) -> list[Callable[[], Iterator[bytes]]]:
-    """The files with the batch's answers; of a batch that failed, or was given up, whatever there is of them."""
+    """Return the files with the batch's answers; of a batch that failed, or was given up, whatever there is of them."""
     if claim.record.failure is not None:
         return download(app, claim, there, what_there_is=True)
     if claim.record.reads:
@@ -167,7 +167,7 @@ def _sources(app: App, claim: Claim[Batch], there: set[str]) -> list[Callable[[]
 
 
 def _promised(batch: Batch) -> int:
-    """How many rows must have an answer, as far as the batch's own words go."""
+    """Return how many rows must have an answer, as far as the batch's own words go."""
     return batch.requests if batch.status == "completed" else min(sum(batch.counts[1:]), batch.requests)
 
 

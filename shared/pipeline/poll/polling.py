@@ -124,7 +124,7 @@ def _level(jobs: Iterable[OpenNow]) -> int:
 def _taking_turns(
     found: Iterable[tuple[OpenNow, Due]], backoffs: dict[str, DeploymentBackoff]
 ) -> Iterator[tuple[OpenNow, Due]]:
-    """All steps that are due, but for a deployment that was refusing only its longest waiting batch."""
+    """Yield all steps that are due, but for a deployment that was refusing only its longest waiting batch."""
     probes: dict[str, tuple[OpenNow, Due]] = {}
     for item, due in found:
         batch = due.batch

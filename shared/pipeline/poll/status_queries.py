@@ -43,7 +43,7 @@ class Asking:
         self._oldest = min((time for time in times if time is not None), default=None) if all(times) else None
 
     def answers(self, since: datetime | None) -> Iterator[RemoteBatch]:
-        """The service's word on the batches wanted, each at most once.
+        """Yield the service's word on the batches wanted, each at most once.
 
         The list is read back to the time `since` at least, where there is one, so that no batch of a doubtful creation
         is passed over; these pages count as calls of their own.
@@ -63,7 +63,7 @@ class Asking:
         yield from self._one_by_one(sorted(self._left))
 
     def _newest(self, since: datetime | None) -> Iterator[RemoteBatch]:
-        """Those that the list shows, as long as it may show all the others within the calls left."""
+        """Yield the batches that the list shows, as long as it may show all the others within the calls left."""
         after, pages, ours = "", 0, 0
         while self._calls:
             page, after = self._page(after)
@@ -75,7 +75,7 @@ class Asking:
                 return
 
     def _running(self) -> Iterator[RemoteBatch]:
-        """Those that run, from a list of nothing else; nothing where the service does not know such lists."""
+        """Yield the running batches, from a list of these alone; nothing if the service does not know such lists."""
         after, pages, ours = "", 0, 0
         while self._calls and (after or not pages):
             try:
@@ -106,7 +106,7 @@ class Asking:
         return sum(remote.batch_id in self._wanted for remote in page)
 
     def _is_hopeless(self, pages: int, ours: int) -> bool:
-        """Whether a list that showed so many of ours so far would not show the others within the calls left."""
+        """Return whether a list that showed so many of ours so far would not show the others within the calls left."""
         return pages >= TRIAL and ours * self._calls < len(self._left) * pages
 
     def _one_by_one(self, batch_ids: Sequence[str]) -> Iterator[RemoteBatch]:

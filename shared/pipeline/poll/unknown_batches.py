@@ -27,7 +27,7 @@ class Known:
                 self._by_name[batch.job_id, str(batch.index), str(batch.attempt)] = batch
 
     def find(self, remote: RemoteBatch) -> Batch | None:
-        """The batch that reads the same input file, or bears the same name."""
+        """Return the batch that reads the same input file, or bears the same name."""
         for file in (remote.input_file_id, remote.input_blob):
             if file and (found := self._by_file.get(file)) is not None:
                 return found
@@ -36,7 +36,7 @@ class Known:
 
 
 def take_in(app: App, remote: RemoteBatch, known: Known) -> None:
-    """A listed batch that no open row knows: adopt it if it is one of ours whose answer was lost, cancel a twin.
+    """Take in a listed batch that no open row knows: adopt it if its creation's answer was lost, cancel it if a twin.
 
     The row is read again first: it may have been written since this tick began.
     """
@@ -50,7 +50,7 @@ def take_in(app: App, remote: RemoteBatch, known: Known) -> None:
 
 
 def _row_of(app: App, remote: RemoteBatch, known: Known) -> Batch | None:
-    """Our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
+    """Return our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
     batch = known.find(remote)
     if batch is not None:
         return app.store.batch(batch.job_id, batch.index, batch.attempt)

@@ -20,7 +20,7 @@ CLOCK_MARGIN: Final = timedelta(minutes=10)
 
 
 def is_ours(batch: Batch, remote: RemoteBatch) -> bool:
-    """Whether the service's batch is this one: it reads its input file, or bears its name."""
+    """Return whether the service's batch is this one: it reads its input file, or bears its name."""
     if batch.file_id and batch.file_id in (remote.input_file_id, remote.input_blob):
         return True
     named = remote.metadata
@@ -32,7 +32,7 @@ def is_ours(batch: Batch, remote: RemoteBatch) -> bool:
 
 
 def name_of(app: App, remote: RemoteBatch) -> tuple[str, int, int] | None:
-    """The job, index and attempt that the service's batch was created for; None where it is not one of ours."""
+    """Return the job, index and attempt that the service's batch was created for; None where it is not one of ours."""
     try:
         if remote.input_blob:
             job_id, key, _ = app.files.name_of(Container.WORK, remote.input_blob).split("/")

@@ -36,7 +36,7 @@ def split(records: JobRecords, claim: Claim[Batch]) -> None:
 
 
 def _done(batch: Batch) -> Batch:
-    """The batch that was split, of which nothing is left to do."""
+    """Return the batch that was split, of which nothing is left to do."""
     return replace(
         batch,
         state=BatchState.COLLECTED,
