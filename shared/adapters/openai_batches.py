@@ -125,7 +125,7 @@ class OpenAIBatchService:
             raise AnswerLost("The answer to the creation of a batch cannot be read") from error
 
     def _output_expiry(self) -> OutputExpiresAfter | openai.Omit:
-        """Say when answers expire, as they must not stay at the service for ever; dated routes may not know this field."""
+        """Say when answers expire: they must not stay at the service for ever; dated routes may not know this field."""
         if self._settings.api_version:
             return openai.omit
         return {"anchor": "created_at", "seconds": int(self._settings.file_expiry.total_seconds())}

@@ -98,6 +98,6 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 def _is_object(schema: Mapping[str, Any]) -> bool:
-    """Whether a value is an object, or null."""
+    """Return whether a value is an object, or null."""
     kind = schema.get("type", "object")
     return kind == "object" or (isinstance(kind, list) and set(kind) <= {"object", "null"})

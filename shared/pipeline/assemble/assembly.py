@@ -144,7 +144,7 @@ def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
 
 
 def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], list[Mapping[str, Any]]]:
-    """The user's own columns and the answers' schemas, those of earlier jobs that this one retries first."""
+    """Return the user's own columns and the answers' schemas, those of earlier jobs that this one retries first."""
     app, job = records.app, claim.record
     try:
         found = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))

@@ -108,7 +108,7 @@ def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: 
 
 
 def are_cut_off(app: App, batch: Batch) -> bool:
-    """Return whether the copies of a batch's files are shorter than the service says; if so, every row must be there."""
+    """Return whether a batch's files were copied short; they are then taken only if they answer every row."""
     return any(
         info.size < (_size_at_service(app, file_id) or 0)
         for kind, file_id in zip(FILES, (batch.output_file_id, batch.error_file_id), strict=True)
