@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared.domain.errors import Unavailable
 from shared.domain.model import JobCode
 from shared.prompt_file import Form, Kind, Ranges, open_prompt_file
 from testing.paths import DATA, PROJECT
@@ -251,3 +252,17 @@ def test_nothing_of_arrow_is_loaded_before_a_parquet_file_is_read() -> None:
     )
 
     assert run.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("allowed", [2, 3, 4, 5, 6])
+def test_storage_that_fails_while_parts_are_read_is_no_fault_of_the_file(allowed: int) -> None:
+    data = written(pa.table({"Prompt": [f"{number} " * 50 for number in range(50_000)]}), row_group_size=5000)
+    calls = iter(range(1000))
+
+    def part(offset: int, length: int) -> bytes:
+        if next(calls) >= allowed:
+            raise Unavailable("Storage does not answer.")
+        return data[offset : offset + length]
+
+    with pytest.raises(Unavailable, match="Storage does not answer"):
+        list(open_prompt_file(Form(Kind.PARQUET), (), Ranges(len(data), part)).row_blocks)

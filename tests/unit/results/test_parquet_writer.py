@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared.answers.outcomes import read_line, to_line
+from shared.domain.errors import Unavailable
 from shared.domain.model import FailedRow, Outcome, RowCode
 from shared.results import parquet_writer
 from shared.results.arrow_columns import OwnBatches, OwnValues
@@ -163,3 +164,14 @@ def test_it_opens_in_other_programs(reader: Callable[[Path], list[dict[str, Any]
     assert first["Place"]["City"] == "L"
     assert (second["custom_id"], second["status"], second["error_code"]) == ("r-2", "error", "refusal")
     assert third["Floors"] is None
+
+
+def test_storage_that_fails_while_the_file_is_written_is_told() -> None:
+    def fail(data: bytes) -> None:
+        raise Unavailable("Storage does not answer.")
+
+    table = ParquetTable(fail, OwnValues({}), [SCHEMA], {})
+    outcome = read_line(to_line(Outcome(row=1, custom_id="r-1", output=ANSWER, attempts=1)))
+    table.add_results([outcome], [{}])
+    with pytest.raises(Unavailable):
+        table.close()
