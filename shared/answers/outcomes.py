@@ -126,13 +126,13 @@ def is_paid(outcome: Outcome) -> bool:
     return outcome.usage is not None or outcome.text is not None or outcome.code is None
 
 
-type Runs = Iterator[list[OutcomeLine]]
-"""Outcomes sorted by row, some at a time, one a row."""
+type OutcomeBlock = list[OutcomeLine]
+"""Outcomes of some rows, one a row, sorted by row."""
 
 
-def merge(parts: Sequence[Runs]) -> Runs:
+def merge(parts: Sequence[Iterator[OutcomeBlock]]) -> Iterator[OutcomeBlock]:
     """Merge parts into one: the best outcome of each row that any has."""
-    reading = [_Part(runs) for runs in parts]
+    reading = [_Part(blocks) for blocks in parts]
     # The part whose next row comes first is on top, and may go on until the next one's turn.
     turns = [(part.row, number) for number, part in enumerate(reading) if part.goes_on()]
     heapq.heapify(turns)
@@ -160,37 +160,37 @@ def _next_turn(turns: list[tuple[int, int]], part: "_Part") -> None:
 
 
 class _Part:
-    """A part while it is merged: what is left of its present run."""
+    """A part while it is merged: what is left of its present block."""
 
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
-        self._run: list[OutcomeLine] = []
+    def __init__(self, blocks: Iterator[OutcomeBlock]) -> None:
+        self._blocks = blocks
+        self._block: OutcomeBlock = []
         self._at = 0
 
     @property
     def row(self) -> int:
         """The row that comes next; ask whether it goes on first."""
-        return self._run[self._at].row
+        return self._block[self._at].row
 
     def goes_on(self) -> bool:
         """Say whether there is a next row."""
-        while self._at == len(self._run):
-            following = next(self._runs, None)
+        while self._at == len(self._block):
+            following = next(self._blocks, None)
             if following is None:
                 return False
-            self._run, self._at = following, 0
+            self._block, self._at = following, 0
         return True
 
     def take_one(self) -> OutcomeLine:
         """Take the next row's outcome."""
         self._at += 1
-        return self._run[self._at - 1]
+        return self._block[self._at - 1]
 
-    def take_before(self, row: int | None) -> list[OutcomeLine]:
-        """Take those of the present run that come before a row; all with None."""
+    def take_before(self, row: int | None) -> OutcomeBlock:
+        """Take those of the present block that come before a row; all with None."""
         start = self._at
-        self._at = len(self._run) if row is None else bisect_left(self._run, row, start, key=_ROW)
-        return self._run[start : self._at]
+        self._at = len(self._block) if row is None else bisect_left(self._block, row, start, key=_ROW)
+        return self._block[start : self._at]
 
 
 def _rank(outcome: Outcome) -> tuple[bool, int, bool, int, bytes]:

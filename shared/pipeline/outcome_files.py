@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shared.answers import outcomes
-from shared.answers.outcomes import Runs
+from shared.answers.outcomes import OutcomeBlock
 from shared.domain import blob_names
 from shared.domain.errors import NotFound
 from shared.domain.model import Batch, BatchState, Job, Outcome
@@ -41,7 +41,7 @@ def work_lines(app: App, name: str) -> Iterator[bytes]:
         return
 
 
-def outcomes_in(app: App, name: str) -> Runs:
+def outcomes_in(app: App, name: str) -> Iterator[OutcomeBlock]:
     """Yield the outcomes in one part, by row."""
     try:
         for lines in line_blocks(app.files.read(Container.WORK, name)):
@@ -52,15 +52,15 @@ def outcomes_in(app: App, name: str) -> Runs:
 
 def failures_in(app: App, name: str) -> Iterator[Outcome]:
     """Return the errors in one part, by row."""
-    return (line.outcome for run in outcomes_in(app, name) for line in run if line.code is not None)
+    return (line.outcome for block in outcomes_in(app, name) for line in block if line.code is not None)
 
 
 def merged(app: App, job: Job) -> Iterator[Outcome]:
     """Return the outcomes of a job by row, one for each row that has any."""
-    return (line.outcome for run in merged_runs(app, job, app.store.batches(job.job_id)) for line in run)
+    return (line.outcome for block in merged_blocks(app, job, app.store.batches(job.job_id)) for line in block)
 
 
-def merged_runs(app: App, job: Job, batches: Iterable[Batch]) -> Runs:
+def merged_blocks(app: App, job: Job, batches: Iterable[Batch]) -> Iterator[OutcomeBlock]:
     """Return the outcomes of a job by row, as blocks of lines."""
     batches = [batch for batch in batches if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
@@ -70,12 +70,13 @@ def merged_runs(app: App, job: Job, batches: Iterable[Batch]) -> Runs:
     return outcomes.merge([*parts, *(_in_pieces(app, blob_names.batch_outcomes(batch), piece) for batch in batches)])
 
 
-def results_of(app: App, job: Job) -> Runs:
+def results_of(app: App, job: Job) -> Iterator[OutcomeBlock]:
     """Return the rows of a job that have a result, by row."""
-    return ([line for line in run if line.code is None] for run in merged_runs(app, job, app.store.batches(job.job_id)))
+    blocks = merged_blocks(app, job, app.store.batches(job.job_id))
+    return ([line for line in block if line.code is None] for block in blocks)
 
 
-def _in_pieces(app: App, name: str, piece: int) -> Runs:
+def _in_pieces(app: App, name: str, piece: int) -> Iterator[OutcomeBlock]:
     """Read the outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
     return (outcomes.read_lines(lines) for lines in line_blocks(_pieces(app, name, piece)))
 
@@ -91,7 +92,7 @@ def _pieces(app: App, name: str, piece: int) -> Iterator[bytes]:
         yield data
 
 
-def _kept(app: App, job: Job) -> Runs:
+def _kept(app: App, job: Job) -> Iterator[OutcomeBlock]:
     """Return the results taken over from the retried job; read from there if this job ended before it took them."""
     if not job.previous:
         return iter(())

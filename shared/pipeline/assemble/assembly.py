@@ -17,7 +17,7 @@ from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.assemble.typed_table import parquet_table
 from shared.pipeline.build.building import COLUMNS, read_plan
 from shared.pipeline.claims import Claim, claim_job
-from shared.pipeline.outcome_files import merged_runs, work_lines
+from shared.pipeline.outcome_files import merged_blocks, work_lines
 from shared.pipeline.records import JobRecords
 from shared.pipeline.reporting import close
 from shared.prompt_file import form_of
@@ -114,7 +114,7 @@ def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts
         parquet = parquet_table(app, claim, lambda: Rows(app, job, plan), own, schemas, write)
     layout = Layout(own=own, fields=fields, guard=plan.formula_guard, separator=separator)
     files = ResultFiles(layout, sinks, parquet)
-    outcomes = merged_runs(app, job, records.batches)
+    outcomes = merged_blocks(app, job, records.batches)
     counts = RowWriter(rows, outcomes, files, _outcome_if_missing(job)).write_all(claim)
     closed = files.close()
     counts.warnings += closed.warnings

@@ -1,11 +1,11 @@
 """A job's rows, each with its outcome → the result files: many at once where they succeeded, others one by one."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from shared.answers.outcomes import OutcomeLine, Runs
+from shared.answers.outcomes import OutcomeBlock, OutcomeLine
 from shared.domain.model import Job, Outcome, Record, RowBlock, RowCode
 from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.claims import Claim
@@ -36,23 +36,23 @@ class Counts:
 class _Outcomes:
     """The merged outcomes, taken row by row, or those of many rows at once."""
 
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
-        self._run: list[OutcomeLine] = []
+    def __init__(self, blocks: Iterator[OutcomeBlock]) -> None:
+        self._blocks = blocks
+        self._block: OutcomeBlock = []
         self._at = 0
 
     def of(self, row: int) -> OutcomeLine | None:
         """Return the outcome of this row, None where it has none."""
         self._look_ahead(1)
-        if self._at == len(self._run) or self._run[self._at].row != row:
+        if self._at == len(self._block) or self._block[self._at].row != row:
             return None
         self._at += 1
-        return self._run[self._at - 1]
+        return self._block[self._at - 1]
 
     def of_all(self, row: int, count: int) -> Sequence[OutcomeLine | None]:
         """Return the outcomes of this row and those after it."""
         self._look_ahead(count)
-        some = self._run[self._at : self._at + count]
+        some = self._block[self._at : self._at + count]
         if len(some) < count or some[0].row != row or some[-1].row != row + count - 1:
             return [self.of(number) for number in range(row, row + count)]
         self._at += count
@@ -60,14 +60,16 @@ class _Outcomes:
 
     def _look_ahead(self, count: int) -> None:
         """Have so many outcomes at hand, where there are any more."""
-        while len(self._run) - self._at < count and (following := next(self._runs, None)) is not None:
-            self._run, self._at = [*self._run[self._at :], *following], 0
+        while len(self._block) - self._at < count and (following := next(self._blocks, None)) is not None:
+            self._block, self._at = [*self._block[self._at :], *following], 0
 
 
 class RowWriter:
     """Writes the rows of a job, in input order, and counts them."""
 
-    def __init__(self, rows: Rows, outcomes: Runs, files: ResultFiles, outcome_if_missing: tuple[RowCode, str]) -> None:
+    def __init__(
+        self, rows: Rows, outcomes: Iterator[OutcomeBlock], files: ResultFiles, outcome_if_missing: tuple[RowCode, str]
+    ) -> None:
         self._rows = rows
         self._outcomes = _Outcomes(outcomes)
         self._files = files
