@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,9 @@ class LocalFiles:
         with self._found(container, name).open("rb") as file:
             file.seek(offset)
             return file.read(length)
+
+    def fetch(self, container: Container, name: str, most: int) -> Callable[[], bytes]:
+        return lambda: self.read_range(container, name, 0, most)
 
     def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
         path = self._path(container, name)

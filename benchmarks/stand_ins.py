@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from benchmarks.local_files import LocalFiles
 from shared.adapters.blob_files import PIECE
+from shared.adapters.page_renderer import PageRenderer
 from shared.domain.model import BatchState, Job, OpenJob, RemoteFile, job_id_of
 from shared.domain.ports import App, BatchService, Container
 from shared.pipeline.receiving import new_job
@@ -52,6 +53,7 @@ def local_app(root: Path, **settings: str) -> App:
         service=cast(BatchService, service),
         queues=MemoryQueues(clock),
         hook=SilentHook(),
+        renderer=PageRenderer(),
         now=utc_now,
         sleep=lambda _seconds: None,
         new_id=lambda: uuid.uuid4().hex,

@@ -16,6 +16,7 @@ from azure.storage.blob import BlobServiceClient
 
 from shared import telemetry
 from shared.adapters.blob_files import READ_SIZE, BlobFiles
+from shared.adapters.page_renderer import PageRenderer
 from shared.adapters.storage_errors import TIMEOUTS
 from shared.adapters.storage_queues import BLOB_POISON, StorageQueues
 from shared.adapters.table_ledger import TableLedger
@@ -80,6 +81,7 @@ def build(environment: Mapping[str, str]) -> App:
         service=cast(BatchService, _Once(lambda: _service(settings))),
         queues=cast(Queues, _Once(lambda: _queues(settings))),
         hook=HttpWebHook(),
+        renderer=PageRenderer(),
         now=utc_now,
         sleep=time.sleep,
         new_id=lambda: uuid.uuid4().hex,

@@ -1,6 +1,6 @@
 """Adapter: the three containers in Azure Blob Storage, behind shared.domain.ports.Files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -8,12 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings, StorageStreamDownloader
 
 from shared.adapters.blob_links import sign
 from shared.adapters.block_writer import BLOCK_SIZE, BlockWriter
 from shared.adapters.storage_errors import holder_is_missing, translate, translated, with_holder
-from shared.adapters.transfers import begin
+from shared.adapters.transfers import begin, begin_fetch
 from shared.domain.errors import NotFound
 from shared.domain.model import BlobInfo
 from shared.domain.ports import BlobWriter, Container
@@ -70,6 +70,19 @@ class BlobFiles:
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         with translated(_title(container, name)):
             return self._blob(container, name).download_blob(offset=offset, length=length).readall()
+
+    def fetch(self, container: Container, name: str, most: int) -> Callable[[], bytes]:
+        def begin_reading() -> StorageStreamDownloader[bytes]:
+            # This call brings the first READ_SIZE bytes, mostly all; what is beyond waits until its turn has come.
+            return self._blob(container, name).download_blob(offset=0, length=most)
+
+        begun = begin_fetch(begin_reading)
+
+        def wait() -> bytes:
+            with translated(_title(container, name)):
+                return begun.result().readall()
+
+        return wait
 
     def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
         conditions = _unchanged(etag) if etag else {}

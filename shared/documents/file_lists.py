@@ -12,9 +12,6 @@ from shared.prompt_file import form_of
 _WILD: Final = re.compile(r"[*?\[]")
 _HIDDEN: Final = ("_", ".")
 
-LIST: Final = ".files"
-"""The extension of the lists themselves."""
-
 
 class InvalidPatternError(ValueError):
     """A line that is no pattern; the text says why."""
@@ -43,8 +40,7 @@ class FilePattern:
             return False
         if its_last.startswith(_HIDDEN) and not last.startswith(its_last[0]):
             return False
-        is_prompt_file = form_of(name) is not None or its_last.lower().endswith(LIST)
-        return not is_prompt_file or last.lower().endswith(_extension(its_last))
+        return form_of(name) is None or last.lower().endswith(_extension(its_last))
 
 
 def read_patterns(text: str, folder: str) -> list[FilePattern]:

@@ -15,8 +15,8 @@ _JPEG_SIZES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
-class UnsupportedImageError(ValueError):
-    """An image that the service would refuse; the text says why, and names no content."""
+class UnsupportedDocumentError(ValueError):
+    """A document that cannot be sent; the text says why, and names no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,20 @@ class ImageInfo:
 
 
 def inspect_image(data: bytes) -> ImageInfo:
-    """Read an image's kind and size; raise UnsupportedImageError where it cannot be sent.
+    """Read an image's kind and size; raise UnsupportedDocumentError where it cannot be sent.
 
     It is refused where it is another kind of file, animated, larger than 20 MB, without pixels, or cut off.
     """
     if len(data) > MAX_BYTES:
-        raise UnsupportedImageError(f"it has {len(data):,} bytes; 20 MB are allowed")
+        raise UnsupportedDocumentError(f"it has {len(data):,} bytes; 20 MB are allowed")
     if not data:
-        raise UnsupportedImageError("it is empty")
+        raise UnsupportedDocumentError("it is empty")
     try:
         info = _inspected(data)
     except (struct.error, IndexError):
-        raise UnsupportedImageError("it is damaged: its header ends early") from None
+        raise UnsupportedDocumentError("it is damaged: its header ends early") from None
     if not info.width or not info.height:
-        raise UnsupportedImageError("it is damaged: it has no pixels")
+        raise UnsupportedDocumentError("it is damaged: it has no pixels")
     return info
 
 
@@ -55,7 +55,7 @@ def _inspected(data: bytes) -> ImageInfo:
         return _gif(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _webp(data)
-    raise UnsupportedImageError(f"{_other_kind(data)}; PNG, JPEG, WebP, GIF and PDF can be sent")
+    raise UnsupportedDocumentError(f"{_other_kind(data)}; PNG, JPEG, WebP, GIF and PDF can be sent")
 
 
 def _png(data: bytes) -> ImageInfo:
@@ -64,10 +64,10 @@ def _png(data: bytes) -> ImageInfo:
     while True:
         length, kind = struct.unpack_from(">I4s", data, position)
         if kind == b"acTL":
-            raise UnsupportedImageError("it is animated")
+            raise UnsupportedDocumentError("it is animated")
         position += 12 + length
         if position > len(data):
-            raise UnsupportedImageError("it is damaged: it ends early")
+            raise UnsupportedDocumentError("it is damaged: it ends early")
         if kind == b"IEND":
             return ImageInfo("image/png", width, height)
 
@@ -79,17 +79,17 @@ def _jpeg(data: bytes) -> ImageInfo:
             position += 1
         marker, kind = data[position], data[position + 1]
         if marker != 0xFF:
-            raise UnsupportedImageError("it is damaged: its header cannot be read")
+            raise UnsupportedDocumentError("it is damaged: its header cannot be read")
         if kind in _JPEG_BARE:
             position += 2
             continue
         if kind in _JPEG_SIZES:
             height, width = struct.unpack_from(">HH", data, position + 5)
             if b"\xff\xd9" not in data[-65536:]:
-                raise UnsupportedImageError("it is damaged: it ends early")
+                raise UnsupportedDocumentError("it is damaged: it ends early")
             return ImageInfo("image/jpeg", width, height)
         if kind in (0xD9, 0xDA):
-            raise UnsupportedImageError("it is damaged: it names no size")
+            raise UnsupportedDocumentError("it is damaged: it names no size")
         position += 2 + struct.unpack_from(">H", data, position + 2)[0]
 
 
@@ -103,11 +103,11 @@ def _gif(data: bytes) -> ImageInfo:
         elif data[position] == 0x2C:
             frames += 1
             if frames > 1:
-                raise UnsupportedImageError("it is animated")
+                raise UnsupportedDocumentError("it is animated")
             local = data[position + 9]
             position += 11 + (3 << ((local & 7) + 1) if local & 0x80 else 0)
         else:
-            raise UnsupportedImageError("it is damaged: its blocks cannot be read")
+            raise UnsupportedDocumentError("it is damaged: its blocks cannot be read")
         while data[position]:  # Sub-blocks, each after its length.
             position += 1 + data[position]
         position += 1
@@ -117,11 +117,11 @@ def _gif(data: bytes) -> ImageInfo:
 def _webp(data: bytes) -> ImageInfo:
     (size,) = struct.unpack_from("<I", data, 4)
     if size + 8 > len(data):
-        raise UnsupportedImageError("it is damaged: it ends early")
+        raise UnsupportedDocumentError("it is damaged: it ends early")
     kind = data[12:16]
     if kind == b"VP8X":
         if data[20] & 0x02:
-            raise UnsupportedImageError("it is animated")
+            raise UnsupportedDocumentError("it is animated")
         width = 1 + int.from_bytes(data[24:27], "little")
         height = 1 + int.from_bytes(data[27:30], "little")
     elif kind == b"VP8L":
@@ -130,7 +130,7 @@ def _webp(data: bytes) -> ImageInfo:
     elif kind == b"VP8 ":
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
     else:
-        raise UnsupportedImageError("it is damaged: its kind of WebP is unknown")
+        raise UnsupportedDocumentError("it is damaged: its kind of WebP is unknown")
     return ImageInfo("image/webp", width, height)
 
 

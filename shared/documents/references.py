@@ -1,4 +1,4 @@
-"""Which blob an image cell means: an address that is sent as it is, or a path in the container of prompt files."""
+"""Which document a row means: an address that is sent as it is, or a path in the container of prompt files."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -6,15 +6,16 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 
 class ReferenceKind(StrEnum):
-    """Where an image comes from."""
+    """Where a document comes from, and whether it is sent as images or as text."""
 
     WEB = "web"
     DATA = "data"
     BLOB = "blob"
+    TEXT = "text"
 
 
-class ImageReference(NamedTuple):
-    """An image of a row: `address` is what is sent (WEB, DATA), or a blob's full name; `page` of a PDF, 0 for all."""
+class Reference(NamedTuple):
+    """A document of a row: `address` is what is sent (WEB, DATA), or a blob's full name; `page` of a PDF, 0 for all."""
 
     kind: ReferenceKind
     address: str
@@ -25,7 +26,7 @@ class InvalidReferenceError(ValueError):
     """A cell that names no image; the text says why."""
 
 
-def read_reference(cell: str, folder: str) -> ImageReference:
+def read_reference(cell: str, folder: str) -> Reference:
     """Read an image cell of a prompt file in `folder` (empty for the container's root).
 
     A path is taken literally, relative to the folder, or from the root with a leading `/`. Raises InvalidReferenceError
@@ -34,17 +35,17 @@ def read_reference(cell: str, folder: str) -> ImageReference:
     text = cell.strip()
     scheme = _scheme(text)
     if scheme == "data":
-        return ImageReference(ReferenceKind.DATA, text)
+        return Reference(ReferenceKind.DATA, text)
     if scheme == "https":
-        return ImageReference(ReferenceKind.WEB, _without_credentials(text))
+        return Reference(ReferenceKind.WEB, _without_credentials(text))
     if scheme == "blob":
         return read_blob_address(text)
     if scheme:
         raise InvalidReferenceError(f"its address begins with {scheme}:, but only https:, data: and paths are read")
-    return ImageReference(ReferenceKind.BLOB, _resolved(text, folder))
+    return Reference(ReferenceKind.BLOB, _resolved(text, folder))
 
 
-def read_blob_address(address: str) -> ImageReference:
+def read_blob_address(address: str) -> Reference:
     """Read `blob:/path` or `blob:/path#page=3`, as `blob_address` writes it."""
     path, _, fragment = address.removeprefix("blob:").partition("#")
     if not path.startswith("/"):
@@ -59,7 +60,7 @@ def read_blob_address(address: str) -> ImageReference:
         name = unquote_to_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidReferenceError("its address is not valid UTF-8") from None
-    return ImageReference(ReferenceKind.BLOB, _resolved(name, ""), page)
+    return Reference(ReferenceKind.BLOB, _resolved(name, ""), page)
 
 
 def blob_address(name: str, page: int = 0) -> str:

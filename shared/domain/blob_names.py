@@ -7,6 +7,10 @@ from shared.domain.model import Batch, Job
 
 JOB_SETTINGS: Final = "_job.json"
 
+INPUT: Final = "input.jsonl"
+ROWS: Final = "rows.jsonl"
+DOCUMENTS: Final = "documents.jsonl"
+
 LONGEST: Final = 960
 """Characters of a prompt file's name below which all its results have names, too: blobs' names end at 1,024."""
 
@@ -76,6 +80,11 @@ def pilot_rows(job: Job, name: str) -> str:
     return f"{job.job_id}/pilot/{name}"
 
 
+def pdf_pages(job: Job) -> str:
+    """Return how many images each PDF of the job's rows became."""
+    return f"{job.job_id}/pages.jsonl"
+
+
 def batch_folders(job: Job) -> str:
     """Return what the names of all files of a job's batches begin with."""
     return f"{job.job_id}/batch-"
@@ -88,12 +97,17 @@ def batch_folder(batch: Batch) -> str:
 
 def batch_input(batch: Batch) -> str:
     """Return the batch's input file: a request a line."""
-    return f"{batch.job_id}/batch-{batch.key}/input.jsonl"
+    return f"{batch.job_id}/batch-{batch.key}/{INPUT}"
 
 
 def batch_rows(batch: Batch) -> str:
     """Return which row each line of the input file is."""
-    return f"{batch.job_id}/batch-{batch.key}/rows.jsonl"
+    return f"{batch.job_id}/batch-{batch.key}/{ROWS}"
+
+
+def batch_documents(batch: Batch) -> str:
+    """Return what is known of those of its requests that have images."""
+    return f"{batch.job_id}/batch-{batch.key}/{DOCUMENTS}"
 
 
 def batch_answers(batch: Batch, kind: str) -> str:

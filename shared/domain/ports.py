@@ -47,6 +47,12 @@ class Files(Protocol):
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         """Return at most `length` bytes from `offset`."""
 
+    def fetch(self, container: Container, name: str, most: int) -> Callable[[], bytes]:
+        """Begin to read a blob's first `most` bytes beside the work; return what waits for them, or raises NotFound.
+
+        Until that is called, some 8 MB of a larger blob are held.
+        """
+
     def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
         """Write a small blob whole and return its etag; Conflict where it exists (create_only) or is not `etag`."""
 
@@ -208,6 +214,24 @@ class BatchService(Protocol):
         """Ask for a batch to be cancelled; one that has ended already is fine."""
 
 
+class RenderingError(Exception):
+    """A PDF that cannot be sent; the text says why."""
+
+
+class PdfRenderer(Protocol):
+    """Turns the pages of PDFs into images."""
+
+    def render(self, data: bytes, *, dpi: int, page: int, most: int) -> list[bytes]:
+        """Return the pages as PNG or JPEG files, or only the one of the number `page`, counted from 1.
+
+        Raises RenderingError where the PDF is damaged, protected by a password, has more pages than `most`, none of
+        that number, or takes too much time or memory.
+        """
+
+    def close(self) -> None:
+        """Give back what rendering holds; the next PDF takes it again."""
+
+
 class Step(StrEnum):
     """A step of a job, which may be repeated at will; those that take long, and notices, travel as messages."""
 
@@ -263,6 +287,7 @@ class App:
     service: BatchService
     queues: Queues
     hook: WebHook
+    renderer: PdfRenderer
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     new_id: Callable[[], str]

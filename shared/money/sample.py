@@ -44,9 +44,14 @@ class RequestSample:
     by_schema: Counter[int] = field(default_factory=Counter)
     counted: list[SampledRequest] = field(default_factory=list)
     stride: int = 1
+    image_tokens: int = 0
 
-    def add(self, text: bytes, schemas: Sequence[int]) -> None:
-        """Add consecutive request lines, each with its line end; `schemas` has one number for each line."""
+    def add(self, text: bytes, schemas: Sequence[int], image_tokens: int = 0) -> None:
+        """Add consecutive request lines, each with its line end; `schemas` has one number for each line.
+
+        `image_tokens` are those of all their images, whose bytes are not in `text`.
+        """
+        self.image_tokens += image_tokens
         first = -self.requests % self.stride
         if first < len(schemas):
             lines = text.split(b"\n")
@@ -62,6 +67,10 @@ class RequestSample:
     @property
     def input_tokens(self) -> int:
         """The input tokens of all requests."""
+        return self._text_tokens + self.image_tokens
+
+    @property
+    def _text_tokens(self) -> int:
         counted = [request for request in self.counted if request.tokens]
         if not counted:
             return -(-self.size // BYTES_PER_TOKEN)

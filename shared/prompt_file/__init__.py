@@ -1,4 +1,4 @@
-"""Prompt files: the bytes of .jsonl, .json, .csv, .tsv, .xlsx and .parquet → rows.
+"""Prompt files: the bytes of .jsonl, .json, .csv, .tsv, .xlsx and .parquet → rows; of a .files list, its expansion.
 
 >>> file = open_prompt_file(Form(Kind.CSV), [b"Prompt\\nWho built the Shard?\\n"])
 >>> file.headers
@@ -16,7 +16,7 @@ from typing import Final
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode, Record, RowBlock
 from shared.prompt_file.csv_reader import CsvTable
-from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_prompt_file, stem_of
+from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_image, is_prompt_file, is_text, stem_of
 from shared.prompt_file.gzip_stream import decompress
 from shared.prompt_file.json_file import read_json_file
 from shared.prompt_file.json_lines import read_json_lines
@@ -29,7 +29,9 @@ __all__ = [
     "PromptFile",
     "Ranges",
     "form_of",
+    "is_image",
     "is_prompt_file",
+    "is_text",
     "open_prompt_file",
     "stem_of",
 ]
@@ -107,6 +109,7 @@ _READERS: Final[Mapping[Kind, Callable[[Iterable[bytes]], PromptFile]]] = {
     Kind.CSV: partial(_read_table, separators=",;\t|"),
     Kind.TSV: partial(_read_table, separators="\t,;|"),
     Kind.WORKBOOK: _read_workbook,
+    Kind.FILE_LIST: _read_json_lines,
 }
 
 

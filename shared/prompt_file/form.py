@@ -14,6 +14,7 @@ class Kind(StrEnum):
     TSV = "tsv"
     WORKBOOK = "xlsx"
     PARQUET = "parquet"
+    FILE_LIST = "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,20 @@ _KINDS: Final = {
     ".tsv": Kind.TSV,
     ".xlsx": Kind.WORKBOOK,
     ".parquet": Kind.PARQUET,
+    ".files": Kind.FILE_LIST,
 }
 
-_PACKED: Final = (Kind.WORKBOOK, Kind.PARQUET)
-"""Forms that are compressed in themselves."""
+IMAGES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".pdf"})
+"""The extensions of documents that are sent as images."""
+
+TEXTS: Final = frozenset({".txt", ".md", ".html", ".htm", ".xml", ".eml"})
+"""The extensions of documents that are sent as text."""
+
+_NEVER_GZIPPED: Final = (Kind.WORKBOOK, Kind.PARQUET, Kind.FILE_LIST)
+"""Forms that are compressed in themselves, or a few lines."""
 
 FORMS: Final[dict[str, Form]] = {extension: Form(kind) for extension, kind in _KINDS.items()} | {
-    f"{extension}.gz": Form(kind, gzipped=True) for extension, kind in _KINDS.items() if kind not in _PACKED
+    f"{extension}.gz": Form(kind, gzipped=True) for extension, kind in _KINDS.items() if kind not in _NEVER_GZIPPED
 }
 """Every extension that is read, in lower case."""
 
@@ -55,12 +63,22 @@ def stem_of(name: str) -> str:
     return file.removesuffix(extension) or file
 
 
+def is_image(name: str) -> bool:
+    """Say whether a blob is a document that is sent as an image, by its name."""
+    return _extension(name).lower() in IMAGES
+
+
+def is_text(name: str) -> bool:
+    """Say whether a blob is a document that is sent as text, by its name."""
+    return _extension(name).lower() in TEXTS
+
+
 def is_prompt_file(name: str) -> bool:
     """Say whether a blob is a prompt file: no segment of its path begins with `_` or `.`, and it is no folder marker.
 
-    Unsupported extensions count: their jobs fail with a message, which is better than silence.
+    Documents are none. Unsupported extensions count: their jobs fail with a message, which is better than silence.
     """
-    if not name or name.endswith(("/", "_$folder$")):
+    if not name or name.endswith(("/", "_$folder$")) or is_image(name) or is_text(name):
         return False
     return not any(segment.startswith(("_", ".")) for segment in name.split("/"))
 

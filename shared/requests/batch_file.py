@@ -28,7 +28,7 @@ class BatchFileWriter:
     """Writes a batch's input file and its list of rows, and counts what they hold."""
 
     def __init__(self, batch: Batch, lines: BlobWriter, rows: BlobWriter) -> None:
-        self._batch = batch
+        self.batch = batch
         self._files = (lines, rows)
         self._lines: list[bytes] = []
         self._rows: list[bytes] = []
@@ -64,7 +64,7 @@ class BatchFileWriter:
         self._write()
         for file in self._files:
             file.commit()
-        return replace(self._batch, requests=self._requests, size=self._size, input_tokens=self._tokens)
+        return replace(self.batch, requests=self._requests, size=self._size, input_tokens=self._tokens)
 
     def _write(self) -> None:
         for file, pending in zip(self._files, (self._lines, self._rows), strict=True):

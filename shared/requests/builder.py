@@ -1,27 +1,35 @@
 """Rows → batch requests, by the job's settings and each row's own values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from shared.answer_schema.schema_list import SchemaList
+from shared.documents.pictures import ByAddress, Documents
+from shared.documents.references import Reference, ReferenceKind
 from shared.domain.model import CHAT_URLS, Fault, Record, RequestBlock, RowBlock, RowCode
 from shared.job_settings import JobSettings, default_schema_name
 from shared.job_settings.templates import MissingValue, Template
 from shared.json_codec import encode
-from shared.prompt_file.columns import column_key
+from shared.prompt_file.columns import Meaning, column_key
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.custom_ids import custom_id_of, custom_id_or_number
 from shared.requests.faults import UnsendableError
+from shared.requests.image_requests import ImageRequests
 from shared.requests.layout import ABSENT, Layout, layout_of_record, layout_of_table, text_of
 from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, check_size, check_text
 from shared.requests.messages import Conversation
 from shared.requests.ready_made import ReadyMadeRequests
 from shared.requests.response_format import Formats
+from shared.requests.row_documents import FILE_COLUMNS, TEXT_COLUMN, RowDocuments
 from shared.requests.skeleton import RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons
 from shared.settings.reading import UPLOAD_BYTES
 
 _LAYOUTS: Final = 64
+
+BY_ADDRESS: Final = ByAddress()
+"""Builds requests that hold the addresses of blobs instead of their bytes."""
 
 
 class RequestBuilder:
@@ -44,6 +52,9 @@ class RequestBuilder:
 
         Raises JobFault: `missing_column`, `invalid_file` (two columns of one meaning), `invalid_job_settings`.
         """
+        self._documents = RowDocuments(prompt_file, settings)
+        if self._documents.is_file_list:
+            settings = replace(settings, columns={Meaning.CUSTOM_ID: FILE_COLUMNS[0]})
         self._settings = settings
         self._max_bytes = max_bytes
         self._is_chat = settings.url in CHAT_URLS
@@ -52,10 +63,12 @@ class RequestBuilder:
         self._conversation = Conversation(settings)
         self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
         self._skeletons = RequestSkeletons(settings, model, self._conversation, self._formats)
-        self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes)
+        self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes, self._documents)
+        self._with_images = ImageRequests(self._skeletons, settings.url, settings.images.detail, max_bytes)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation, below)
         self._same_questions = 0
+        self._texts_alone = 0
         self.model_column = self._table.model if self._table and self._table.model is not ABSENT else ""
         """The column that names deployments, empty without one; of JSON records, the last one that was found."""
         self._own: dict[str, None] = dict.fromkeys(self._table.own if self._table else ())
@@ -63,7 +76,7 @@ class RequestBuilder:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was changed in schemas, may be refused, or asks every row the same, once each."""
-        return (*self._formats.warnings, *self._same_question_warning())
+        return (*self._formats.warnings, *self._same_question_warning(), *self._texts_alone_warning())
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -101,21 +114,39 @@ class RequestBuilder:
         layout = self._table or self._layout(tuple(values))
         return {name: values[name] for name in layout.own if name in values}
 
-    def build(self, record: Record) -> RequestBlock | Fault:
+    def documents(self, record: Record) -> tuple[Reference, ...]:
+        """Return the blobs that must be at hand to build a row; none where it is at fault without them."""
+        try:
+            found = self._references(record)
+        except UnsendableError:
+            return ()
+        return tuple(one for one in found if one.kind in (ReferenceKind.BLOB, ReferenceKind.TEXT))
+
+    def build(self, record: Record, documents: Documents = BY_ADDRESS) -> RequestBlock | Fault:
         """Return the row as a block of one request, or why it cannot be sent; used custom ids are not looked for."""
         if record.fault is not None:
             return record.fault
-        found = self._request_of(record)
+        found = self._request_of(record, documents)
         if isinstance(found, Fault) and record.gaps:
             # What a person sees in the workbook is not what the file holds.
             return Fault(found.code, " ".join([found.message, *record.gaps.values()]))
         return found
 
-    def _request_of(self, record: Record) -> RequestBlock | Fault:
+    def _references(self, record: Record) -> Sequence[Reference]:
+        if record.fault is not None:
+            return ()
+        if self._table is None and record.is_request:
+            return self._ready_made.images(record)
+        if self._documents.is_file(record):
+            return (self._documents.of_file(record),)
+        layout = self._table or self._layout(tuple(record.values))
+        return self._documents.of_columns(record.values, layout) if layout.images else ()
+
+    def _request_of(self, record: Record, documents: Documents) -> RequestBlock | Fault:
         try:
             if self._table is None and record.is_request:
-                return self._ready_made.build(record)
-            return self._build(record)
+                return self._ready_made.build(record, documents)
+            return self._build(record, documents)
         except UnsendableError as exc:
             return exc.fault
         except MissingValue as exc:
@@ -127,13 +158,14 @@ class RequestBuilder:
 
     def plain(self, row_block: RowBlock) -> PlainRows | None:
         """Identify the rows of a block, for `build_plain`; None where they are to be built one by one."""
-        return plain_rows(row_block, self._table or self._layout(row_block.keys))
+        layout = self._table or self._layout(row_block.keys)
+        return None if layout.images else plain_rows(row_block, layout)
 
     def build_plain(self, rows: PlainRows) -> RequestBlock | None:
         """Return what `build` returns for each of the rows; None where they are to be built one by one."""
         return build_plain(rows, self._skeletons, self._max_bytes)
 
-    def _build(self, record: Record) -> RequestBlock | Fault:
+    def _build(self, record: Record, documents: Documents) -> RequestBlock | Fault:
         values = record.values
         layout = self._table or self._layout(tuple(values))
         if layout.fault is not None:
@@ -142,6 +174,20 @@ class RequestBuilder:
         prompt = values.get(layout.prompt) if layout.prompt_counts else ""
         if type(prompt) is not str:
             prompt = text_of(prompt, "The prompt")
+        references = self._references(record)
+        if self._documents.is_file(record):
+            text = documents.text(references[0]) if references[0].kind is ReferenceKind.TEXT else ""
+            values = {**values, TEXT_COLUMN: text}
+            prompt = self._prompt_of_file(text)
+            references = () if text else references
+        if references:
+            pictures = self._documents.pictures(references, documents)
+            return self._with_images.build(record.row, custom_id, values, layout, prompt, pictures)
+        return self._without_images(record.row, custom_id, values, layout, prompt)
+
+    def _without_images(
+        self, row: int, custom_id: str, values: Mapping[str, object], layout: Layout, prompt: str
+    ) -> RequestBlock | Fault:
         has_prompt = prompt != "" and not prompt.isspace()
         skeleton = self._skeletons.of_row(values, layout, has_prompt)
         if isinstance(skeleton, Fault):
@@ -153,14 +199,30 @@ class RequestBuilder:
                 check_text(prompt)
         else:
             line = self._from_template(custom_id, skeleton, values)
-            if not self._conversation.values and not any(values.get(image) for image in layout.images):
+            if not self._conversation.values:
                 self._same_questions += 1
         if len(line) >= self._max_bytes:
             check_size(line, self._max_bytes)
         tokens = len(line) // BYTES_PER_TOKEN + 1
         return RequestBlock(
-            (record.row,), (custom_id,), skeleton.model, skeleton.url, line + b"\n", (skeleton.schema,), tokens
+            (row,), (custom_id,), skeleton.model, skeleton.url, line + b"\n", (skeleton.schema,), tokens
         )
+
+    def _prompt_of_file(self, text: str) -> str:
+        """Return a text file as its row's prompt; nothing where the template takes its text."""
+        if column_key(TEXT_COLUMN) in self._conversation.values:
+            return ""
+        if text and self._conversation.has_template:
+            self._texts_alone += 1
+        return text
+
+    def _texts_alone_warning(self) -> list[str]:
+        if not self._texts_alone:
+            return []
+        return [
+            f"{self._texts_alone} text {'file was' if self._texts_alone == 1 else 'files were'} sent without the job's "
+            "template, as it does not name {Text}."
+        ]
 
     def _same_question_warning(self) -> list[str]:
         """Warn of a template without a column, which asks all the rows the same."""

@@ -66,7 +66,7 @@ def layout_of_table(
             raise JobFault(fault.code, f"{fault}{_header_hint(headers, wanted, below)}") from None
         raise
     layout = _layout(columns, conversation, all_texts=True)
-    if layout.prompt is ABSENT and not conversation.has_template:
+    if layout.prompt is ABSENT and not conversation.has_template and not layout.images:
         hint = _header_hint(headers, ["Prompt"], below)
         raise JobFault(
             JobCode.MISSING_COLUMN,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shared.job_settings import JobSettings
 from shared.job_settings.templates import Template
 from shared.prompt_file.columns import column_key
-from shared.requests.skeleton import SLOT
+from shared.requests.skeleton import IMAGES, SLOT
 
 type Message = Mapping[str, object]
 
@@ -45,6 +45,10 @@ class Conversation:
         """Return the messages for a row that has its own prompt; `system` is the row's own, empty without one."""
         return [*_system_message(system or self._system), {"role": "user", "content": SLOT}]
 
+    def without_text(self, system: str) -> list[Message]:
+        """Return the messages for a row that has images alone."""
+        return [*_system_message(system or self._system), {"role": "user", "content": []}]
+
     def from_template(self, system: str) -> list[Message]:
         """Return the messages for a row that has none."""
         messages = list(self._messages or ())
@@ -56,6 +60,19 @@ class Conversation:
             if message.get("role") in _SYSTEM_ROLES:
                 return [*messages[:place], {**message, "content": system}, *messages[place + 1 :]]
         return [*_system_message(system), *messages]
+
+
+def with_images(messages: Sequence[Message], text_type: str) -> list[Message]:
+    """Put the row's images after the text of the last user message, or into one of their own where there is none.
+
+    `text_type` is what the route calls a part that is text.
+    """
+    place = next((place for place in reversed(range(len(messages))) if messages[place].get("role") == "user"), None)
+    if place is None:
+        return [*messages, {"role": "user", "content": [IMAGES]}]
+    content = messages[place].get("content")
+    parts = content if isinstance(content, list) else [{"type": text_type, "text": content}]
+    return [*messages[:place], {**messages[place], "content": [*parts, IMAGES]}, *messages[place + 1 :]]
 
 
 def _system_message(text: str | None) -> list[Message]:

@@ -1,16 +1,22 @@
 """Ready-made batch requests: checked, completed where model or response format is missing, else sent as they are."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from shared import json_codec
+from shared.documents.pictures import Documents
+from shared.documents.references import Reference
 from shared.domain.model import CHAT_URLS, URLS, Record, RequestBlock, RowCode
+from shared.requests.body_images import blob_images, count_images, with_pictures
 from shared.requests.custom_ids import custom_id_of
 from shared.requests.faults import UnsendableError, invalid_request
+from shared.requests.image_requests import request_with_images
 from shared.requests.limits import check_size, check_text
 from shared.requests.own_formats import OwnFormats, check_place
 from shared.requests.request_lines import block_of
 from shared.requests.response_format import PLAIN, Formats, format_of, with_format
+from shared.requests.row_documents import RowDocuments
+from shared.requests.skeleton import serialised
 
 MESSAGES: Final = 2_048
 """Messages in one request: the quota page of Azure OpenAI."""
@@ -21,14 +27,20 @@ _METHOD_SHOWN: Final = 10
 class ReadyMadeRequests:
     """Turns records that are batch requests into lines."""
 
-    def __init__(self, formats: Formats, model: str | None, max_bytes: int) -> None:
+    def __init__(self, formats: Formats, model: str | None, max_bytes: int, row_documents: RowDocuments) -> None:
         """`model` is for requests that name none."""
+        self._row_documents = row_documents
         self._formats = formats
         self._own_formats = OwnFormats(formats)
         self._model = model
         self._max_bytes = max_bytes
 
-    def build(self, record: Record) -> RequestBlock:
+    def images(self, record: Record) -> list[Reference]:
+        """List the images of blobs in a request; raises UnsendableError for a wrong address."""
+        url, body = record.values["url"], record.values["body"]
+        return blob_images(body, url) if isinstance(url, str) and isinstance(body, dict) else []
+
+    def build(self, record: Record, documents: Documents) -> RequestBlock:
         """Check and complete one request; raises UnsendableError."""
         values = record.values
         url, body = values["url"], values["body"]
@@ -40,9 +52,24 @@ class ReadyMadeRequests:
         custom_id = custom_id_of(record, values.get("custom_id"))
         body = self._with_model(body)
         schema, body = self._with_schema(body, url, record)
+        if images := blob_images(body, url):
+            return self._with_images(_request(record, custom_id, body), images, schema, documents, record.row)
         line = json_codec.encode(_request(record, custom_id, body))
         check_size(line, self._max_bytes)
         return block_of((record.row,), (custom_id,), str(body["model"]), url, (line,), (schema,))
+
+    def _with_images(
+        self, request: dict[str, Any], images: Sequence[Reference], schema: int, documents: Documents, row: int
+    ) -> RequestBlock:
+        body, url = request["body"], request["url"]
+        found = [documents.pictures(image) for image in images]
+        pictures = [picture for some in found for picture in some]
+        self._row_documents.check_count(count_images(body, url) - len(images) + len(pictures))
+        line = serialised(request | {"body": with_pictures(body, url, found)})
+        check_size(line, self._max_bytes)
+        tokens = sum(picture.tokens(body["model"], "auto") for picture in pictures)
+        wording = json_codec.encode(request)
+        return request_with_images(row, request["custom_id"], body["model"], url, line, schema, tokens, wording)
 
     def _with_model(self, body: dict[str, object]) -> dict[str, object]:
         model = body.get("model")

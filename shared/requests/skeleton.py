@@ -11,9 +11,14 @@ class Slot:
     """The place of a row's own prompt."""
 
 
-SLOT = Slot()
+class ImagesSlot:
+    """The place of a row's images, within a list of parts."""
 
-type Text = Template | Slot
+
+SLOT = Slot()
+IMAGES = ImagesSlot()
+
+type Text = Template | Slot | ImagesSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class RawJson:
 
 
 def skeleton_of(url: str, body: Mapping[str, object], schema: int) -> RequestSkeleton:
-    """Serialise a request around its texts: Template and Slot stand for these, at any depth."""
+    """Serialise a request around its texts: Template, SLOT and IMAGES stand for these, at any depth."""
     parts = [b""]
     texts: list[Text] = []
     for piece in _pieces({"method": "POST", "url": url, "body": body}):
@@ -51,8 +56,13 @@ def skeleton_of(url: str, body: Mapping[str, object], schema: int) -> RequestSke
     return RequestSkeleton(str(body["model"]), url, schema, tuple(parts), tuple(texts))
 
 
+def serialised(value: Mapping[str, object]) -> bytes:
+    """Write a value in which RawJson stands for what is serialised already."""
+    return b"".join(piece for piece in _pieces(value) if isinstance(piece, bytes))
+
+
 def _pieces(value: object) -> Iterator[bytes | Text]:
-    if isinstance(value, Template | Slot):
+    if isinstance(value, Template | Slot | ImagesSlot):
         yield value
     elif isinstance(value, RawJson):
         yield value.text

@@ -1,6 +1,7 @@
 """The kinds of requests of a job: rows with the same model, system message and schema share one skeleton."""
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Final
 
 from shared import json_codec
@@ -10,11 +11,19 @@ from shared.prompt_file.columns import Meaning, did_you_mean
 from shared.requests.faults import UnsendableError
 from shared.requests.layout import ABSENT, Layout, text_of
 from shared.requests.limits import check_text
-from shared.requests.messages import Conversation, Message
+from shared.requests.messages import Conversation, Message, with_images
 from shared.requests.response_format import Formats, with_format
 from shared.requests.skeleton import RawJson, RequestSkeleton, skeleton_of
 
 _KEPT: Final = 256
+
+
+class RowImages(Enum):
+    """Whether a row has images: none, beside its text, or without any text."""
+
+    NONE = 0
+    BESIDE_TEXT = 1
+    ALONE = 2
 
 
 class RequestSkeletons:
@@ -32,25 +41,29 @@ class RequestSkeletons:
         """Return the skeleton of rows with a prompt and these values under `layout.kind`."""
         return self.of_row(dict(zip(layout.kind, kind, strict=True)), layout, has_prompt=True)
 
-    def of_row(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> RequestSkeleton | Fault:
+    def of_row(
+        self, values: Mapping[str, object], layout: Layout, has_prompt: bool, images: RowImages = RowImages.NONE
+    ) -> RequestSkeleton | Fault:
         """Return the skeleton of a row; a fault where model, system message or schema keep it from being sent."""
         model, system = values.get(layout.model), values.get(layout.system)
         required, schema = values.get(layout.required), values.get(layout.schema)
-        kind: tuple[object, ...] = (has_prompt, layout.system, model, system, required, schema)
+        kind: tuple[object, ...] = (has_prompt, images, layout.system, model, system, required, schema)
         if not layout.all_texts:
-            kind = (*kind[:2], *map(_comparable, kind[2:]))
+            kind = (*kind[:3], *map(_comparable, kind[3:]))
         skeleton = self._kept.get(kind)
         if skeleton is None:
             if len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
-            skeleton = self._kept[kind] = self._new(values, layout, has_prompt)
+            skeleton = self._kept[kind] = self._new(values, layout, has_prompt, images)
         return skeleton
 
-    def _new(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> RequestSkeleton | Fault:
+    def _new(
+        self, values: Mapping[str, object], layout: Layout, has_prompt: bool, images: RowImages
+    ) -> RequestSkeleton | Fault:
         required, schema = values.get(layout.required), values.get(layout.schema)
         self._formats.see(required, schema)
         try:
-            messages = self._messages(values, layout, has_prompt)
+            messages = self._messages(values, layout, has_prompt, images)
             model = text_of(values.get(layout.model), "The model").strip() or self._model
             format_ = self._formats.of_row(required, schema)
         except UnsendableError as exc:
@@ -63,15 +76,23 @@ class RequestSkeletons:
             )
         return skeleton_of(self._settings.url, self._body(model, messages, format_.sent), format_.number)
 
-    def _messages(self, values: Mapping[str, object], layout: Layout, has_prompt: bool) -> list[Message]:
-        if not has_prompt and not self._conversation.has_template:
+    def _messages(
+        self, values: Mapping[str, object], layout: Layout, has_prompt: bool, images: RowImages
+    ) -> list[Message]:
+        if images is RowImages.NONE and not has_prompt and not self._conversation.has_template:
             raise UnsendableError(RowCode.MISSING_PROMPT, _no_prompt(layout, self._settings))
         system = text_of(values.get(layout.system), "The system message")
         if self._settings.url in CHAT_URLS:
             check_text(system or self._settings.system or "")
         if has_prompt:
-            return self._conversation.with_prompt(system)
-        return self._conversation.from_template(system)
+            messages = self._conversation.with_prompt(system)
+        elif self._conversation.has_template and images is not RowImages.ALONE:
+            messages = self._conversation.from_template(system)
+        else:
+            messages = self._conversation.without_text(system)
+        if images is RowImages.NONE:
+            return messages
+        return with_images(messages, "text" if self._settings.url in CHAT_URLS else "input_text")
 
     def _body(self, model: str, messages: list[Message], schema: Mapping[str, object] | None) -> dict[str, object]:
         """Return the request's body: what asks, how to answer, and then the job's parameters."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared.adapters.page_renderer import PageRenderer
 from shared.domain import blob_names
 from shared.domain.errors import AppError
 from shared.domain.model import Job
@@ -85,6 +86,7 @@ class Simulation:
             service=self.service,
             queues=self.queues,
             hook=self.hook,
+            renderer=PageRenderer(),
             now=lambda: self.clock.now() + timedelta(seconds=ahead),
             sleep=self.clock.advance,
             new_id=self._new_id,

@@ -78,7 +78,8 @@ class RequestBlock(NamedTuple):
     """Requests of one model and url, in the order of their rows: `text` holds their lines with line ends.
 
     `schemas` are the numbers of their answers' schemas in the job's list, -1 without one; `input_tokens` is an estimate
-    of all of them. The request of an odd row is a block of one.
+    of all of them, `image_tokens` the part of it that images cost. `wording` is a request with images as it would be
+    without their bytes, empty where it has none. The request of an odd row is a block of one.
     """
 
     rows: Sequence[int]
@@ -88,6 +89,8 @@ class RequestBlock(NamedTuple):
     text: bytes
     schemas: Sequence[int]
     input_tokens: int
+    image_tokens: int = 0
+    wording: bytes = b""
 
 
 class SentRow(NamedTuple):

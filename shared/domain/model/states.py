@@ -62,6 +62,9 @@ class RowCode(StrEnum):
     DUPLICATE_CUSTOM_ID = "duplicate_custom_id"
     INVALID_SCHEMA = "invalid_schema"
     ROW_TOO_LARGE = "row_too_large"
+    IMAGE_MISSING = "image_missing"
+    IMAGE_UNSUPPORTED = "image_unsupported"
+    DOCUMENT_UNSUPPORTED = "document_unsupported"
     NOT_SENT = "not_sent"
     # The service's answer, or its absence.
     REFUSAL = "refusal"

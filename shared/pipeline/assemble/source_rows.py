@@ -1,18 +1,31 @@
 """The prompt file's rows as the result files need them: who they are, and what was, or would have been, sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from shared import json_codec
 from shared.domain.errors import JobFault
 from shared.domain.model import FailedRow, Fault, Job, JobCode, Outcome, Record, RowBlock, RowCode
 from shared.domain.ports import App
 from shared.job_settings.plan import JobPlan
+from shared.pipeline.assemble.source_documents import SourceDocuments
 from shared.pipeline.build.snapshot import open_snapshot
 from shared.prompt_file import form_of
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of
 from shared.requests import RequestBuilder
 from shared.requests.custom_ids import custom_id_or_number
 from shared.requests.unshown_schemas import UnshownSchemas
+
+_WITHOUT_REQUEST: Final = frozenset(
+    {
+        RowCode.DUPLICATE_CUSTOM_ID,
+        RowCode.IMAGE_MISSING,
+        RowCode.IMAGE_UNSUPPORTED,
+        RowCode.DOCUMENT_UNSUPPORTED,
+        RowCode.ROW_TOO_LARGE,
+    }
+)
+"""Rows with these codes never became a request, though their request may be built by the addresses of its documents."""
 
 
 class Rows:
@@ -27,6 +40,7 @@ class Rows:
         self.separator = file.separator
         self._headers = file.headers
         self._plan = plan
+        self._documents = SourceDocuments(app, job)
         self._unshown = UnshownSchemas()
         self._builder = _builder(job, plan, file.headers, self._unshown) if plan.is_fixed else None
         self._columns = None if self._builder or file.headers is None else _columns(file.headers, plan)
@@ -88,9 +102,9 @@ class Rows:
             code, message = outcome_if_missing
             outcome = Outcome(row=record.row, custom_id=custom_id, code=code, message=message)
         row = FailedRow(custom_id, own, outcome, typed=self.typed(record))
-        if outcome.code is RowCode.DUPLICATE_CUSTOM_ID or self._builder is None:
+        if outcome.code in _WITHOUT_REQUEST or self._builder is None:
             return row._replace(source=_source(record))
-        built = self._builder.build(record)
+        built = self._builder.build(record, self._documents.of(record, self._builder))
         if isinstance(built, Fault):
             return row._replace(source=_source(record))
         request = json_codec.loads(built.text)

@@ -1,59 +1,41 @@
 """One pass over the snapshot: its rows become requests in the batches' files, or outcomes of rows that are not sent."""
 
 import json
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from math import inf
+from datetime import timedelta
 
 from shared.answer_schema.schema_list import SchemaList
 from shared.answers import outcomes
 from shared.domain import blob_names
 from shared.domain.errors import JobFault
-from shared.domain.estimate import Estimate
-from shared.domain.model import Batch, Fault, Job, JobCode, Outcome, Record, RequestBlock, RowBlock, RowCode
+from shared.domain.model import Fault, Job, JobCode, Outcome, Record, RequestBlock, RowBlock, RowCode
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
+from shared.pipeline.build.built import Built
+from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, pages_line, to_line
 from shared.pipeline.build.estimating import RequestSamples
+from shared.pipeline.build.kept_rows import KeptRows
+from shared.pipeline.build.prefetch import Prefetcher
 from shared.pipeline.build.request_files import RequestFiles
 from shared.pipeline.build.snapshot import open_snapshot
+from shared.pipeline.build.waiting_rows import WaitingRow, WaitingRows
 from shared.pipeline.claims import Claim
 from shared.pipeline.outcome_files import merged
 from shared.prompt_file import PromptFile, form_of, open_prompt_file
 from shared.requests import RequestBuilder
+from shared.requests.builder import BY_ADDRESS
 from shared.requests.custom_ids import CustomIds
 
-WARNINGS = 20
-WARNING_LENGTH = 400
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 COLUMNS = 16_384
 """Own columns a file may have: as many as a spreadsheet."""
 
 
-@dataclass(slots=True)
-class Built:
-    """What building found: everything that goes into the job's row."""
+RUN = timedelta(minutes=8)
+"""How long one run builds a job whose documents have to be fetched; with other work, it must fit the host's limit."""
 
-    batches: list[Batch] = field(default_factory=list)
-    unsent: Counter[str] = field(default_factory=Counter)
-    total: int = 0
-    kept: int = 0
-    warnings: list[str] = field(default_factory=list)
-    first_fault: str = ""
-    """The first row that is invalid, and why."""
-    estimate: Estimate = field(default_factory=lambda: Estimate(0))
 
-    @property
-    def first_warnings(self) -> tuple[str, ...]:
-        """As many warnings as a job's row has room for, which a file's control characters would take sixfold."""
-        shown = (warning[:WARNING_LENGTH] for warning in self.warnings[:WARNINGS])
-        return tuple(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", warning) for warning in shown)
-
-    @property
-    def input_tokens(self) -> int:
-        """An estimate of what will be sent."""
-        return sum(batch.input_tokens for batch in self.batches)
+class UnfinishedError(Exception):
+    """The run's time is over; the batches that it has written whole stay."""
 
 
 class BuildPass:
@@ -75,20 +57,28 @@ class BuildPass:
         self._kept_file = self._writer(blob_names.kept(self._job))
         self._schemas_file = self._writer(blob_names.schemas(self._job))
         self._schemas = SchemaList(self._schemas_file.write)
-        self._kept = _Kept(iter(()))
+        self._kept = KeptRows(iter(()))
+        self._waiting = WaitingRows(Prefetcher(app, plan.settings.images, plan.max_bytes))
+        self._built_rows = BuiltRows(app, there)
+        self._pages = self._writer(blob_names.pdf_pages(self._job))
+        self._has_pages = False
+        self._ends = app.now() + RUN
 
     def run(self, chunks: Iterable[bytes] | None = None) -> Built:
         """Write the job's work files and say what they hold; raises JobFault, or OutdatedError (see RequestFiles).
 
+        Raises UnfinishedError where documents take longer than one run may: the next goes on behind the batches that
+        are whole.
         `chunks` are the prompt file's bytes where they are at hand; else its copy is read.
         """
         form = form_of(self._job.prompt_file)
         assert form is not None  # building has looked.
         file = open_snapshot(self._app, self._job, form) if chunks is None else open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
-        self._kept = _Kept(self._kept_rows())
+        self._kept = KeptRows(self._kept_rows())
         for block in self._claim.keeping(file.row_blocks, every=16):
             self._take_row_block(block, builder)
+        self._settle_waiting(builder, all_rows=True)
         self._close()
         self._built.warnings += [*file.notes, *builder.warnings]
         self._write_columns(builder)
@@ -131,6 +121,7 @@ class BuildPass:
         block = None if repeated else builder.build_plain(plain)
         _check_width(builder)
         if block is not None:
+            self._settle_waiting(builder, all_rows=True)
             self._put(block)
             self._built.total += len(row_block.rows)
         else:
@@ -161,21 +152,57 @@ class BuildPass:
             self._built.kept += 1
             return
         limit = self._plan.settings.limit
+        fault = None
         if limit is not None and record.row > limit:
-            self._leave_out(record, custom_id, Fault(RowCode.NOT_SENT, f"The job's limit is {limit} rows."))
+            fault = Fault(RowCode.NOT_SENT, f"The job's limit is {limit} rows.")
         elif is_repeated:
             message = f"The custom id of row {record.row} was used by an earlier row of this file."
-            self._leave_out(record, custom_id, Fault(RowCode.DUPLICATE_CUSTOM_ID, message))
-        else:
-            built = builder.build(record)
-            if isinstance(built, Fault):
-                self._leave_out(record, custom_id, built)
-            else:
-                self._put(built)
+            fault = Fault(RowCode.DUPLICATE_CUSTOM_ID, message)
+        self._let_wait(record, custom_id, fault, builder)
 
-    def _put(self, block: RequestBlock) -> None:
-        self._files.put(block)
+    def _let_wait(self, record: Record, custom_id: str, fault: Fault | None, builder: RequestBuilder) -> None:
+        """Settle a row, behind those before it whose documents are still to come."""
+        references = () if fault else builder.documents(record)
+        if not references and not self._waiting:
+            self._settle(WaitingRow(record, custom_id, fault), builder)
+            return
+        built = self._built_rows.take(record.row) if references else None
+        self._waiting.add(record, custom_id, fault, references, built)
+        self._settle_waiting(builder)
+
+    def _settle_waiting(self, builder: RequestBuilder, *, all_rows: bool = False) -> None:
+        for row in self._waiting.take(all_rows=all_rows):
+            self._claim.keep()
+            self._settle(row, builder)
+            if self._files.has_written and self._app.now() > self._ends:
+                raise UnfinishedError
+
+    def _settle(self, row: WaitingRow, builder: RequestBuilder) -> None:
+        """Write a row's request, or why it is not sent."""
+        built = row.fault or builder.build(row.record, row.files or BY_ADDRESS)
+        if isinstance(built, Fault):
+            self._leave_out(row.record, row.custom_id, built)
+        elif row.built is not None:
+            self._put_again(built, row.built)
+        elif row.files is not None and built.image_tokens:
+            note = BuiltRow(row.record.row, len(built.text), built.image_tokens, row.files.pages)
+            self._put(built, note)
+        else:
+            self._put(built)
+
+    def _put_again(self, block: RequestBlock, built: BuiltRow) -> None:
+        """Count a request that an earlier run has written, for which no document was fetched."""
+        text = bytes(built.size - 1) + b"\n"
+        tokens = block.input_tokens - block.image_tokens + built.image_tokens
+        again = block._replace(text=text, input_tokens=tokens, image_tokens=built.image_tokens)
+        self._put(again, built, is_there=True)
+
+    def _put(self, block: RequestBlock, built: BuiltRow | None = None, *, is_there: bool = False) -> None:
+        self._files.put(block, b"" if built is None else to_line(built), is_there=is_there)
         self._samples.add(block)
+        if built is not None and any(built.pages):
+            self._pages.write(pages_line(built.row, built.pages))
+            self._has_pages = True
 
     def _leave_out(self, record: Record, custom_id: str, fault: Fault) -> None:
         outcome = Outcome(row=record.row, custom_id=custom_id, code=fault.code, message=fault.message)
@@ -193,6 +220,8 @@ class BuildPass:
         if self._job.previous:
             self._kept_file.commit()
         self._schemas_file.commit()
+        if self._has_pages:
+            self._pages.commit()
 
     def _check(self, builder: RequestBuilder) -> None:
         """Raise where the rows together are a fault of the job."""
@@ -250,24 +279,3 @@ class BuildPass:
 def _check_width(builder: RequestBuilder) -> None:
     if builder.width > COLUMNS:
         raise JobFault(JobCode.INVALID_FILE, f"The records have more than {COLUMNS} different columns.")
-
-
-class _Kept:
-    """The results of an earlier job, taken row by row; both go through the file in its order."""
-
-    def __init__(self, rows: Iterator[Outcome]) -> None:
-        self._rows = rows
-        self._next = next(rows, None)
-
-    @property
-    def next_row(self) -> float:
-        """The next row that has an earlier result, infinity where no more have."""
-        return inf if self._next is None else self._next.row
-
-    def take(self, row: int) -> Outcome | None:
-        """Return the earlier result of this row, None where it has none."""
-        found = self._next
-        if found is None or found.row != row:
-            return None
-        self._next = next(self._rows, None)
-        return found

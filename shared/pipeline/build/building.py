@@ -13,7 +13,8 @@ from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import App
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build import snapshot
-from shared.pipeline.build.build_pass import COLUMNS, BuildPass, Built
+from shared.pipeline.build.build_pass import COLUMNS, BuildPass, UnfinishedError
+from shared.pipeline.build.built import Built
 from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.claims import Claim, claim_job
@@ -59,12 +60,15 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
         raise JobFault(
             JobCode.UNSUPPORTED_FORMAT,
             f"{job.prompt_file} has no extension that this app reads: .jsonl, .ndjson, .json, .csv, .tsv (each also "
-            "with .gz), .xlsx or .parquet. To keep other files here, start their names with _ or a dot.",
+            "with .gz), .xlsx, .parquet or .files. To keep other files here, start their names with _ or a dot.",
         )
     copied = snapshot.take(records, claim)
     plan, is_first = fix_plan(app, job, may_be_there=not copied.is_first)
     try:
         built = _build(app, claim, plan, copied.chunks, anew=is_first)
+    except UnfinishedError:
+        claim.release()  # The next poll lets it go on.
+        return
     except JobFault as fault:
         _end_with(claim, fault, settings=plan.settings.sources)
         return
@@ -111,6 +115,8 @@ def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] |
         return BuildPass(app, claim, plan, anew=anew).run(chunks)
     except OutdatedError:
         return BuildPass(app, claim, plan, anew=True).run()
+    finally:
+        app.renderer.close()
 
 
 def _end_with(claim: Claim[Job], fault: JobFault, **changes: Any) -> None:

@@ -27,7 +27,7 @@ class RequestSamples:
         if sample is None:
             counter = token_counter(_model_behind(self._settings, block.model, None))
             sample = self._samples[block.model] = RequestSample(counter)
-        sample.add(block.text, block.schemas)
+        sample.add(block.wording or block.text, block.schemas, block.image_tokens)
 
     @property
     def counted_by_bytes(self) -> list[str]:

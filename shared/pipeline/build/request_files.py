@@ -29,15 +29,28 @@ class RequestFiles:
         self._cutter = BatchCutter(max_requests, max_bytes)
         self._open: dict[int, BatchFileWriter] = {}
         self._batches: list[Batch] = []
+        self._notes: dict[int, BlobWriter] = {}
+        self._there_before: set[int] = set()
         self.has_plain = False
         """Whether any request so far asks for plain text."""
+        self.has_written = False
+        """Whether this run has written a batch whole."""
 
-    def put(self, block: RequestBlock) -> None:
-        """Write requests into the files of their batches."""
+    def put(self, block: RequestBlock, image_note: bytes = b"", *, is_there: bool = False) -> None:
+        """Write requests into the files of their batches.
+
+        `image_note` is what is noted of one with images. Where it `is_there`, in a batch that was written whole, only
+        its size counts; raises OutdatedError where it would come into another.
+        """
         for placement in self._cutter.place(block):
             for index in placement.closes:
                 self._close(index)
             self._file(placement.index, block).add(placement.block)
+            is_whole = placement.index in self._there_before
+            if is_there and not is_whole:
+                raise OutdatedError
+            if image_note and not is_whole:
+                self._note(placement.index, image_note)
         self.has_plain = self.has_plain or min(block.schemas) < 0
 
     def close(self) -> list[Batch]:
@@ -65,13 +78,26 @@ class RequestFiles:
         names_of_both = blob_names.batch_input(batch), blob_names.batch_rows(batch)
         is_there = all(name in self._there for name in names_of_both)
         lines, rows = [self._writer(name, is_there=is_there) for name in names_of_both]
+        if is_there:
+            self._there_before.add(index)
         return BatchFileWriter(batch, lines, rows)
+
+    def _note(self, index: int, image_note: bytes) -> None:
+        """Note a request with images, for a run that finds its batch whole."""
+        if index not in self._notes:
+            self._notes[index] = self._app.files.writer(
+                Container.WORK, blob_names.batch_documents(self._open[index].batch)
+            )
+        self._notes[index].write(image_note)
 
     def _writer(self, name: str, *, is_there: bool) -> BlobWriter:
         return _Written(self._there[name]) if is_there else self._app.files.writer(Container.WORK, name)
 
     def _close(self, index: int) -> None:
+        if index in self._notes:
+            self._notes.pop(index).commit()  # First, as a batch that is whole must have its notes.
         self._batches.append(self._open.pop(index).commit())
+        self.has_written = self.has_written or index not in self._there_before
 
 
 @dataclass(slots=True)

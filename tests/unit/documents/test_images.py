@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.documents.image_files import MAX_BYTES, ImageInfo, UnsupportedImageError, inspect_image
+from shared.documents.image_files import MAX_BYTES, ImageInfo, UnsupportedDocumentError, inspect_image
 from shared.documents.image_tokens import image_tokens
 
 
@@ -46,7 +46,7 @@ def _told(data: bytes) -> str:
     """Why an image is refused; `read` where it is not."""
     try:
         inspect_image(data)
-    except UnsupportedImageError as error:
+    except UnsupportedDocumentError as error:
         return str(error)
     return "read"
 
@@ -95,7 +95,7 @@ def test_an_image_that_is_cut_off_anywhere_is_refused_or_read_and_never_crashes(
     ],
 )
 def test_what_the_service_would_refuse_is_refused_with_its_reason(data: bytes, reason: str) -> None:
-    with pytest.raises(UnsupportedImageError, match=reason):
+    with pytest.raises(UnsupportedDocumentError, match=reason):
         inspect_image(data)
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.documents.references import (
-    ImageReference,
     InvalidReferenceError,
+    Reference,
     ReferenceKind,
     blob_address,
     read_blob_address,
@@ -30,16 +30,16 @@ from shared.documents.references import (
     ],
 )
 def test_a_path_is_taken_literally_from_the_prompt_files_folder_or_the_root(cell: str, folder: str, name: str) -> None:
-    assert read_reference(cell, folder) == ImageReference(ReferenceKind.BLOB, name)
+    assert read_reference(cell, folder) == Reference(ReferenceKind.BLOB, name)
 
 
 @pytest.mark.parametrize("cell", ["https://example.com/a.png", "HTTPS://example.com/a.png?x=1#y"])
 def test_a_web_address_is_sent_as_it_is(cell: str) -> None:
-    assert read_reference(cell, "f") == ImageReference(ReferenceKind.WEB, cell)
+    assert read_reference(cell, "f") == Reference(ReferenceKind.WEB, cell)
 
 
 def test_a_data_url_is_sent_as_it_is() -> None:
-    assert read_reference("data:image/png;base64,AAAA", "") == ImageReference(
+    assert read_reference("data:image/png;base64,AAAA", "") == Reference(
         ReferenceKind.DATA, "data:image/png;base64,AAAA"
     )
 
@@ -81,4 +81,4 @@ def test_an_address_that_was_written_is_read_as_the_same_blob_and_page(name: str
     segments = name.split("/")
     if segments[-1] in ("", ".", "..") or any(segment in (".", "..") for segment in segments) or name.startswith("/"):
         return
-    assert read_blob_address(blob_address(name, page)) == ImageReference(ReferenceKind.BLOB, name, page)
+    assert read_blob_address(blob_address(name, page)) == Reference(ReferenceKind.BLOB, name, page)

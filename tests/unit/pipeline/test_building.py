@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.adapters.page_renderer import PageRenderer
 from shared.domain import blob_names
 from shared.domain.model import Job, OpenJob, job_id_of
 from shared.domain.ports import App, BatchService, Container
 from shared.pipeline.build import building
-from shared.pipeline.build.build_pass import WARNING_LENGTH, WARNINGS
+from shared.pipeline.build.built import WARNING_LENGTH, WARNINGS
 from shared.pipeline.receiving import new_job
 from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
@@ -74,6 +75,7 @@ def built(name: str, content: str, environment: dict[str, str], **job_settings: 
         service=cast(BatchService, service),
         queues=MemoryQueues(clock),
         hook=SilentHook(),
+        renderer=PageRenderer(),
         now=clock.now,
         sleep=lambda _seconds: None,
         new_id=lambda: "worker",

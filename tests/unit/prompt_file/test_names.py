@@ -40,9 +40,20 @@ def test_every_text_form_may_be_compressed_and_no_other() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["a.csv", "x/y/a.csv", "scan.pdf", "no extension", "a_b.csv", "x_/y.csv"])
+@pytest.mark.parametrize("name", ["a.csv", "x/y/a.csv", "scan.tiff", "no extension", "a_b.csv", "x_/y.csv"])
 def test_any_blob_is_a_prompt_file_also_in_an_unsupported_form(name: str) -> None:
     assert is_prompt_file(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"x/scan.{extension}"
+        for extension in ["png", "jpg", "JPEG", "webp", "gif", "PDF", "txt", "md", "html", "htm", "xml", "eml"]
+    ],
+)
+def test_documents_are_never_prompt_files(name: str) -> None:
+    assert not is_prompt_file(name)
 
 
 @pytest.mark.parametrize(

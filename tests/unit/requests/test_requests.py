@@ -41,7 +41,7 @@ class Sent(NamedTuple):
 
 def only(block: RequestBlock) -> Sent:
     """Take the request out of a block of one."""
-    (row,), (custom_id,), model, url, text, (schema,), tokens = block
+    (row,), (custom_id,), model, url, text, (schema,), tokens, *_images = block
     assert text.endswith(b"\n")
     return Sent(row, custom_id, model, url, text[:-1], schema, tokens)
 

@@ -1,0 +1,60 @@
+"""Rows on their way to the batches' files, in order, while the documents of some of them are fetched."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.documents.references import Reference
+from shared.domain.model import Fault, Record
+from shared.pipeline.build.built_documents import BuiltRow
+from shared.pipeline.build.prefetch import AHEAD, Prefetcher, RowFiles
+
+MOST_ROWS: Final = 256
+"""Rows that wait at most, those without documents among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A row with all that settles what becomes of it: its fault, or its documents; None where it has none."""
+
+    record: Record
+    custom_id: str
+    fault: Fault | None = None
+    files: RowFiles | None = None
+    built: BuiltRow | None = None
+    """What an earlier run has noted, whose request is written already."""
+
+
+class WaitingRows:
+    """Keeps rows until their documents are at hand, and as many more as are fetched ahead."""
+
+    def __init__(self, prefetcher: Prefetcher) -> None:
+        self._prefetcher = prefetcher
+        self._rows: deque[WaitingRow] = deque()
+        self._documents = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(
+        self,
+        record: Record,
+        custom_id: str,
+        fault: Fault | None,
+        references: Sequence[Reference],
+        built: BuiltRow | None = None,
+    ) -> None:
+        """Let a row wait, and order its documents, unless an earlier run has had them."""
+        files = self._prefetcher.order(references) if references and built is None else None
+        self._rows.append(WaitingRow(record, custom_id, fault, files, built))
+        self._documents += len(files or ())
+
+    def take(self, *, all_rows: bool = False) -> Iterator[WaitingRow]:
+        """Take the first rows, in order: those behind which enough documents are on their way, or all."""
+        while self._rows and (all_rows or self._documents > AHEAD or len(self._rows) > MOST_ROWS):
+            row = self._rows.popleft()
+            yield row
+            if row.files is not None:
+                self._documents -= len(row.files)
+                row.files.close()

@@ -1,0 +1,320 @@
+"""Jobs with images and documents, from the drop to the result files, on the ports in memory."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.ports import Container
+from shared.pipeline import job_control, steps
+from shared.pipeline.build import build_pass, prefetch
+from testing.documents import image, large_png, pdf
+from tests.reliability.simulation import Simulation
+
+PNG, JPEG = image(), image("JPEG", color="olive")
+
+
+@pytest.fixture
+def job() -> "Job":
+    """A simulation with some files in the folder `f`."""
+    return Job()
+
+
+class Job:
+    """One file's jobs, and what they wrote."""
+
+    def __init__(self, **settings: str) -> None:
+        self.world = Simulation(**settings)
+        self.app = self.world.host()
+        self.world.tick(self.app)
+        self.world.clock.advance(60)
+        for name, data in {"a.png": PNG, "b.jpg": JPEG, "two.pdf": pdf(2), "n.txt": "Grüße".encode()}.items():
+            self.put(f"f/{name}", data)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Put a blob beside the prompt files."""
+        self.world.files.write(Container.PROMPTS, name, data)
+
+    def begin(self, name: str, content: str, **settings: Any) -> None:
+        """Drop a file and deliver its event."""
+        self.world.drop(name, content, **{"required": "x", **settings})
+        self.world.event(self.app, name)
+
+    def run(self, name: str, content: str, **settings: Any) -> dict[str, Any]:
+        """Drop a file, and go on until its job has ended; return the job's status."""
+        self.begin(name, content, **settings)
+        self.go_on(60)
+        return self.status(name)
+
+    def go_on(self, minutes: int) -> None:
+        """Let time pass."""
+        for _ in range(minutes):
+            self.world.tick(self.app)
+            self.world.deliver(self.app)
+            self.world.clock.advance(60)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The newest status.json of a file."""
+        found: dict[str, Any] = json.loads(self._files(Container.RESULTS, name, "/status.json")[-1])
+        return found
+
+    def lines(self, name: str, file: str) -> list[dict[str, Any]]:
+        """The lines of a result file of the newest job."""
+        return [json.loads(line) for line in self._files(Container.RESULTS, name, f"/{file}")[-1].splitlines()]
+
+    def requests(self, key: str = "00000-1", job_id: str = "") -> list[dict[str, Any]]:
+        """The requests of a batch, of the newest job where none is named."""
+        text = self._files(Container.WORK, job_id, f"/batch-{key}/input.jsonl")[-1]
+        return [json.loads(line) for line in text.splitlines()]
+
+    def _files(self, container: Container, prefix: str, ending: str) -> list[bytes]:
+        names = [blob.name for blob in self.world.files.blobs(container, prefix=prefix) if blob.name.endswith(ending)]
+        return [b"".join(self.world.files.read(container, name)) for name in names]
+
+
+def urls(request: dict[str, Any]) -> list[str]:
+    """The addresses of a chat request's images."""
+    parts = request["body"]["messages"][-1]["content"]
+    return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+
+
+def as_url(data: bytes, kind: str) -> str:
+    """A file as data URL."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def test_images_are_sent_as_the_files_hold_them_and_results_name_their_paths(job: Job) -> None:
+    table = "Custom ID,Prompt,Image,Image 2\none,What?,a.png,b.jpg\ntwo,plain,,\nthree,,/f/b.jpg,\n"
+
+    status = job.run("f/t.csv", table)
+
+    assert status["rows"]["succeeded"] == 3
+    one, two, three = job.requests()
+    assert urls(one) == [as_url(PNG, "png"), as_url(JPEG, "jpeg")]
+    assert two["body"]["messages"][-1]["content"] == "plain"
+    assert urls(three) == [as_url(JPEG, "jpeg")]
+    assert [line["input"]["Image"] for line in job.lines("f/t.csv", "results.jsonl")] == ["a.png", "", "/f/b.jpg"]
+    assert status["estimate"]["input_tokens"] < 1500
+
+
+def test_each_bad_image_is_its_rows_error_with_the_reason_and_the_path(job: Job) -> None:
+    bad = {
+        "gone.png": None,
+        "text.png": b"hello",
+        "cut.png": PNG[:-9],
+        "empty.png": b"",
+        "large.png": large_png(20 * 1024 * 1024),
+        "many.pdf": pdf(11),
+        "cut.pdf": pdf()[:300],
+        "large.pdf": pdf() + bytes(20 * 1024 * 1024),
+    }
+    for name, data in bad.items():
+        if data is not None:
+            job.put(f"f/{name}", data)
+    table = "Custom ID,Prompt,Image\n" + "".join(f"{name},x,{name}\n" for name in [*bad, "a.png"])
+
+    status = job.run("f/t.csv", table)
+
+    assert (status["rows"]["succeeded"], status["rows"]["failed"]) == (1, len(bad))
+    errors = {line["custom_id"]: line for line in job.lines("f/t.csv", "errors.jsonl")}
+    said = {name: (line["error"]["code"], line["error"]["message"]) for name, line in errors.items()}
+    assert said["gone.png"][0] == "image_missing"
+    assert {code for name, (code, _) in said.items() if name != "gone.png"} == {"image_unsupported"}
+    assert all(f"/f/{name}" in message for name, (_, message) in said.items())
+    reasons = {"text.png": "another kind", "cut.png": "ends early", "empty.png": "empty", "large.png": "20 MB"}
+    reasons |= {"many.pdf": "11 pages", "cut.pdf": "damaged", "large.pdf": "20 MB"}
+    assert {name: reason for name, reason in reasons.items() if reason not in said[name][1]} == {}
+    assert all(line["source"] == {"Custom ID": name, "Prompt": "x", "Image": name} for name, line in errors.items())
+
+
+def test_failed_rows_hold_addresses_and_can_be_dropped_again(job: Job) -> None:
+    job.world.service.rows = {"p": ["400"], "i": ["400"]}
+    job.run("f/t.csv", "Custom ID,Prompt,Image\np,x,two.pdf\ni,x,a.png\ngone,x,gone.png\n")
+    errors = job.lines("f/t.csv", "errors.jsonl")
+
+    assert [urls(line) for line in errors if "body" in line] == [
+        ["blob:/f/two.pdf#page=1", "blob:/f/two.pdf#page=2"],
+        ["blob:/f/a.png"],
+    ]
+    sent = [urls(request) for request in job.requests()]
+
+    job.world.service.rows = {}
+    job.put("f/gone.png", PNG)
+    again = job.run("f/errors.jsonl", "".join(json.dumps(line) + "\n" for line in errors))
+
+    assert again["rows"]["succeeded"] == 3
+    assert [urls(request) for request in job.requests()] == [*sent, [as_url(PNG, "png")]]
+
+
+def test_a_follow_up_sends_the_same_bytes_whatever_became_of_the_file(job: Job) -> None:
+    job.world.service.rows = {"a": ["500", "ok"]}
+    job.begin("f/t.csv", "Custom ID,Prompt,Image\na,x,a.png\n")
+    job.put("f/a.png", JPEG)
+    job.go_on(60)
+
+    assert job.status("f/t.csv")["rows"]["succeeded"] == 1
+    assert urls(job.requests("00000-2")[0]) == urls(job.requests()[0]) == [as_url(PNG, "png")]
+
+
+def test_a_retry_reads_the_files_anew(job: Job) -> None:
+    job.world.service.rows = {"a": ["400"]}
+    job.run("f/t.csv", "Custom ID,Prompt,Image\na,x,a.png\n")
+    job.world.service.rows = {}
+    job.put("f/a.png", JPEG)
+
+    retried = job_control.retry(job.app, job.world.jobs()[0].job_id)
+    steps.queue_due(job.app, retried.job_id)
+    job.go_on(60)
+
+    assert urls(job.requests(job_id=retried.job_id)[0]) == [as_url(JPEG, "jpeg")]
+
+
+def test_a_list_makes_a_row_of_each_file_in_the_order_of_its_lines(job: Job) -> None:
+    job.put("f/in/c.png", PNG)
+    job.put("f/data.csv", b"Prompt\n1\n")
+    status = job.run("f/all.files", "# all\n*.pdf\n**/*\n")
+
+    assert status["rows"] == {"total": 5, "succeeded": 5, "failed": 0, "pending": 0, "reused": 0}
+    rows = job.lines("f/all.files", "results.jsonl")
+    assert [row["custom_id"] for row in rows] == ["f/two.pdf", "f/a.png", "f/b.jpg", "f/in/c.png", "f/n.txt"]
+    assert rows[3]["input"] == {
+        "File": "f/in/c.png",
+        "Name": "c.png",
+        "Folder": "f/in",
+        "Bytes": len(PNG),
+        "Modified": "2026-11-22T10:16:00Z",
+    }
+    pages, *_, text = job.requests()
+    assert len(urls(pages)) == 2
+    assert text["body"]["messages"][-1]["content"] == "Grüße"
+
+
+def test_files_that_come_later_belong_to_the_next_list(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.world.service.fail("create", "unavailable", 3)
+    job.begin("f/all.files", "*.png\n")
+    job.put("f/late.png", PNG)
+    job.go_on(60)
+    assert job.status("f/all.files")["rows"]["total"] == 1
+
+    assert job.run("f/all.files", "*.png\n")["rows"]["total"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [("*.tif\n", "empty_file"), ("", "empty_file"), ("../*\n", "invalid_file")]
+)
+def test_a_list_that_names_nothing_fails_its_job_with_the_reason(job: Job, content: str, code: str) -> None:
+    status = job.run("f/all.files", content)
+
+    assert (status["state"], status["code"]) == ("failed", code)
+
+
+def test_texts_that_are_none_are_their_rows_errors(job: Job) -> None:
+    job.put("f/latin.txt", "Grüße".encode("latin-1"))
+    job.put("f/long.txt", b"a" * (1024 * 1024 + 1))
+    job.put("f/empty.txt", b"")
+    job.put("f/old.doc", b"\xd0\xcf\x11\xe0")
+
+    status = job.run("f/all.files", "*.txt\n*.doc\n")
+
+    assert status["errors"] == {"document_unsupported": 4}
+    job.put("f/latin.txt", "Grüße".encode())
+    again = job.run(
+        "f/errors.jsonl", "".join(json.dumps(one) + "\n" for one in job.lines("f/all.files", "errors.jsonl"))
+    )
+    assert again["rows"]["succeeded"] == 1
+
+
+def test_a_failed_row_of_a_text_file_holds_its_text(job: Job) -> None:
+    job.world.service.rows = {"f/n.txt": ["400"]}
+    job.run("f/all.files", "n.txt\n")
+
+    (error,) = job.lines("f/all.files", "errors.jsonl")
+    assert error["body"]["messages"][-1]["content"] == "Grüße"
+
+
+def test_documents_are_never_jobs_of_their_own(job: Job) -> None:
+    for name in ("f/a.png", "f/two.pdf", "f/n.txt"):
+        job.world.event(job.app, name)
+
+    assert job.world.jobs() == []
+
+
+def test_at_most_eight_documents_are_in_hand_and_all_come_in_order(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    open_now: set[str] = set()
+    most = 0
+    fetch = job.world.files.fetch
+
+    def counted(container: Container, name: str, size: int) -> Callable[[], bytes]:
+        nonlocal most
+        begun.append(name)
+        open_now.add(name)
+        most = max(most, len(open_now))
+        wait = fetch(container, name, size)
+
+        def waited() -> bytes:
+            open_now.discard(name)
+            return wait()
+
+        return waited
+
+    monkeypatch.setattr(job.world.files, "fetch", counted)
+    names = [f"{number:03}.png" for number in range(60)]
+    for name in names[::2]:
+        job.put(f"f/{name}", image(size=(int(name[:3]) + 1, 2)))
+    table = "Custom ID,Prompt,Image\n" + "".join(f"{name},x,{name}\n" for name in names)
+
+    status = job.run("f/t.csv", table)
+
+    assert (status["rows"]["succeeded"], status["errors"]) == (30, {"image_missing": 30})
+    assert most == prefetch.AHEAD
+    assert begun == [f"f/{name}" for name in names]
+    assert [request["custom_id"] for request in job.requests()] == names[::2]
+    assert [line["custom_id"] for line in job.lines("f/t.csv", "errors.jsonl")] == names[1::2]
+
+
+def test_building_goes_on_behind_the_batches_that_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job(MAX_REQUESTS_PER_BATCH="3")
+    names = [f"{number:02}.png" for number in range(20)]
+    for name in names:
+        job.put(f"f/{name}", image(size=(int(name[:2]) + 1, 2)))
+    table = "Custom ID,Prompt,Image\n" + "".join(f"{name},x,{name}\n" for name in names)
+    straight = Job(MAX_REQUESTS_PER_BATCH="3")
+    for name in names:
+        straight.put(f"f/{name}", image(size=(int(name[:2]) + 1, 2)))
+    expected = straight.run("f/t.csv", table)
+    fetched: list[str] = []
+    fetch = job.world.files.fetch
+
+    def slow(container: Container, name: str, size: int) -> Callable[[], bytes]:
+        fetched.append(name)
+        job.world.clock.advance(30)
+        return fetch(container, name, size)
+
+    monkeypatch.setattr(job.world.files, "fetch", slow)
+    monkeypatch.setattr(build_pass, "RUN", timedelta(minutes=8))
+
+    job.begin("f/t.csv", table)
+
+    assert job.world.jobs()[0].built is False
+    job.go_on(120)
+    status = job.status("f/t.csv")
+    assert status["rows"]["succeeded"] == 20
+    assert len(fetched) < 20 * 2
+    assert status["estimate"] == expected["estimate"]
+    assert [batch["requests"] for batch in status["batches"]] == [3, 3, 3, 3, 3, 3, 2]
+    sizes = [urls(request) for number in range(7) for request in job.requests(f"{number:05}-1")]
+    assert sizes == [urls(request) for number in range(7) for request in straight.requests(f"{number:05}-1")]
+
+
+def test_a_row_whose_images_are_larger_than_a_batch_is_too_large() -> None:
+    job = Job(MAX_BYTES_PER_BATCH="100000")
+    job.put("f/large.png", large_png(60_000))
+
+    status = job.run("f/t.csv", "Custom ID,Prompt,Image,Image 2\na,x,large.png,large.png\nb,x,large.png,\n")
+
+    assert status["errors"] == {"row_too_large": 1}
+    assert "source" in job.lines("f/t.csv", "errors.jsonl")[0]
