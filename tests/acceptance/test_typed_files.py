@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared import VERSION
+from testing.paths import DATA
 from testing.world import World
 
 REQUIRED = "Name, Height: integer, Tags: string[]"
@@ -154,3 +155,13 @@ def test_other_prompt_files_get_parquet_where_it_is_asked_for(
     assert {field.name: field.type for field in found.schema if field.name in types} == types
     if "M" in types:
         assert found.column("M").to_pylist() == ["x", "7", None]
+
+
+def test_a_cover_sheet_is_named_where_a_column_is_missing(world: World) -> None:
+    cover = DATA / "field" / "xlsx-empty-or-cover-sheet-first" / "closedxml-cover-first.xlsx"
+    name = world.drop("a.xlsx", cover.read_bytes())
+
+    status = world.run(name)
+
+    assert status["code"] == "missing_column"
+    assert 'The workbook has 2 sheets; only the first, "Deckblatt", was read.' in status["message"]

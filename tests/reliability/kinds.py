@@ -1,8 +1,13 @@
 """The kinds of jobs that the sweeps disturb, and how a run of one is played to its end."""
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from shared.domain.errors import AppError
 from shared.domain.lifecycle import is_held
@@ -32,7 +37,8 @@ class Kind:
     """One kind of job: its file, the service's behaviour, what people do, and how many jobs that makes."""
 
     name: str
-    content: str
+    content: str | bytes
+    file: str = "table.csv"
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, list[str]] = field(default_factory=dict)
@@ -53,7 +59,7 @@ def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simula
     simulation.service.quota = kind.quota
     simulation.tick(simulation.host())
     simulation.clock.advance(60)
-    name = simulation.drop("folder/table.csv", kind.content, **kind.settings)
+    name = simulation.drop(f"folder/{kind.file}", kind.content, **kind.settings)
     play_out(simulation, name, kind, wrap, lost=lost)
     return simulation
 
@@ -128,6 +134,15 @@ def _endless_second_shard(metadata: Mapping[str, str]) -> Plan:
     return ENDLESS if metadata["index"] == "1" else QUICK
 
 
+def _parquet(ids: str) -> bytes:
+    """The rows of `table` as Parquet, with a column of another type."""
+    rows = [line.split(",") for line in table(ids).strip().split("\n")]
+    columns = dict(zip(rows[0], map(list, zip(*rows[1:], strict=True)), strict=True))
+    out = io.BytesIO()
+    pq.write_table(pa.table({**columns, "Day": pa.array([date(2026, 3, 29)] * len(ids))}), out)
+    return out.getvalue()
+
+
 KINDS = (
     Kind("one batch", table("abc")),
     Kind("two shards", table("abcd"), environment={"MAX_REQUESTS_PER_BATCH": "2"}),
@@ -159,5 +174,6 @@ KINDS = (
         acts=(Act(lambda simulation: any(is_held(job) for job in simulation.jobs()), _release),),
     ),
     Kind("split", table("abcdefgh"), quota=(300, "late")),
+    Kind("Parquet, and a workbook", _parquet("abcd"), "table.parquet", {"formats": ["xlsx"]}, rows={"b": ["400"]}),
     Kind("storage transfer", table("abc"), environment={"BATCH_TRANSFER": "storage"}, rows={"b": ["500", "ok"]}),
 )

@@ -104,11 +104,11 @@ class BuildPass:
                 max_bytes=self._plan.max_bytes,
                 below=file.below,
             )
-        except JobFault:
-            # A column may be missing because the reader took another sheet than the person meant.
+        except JobFault as fault:
             self._built.warnings += file.notes
             self._claim.change(warnings=self._built.first_warnings)
-            raise
+            # A column may be missing because the reader took another sheet than the person meant.
+            raise JobFault(fault.code, " ".join([str(fault), *file.notes])) from None
 
     def _take_row_block(self, row_block: RowBlock, builder: RequestBuilder) -> None:
         """Take rows that are alike at once; row by row where anything about one of them is out of the ordinary."""
