@@ -41,6 +41,15 @@ def collect(options: Options) -> Iterator[Figures]:
         yield {"of": "collect", **figures, "peak_mb": in_child("collect", "peak", options.folder, rows)}
 
 
+def parquet(options: Options) -> Iterator[Figures]:
+    """Measure Parquet in and out."""
+    for rows in options.rows:
+        in_child("parquet", "make_input", options.folder, rows)
+        for of, step, peak in (("read parquet", "reading", "read_peak"), ("write parquet", "writing", "write_peak")):
+            figures = in_child("parquet", step, options.folder, rows, options.runs)
+            yield {"of": of, **figures, "peak_mb": in_child("parquet", peak, options.folder, rows)}
+
+
 def notebook(options: Options) -> Iterator[Figures]:
     """Measure the user's alternative; beyond one batch's rows it is not tried."""
     for rows in options.rows:
@@ -87,6 +96,7 @@ def service(options: Options) -> Iterator[Figures]:
 BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
     "build": build,
     "collect": collect,
+    "parquet": parquet,
     "notebook": notebook,
     "poll": poll,
     "whole_way": whole_way,

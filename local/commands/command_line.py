@@ -6,7 +6,7 @@ import sys
 from typing import Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
 PROGRAM = "python3 dev.py"
-BENCHMARKS = ("build", "collect", "notebook", "poll", "whole_way", "small_files", "cold_start", "service")
+BENCHMARKS = ("build", "collect", "parquet", "notebook", "poll", "whole_way", "small_files", "cold_start", "service")
 
 
 class Command(NamedTuple):

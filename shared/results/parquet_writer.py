@@ -19,7 +19,7 @@ from shared.results.table import FIRST, LAST, Own, unique_names
 
 _BATCH: Final = 4096
 """Rows that become Arrow's columns at once."""
-_GROUP: Final = 32 * 1024 * 1024
+_GROUP: Final = 8 * 1024 * 1024
 """Bytes of a group of rows, before it is compressed."""
 _FIXED: Final = ("row", *FIRST, *LAST, "attempts")
 
