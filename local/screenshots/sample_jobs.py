@@ -224,7 +224,7 @@ def _cancelled(now: datetime) -> tuple[Job, list[Batch]]:
         built=True,
         shards=1,
         cancelled=True,
-        message="The job was cancelled; what had been answered is in the results.",
+        message="The job was cancelled; answers that had arrived are in the results.",
         completed_at=now - timedelta(hours=49, minutes=12),
         rows_total=2_000,
         rows_succeeded=731,

@@ -85,7 +85,7 @@ class OpenAIBatchService:
             self._reader.files.with_streaming_response.content(file_id) as response,
         ):
             if response.headers.get("content-type", "").startswith("text/html"):
-                raise ValueError("a web page is no list of answers")
+                raise ValueError("expected answers, got a web page")
             yield from response.iter_bytes(CHUNK)
 
     def delete_file(self, file_id: str) -> None:
@@ -170,7 +170,7 @@ def _translated(what: str) -> Iterator[None]:
         raise _no_token(error, what) from error
     except ValueError as error:
         raise Unavailable(
-            f"The answer to the {what} is none of the batch service's ({type(error).__name__}): check "
+            f"The answer to the {what} did not come from the batch service ({type(error).__name__}): check "
             "AZURE_OPENAI_ENDPOINT; it is tried again"
         ) from error
 
@@ -197,7 +197,7 @@ def _routed(what: str) -> Iterator[None]:
 
 def _wrong_address(what: str, said: str) -> Misconfigured:
     return Misconfigured(
-        f"The batch service knows no such route, deployment or file at the {what} (404): check AZURE_OPENAI_ENDPOINT, "
+        f"The batch service found no such route, deployment or file for the {what} (404): check AZURE_OPENAI_ENDPOINT, "
         f"AZURE_OPENAI_API_VERSION and the deployment's name. {said}"
     )
 
@@ -209,7 +209,7 @@ def _no_token(error: AzureError, what: str) -> AppError:
             f"There is no identity to sign in with for the {what} ({type(error).__name__}): set AZURE_OPENAI_API_KEY, "
             "or give the function app a managed identity (AZURE_CLIENT_ID names a user-assigned one)"
         )
-    return Unavailable(f"No token was to be had for the {what} ({type(error).__name__}); it is tried again")
+    return Unavailable(f"Could not get a token for the {what} ({type(error).__name__}); it is tried again")
 
 
 def translate(error: Exception, what: str) -> AppError:
@@ -223,18 +223,18 @@ def translate(error: Exception, what: str) -> AppError:
     if status in (401, 403):
         return NotPermitted(
             f"The batch service does not permit the {what} ({status} {text}): give the app's identity the role "
-            "Cognitive Services OpenAI Contributor on the Azure OpenAI resource, or mend AZURE_OPENAI_API_KEY and "
+            "Cognitive Services OpenAI Contributor on the Azure OpenAI resource, or correct AZURE_OPENAI_API_KEY and "
             "the resource's network rules"
         )
     if _is_quota(error):
-        return QuotaExceeded(f"The batch service refuses the {what} for want of quota ({status} {text})", wait)
+        return QuotaExceeded(f"The batch service rejected the {what}: quota exceeded ({status} {text})", wait)
     if status == 404:
-        return NotFound(f"The batch service knows no {what} ({text})")
+        return NotFound(f"The batch service has no {what} ({text})")
     if status == 429:
-        return Throttled(f"The batch service asks to come back later with the {what} ({text})", wait)
+        return Throttled(f"The batch service asks to retry later: the {what} ({text})", wait)
     if status in (408, 409) or status >= 500 or str(error.code) in PASSING_CODES:
-        return Unavailable(f"The batch service failed at the {what} ({status} {text})", wait)
-    return Refused(f"The batch service refuses the {what} ({status} {text})", str(error.code or ""))
+        return Unavailable(f"The batch service failed during the {what} ({status} {text})", wait)
+    return Refused(f"The batch service rejected the {what} ({status} {text})", str(error.code or ""))
 
 
 def _creation_error(error: openai.OpenAIError) -> AppError:
@@ -245,7 +245,7 @@ def _creation_error(error: openai.OpenAIError) -> AppError:
     if not isinstance(error, openai.APIStatusError):
         return AnswerLost(f"The answer to the {what} cannot be read")
     if error.status_code in DOUBTFUL:
-        return AnswerLost(f"The batch service failed at the {what} ({error.status_code} {_say(error)})")
+        return AnswerLost(f"The batch service failed during the {what} ({error.status_code} {_say(error)})")
     if error.status_code == 404:
         return _wrong_address(what, _say(error))
     return translate(error, what)

@@ -51,7 +51,7 @@ def list_page(found: object, after: str) -> tuple[list[RemoteBatch], str]:
     """
     items = found if isinstance(found, list) else _given(found, "data")
     if items is None and _given(found, "object") != "list":
-        raise ValueError("this is no list of batches")
+        raise ValueError("not a list of batches")
     batches = list(_readable(items if isinstance(items, list) else []))
     if not batches or _given(found, "has_more") is False or after in {batch.batch_id for batch in batches}:
         return batches, ""

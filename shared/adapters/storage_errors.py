@@ -44,11 +44,11 @@ def translate(error: AzureError, what: str) -> AppError:
     if isinstance(error, ResourceNotFoundError):
         return NotFound(f"{what} does not exist")
     if isinstance(error, ResourceExistsError | ResourceModifiedError):
-        return Conflict(f"{what} was changed by somebody else")
+        return Conflict(f"{what} was changed meanwhile")
     if isinstance(error, ClientAuthenticationError) or _status(error) in (401, 403):
         return NotPermitted(
             f"Storage does not permit access to {what}: give the app's identity the data roles for blobs, queues "
-            "and tables on the storage account, or mend BatchStorage"
+            "and tables on the storage account, or correct BatchStorage"
         )
     if isinstance(error, HttpResponseError):
         return _by_status(error, what)
@@ -58,7 +58,7 @@ def translate(error: AzureError, what: str) -> AppError:
 def _by_status(error: HttpResponseError, what: str) -> AppError:
     status = _status(error)
     if status in (409, 412) or _code(error) in ("InvalidBlockList", "InvalidBlobOrBlock", "InvalidBlockId"):
-        return Conflict(f"{what} was changed by somebody else")
+        return Conflict(f"{what} was changed meanwhile")
     if status in (429, 503):
         headers = getattr(error.response, "headers", None) or {}
         return Throttled(f"Storage is busy ({status} for {what})", wait_asked(headers))

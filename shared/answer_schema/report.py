@@ -35,7 +35,7 @@ class Change(Enum):
     DESCRIBED = ("is not supported: it was moved into the description, and is still checked on the answer", None)
     IMPOSSIBLE = ("fits nothing and was dropped", "fits nothing, and is not supported; leave it out")
     NULL_FORM = ("is OpenAPI's form of null: it was written as a type null", "allows null only; write the type null")
-    BESIDE_REF = ("", "$ref cannot have other keywords beside it; put the $ref into an anyOf of its own")
+    BESIDE_REF = ("", "$ref cannot have other keywords beside it; wrap the $ref in an anyOf")
     POINTER = ("", "can only point to $defs at the top of the schema; move what it points to there")
     NEVER_TAKEN = ("", "is not supported by the service; say it in the description instead")
     TOLD = ("is not supported: it was moved into the description, and is not checked on the answer", None)

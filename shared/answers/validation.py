@@ -97,7 +97,7 @@ def _complaint(kind: Any) -> str:
         case "additionalProperties" | "unevaluatedProperties":
             return "has a property that the schema does not name"
         case "enum":
-            return "is none of the allowed values (enum)"
+            return "is not one of the allowed values (enum)"
         case "const":
             return "is not the one allowed value (const)"
         case "anyOf" | "oneOf":

@@ -156,7 +156,7 @@ SCHEMA: Final[dict[str, Any]] = {
         "max_cost_usd": {
             "type": "number",
             "exclusiveMinimum": 0,
-            "description": "A job that is estimated dearer is held, unsent. It can only lower `MAX_JOB_COST_USD`.",
+            "description": "A job estimated to cost more is held, unsent. It can only lower `MAX_JOB_COST_USD`.",
             "examples": [5],
         },
         "pilot": {

@@ -63,7 +63,7 @@ class Claim[R: (Job, Batch)]:
         """Go on with the record as it is stored now; raises Conflict where it is no longer ours."""
         mine = self.record.lease
         if stored is None or mine is None or stored.lease is None or stored.lease.owner != mine.owner:
-            raise Conflict("somebody else took over this step")
+            raise Conflict("another worker took over this step")
         self.record = stored
 
     def keeping[T](self, items: Iterable[T], every: int = 1) -> Iterator[T]:

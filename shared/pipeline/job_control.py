@@ -84,7 +84,7 @@ def cancel_batch(records: JobRecords, batch: Batch) -> None:
 
 def abandon_batch(records: JobRecords, batch: Batch) -> None:
     """Close a batch without the service, which has not brought it to its end long after its job gave up."""
-    message = "The job gave up, and the service did not bring this batch to its end."
+    message = "The job gave up before the service ended this batch."
     records.save_batch(
         replace(batch, state=BatchState.ENDED, failure=RowCode.GAVE_UP, message=message, wait=None, queued_until=None)
     )

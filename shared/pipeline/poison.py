@@ -22,7 +22,7 @@ PATIENCE: Final = 3
 
 TRIES: Final = 10
 EXPLANATION: Final = (
-    "A step of this job failed time and again for a reason that this app does not know; the function app's log has the "
+    "A step of this job keeps failing for a reason that this app does not know; the function app's log has the "
     "exception. The step is tried again."
 )
 

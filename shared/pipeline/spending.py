@@ -57,7 +57,7 @@ def reserve(
             app.sleep(0.01 * number)
         else:
             return held
-    raise Unavailable("The month's budget is being changed by other jobs all the time")
+    raise Unavailable("Other jobs keep changing the month's budget")
 
 
 def try_again(records: JobRecords) -> None:
@@ -88,7 +88,7 @@ def charge(records: JobRecords) -> None:
         except Conflict:
             continue
         return
-    raise Unavailable("The job's charges are being changed by other workers all the time")
+    raise Unavailable("Other workers keep changing the job's charges")
 
 
 def settle(records: JobRecords) -> None:

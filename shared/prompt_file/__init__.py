@@ -118,5 +118,5 @@ def _at_least_one(rows: Iterator[RowBlock], notes: Sequence[str]) -> Iterator[Ro
     first = next(rows, None)
     if first is None:
         # The notes say which of a workbook's sheets it was.
-        raise JobFault(JobCode.EMPTY_FILE, " ".join(["The file holds no row.", *notes]))
+        raise JobFault(JobCode.EMPTY_FILE, " ".join(["The file has no rows.", *notes]))
     return chain([first], rows)

@@ -41,7 +41,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> str:
         if before.endswith("\r") and rest.startswith("{"):
             return "holds a carriage return between objects: end each line with a line feed"
         if rest.lstrip(",").lstrip().startswith("{"):
-            return "holds several objects: write each on a line of its own"
+            return "holds several objects: write each on its own line"
         return f"is not valid JSON: it goes on after its end {where}"
     if rest.lstrip().startswith(("//", "/*", "#")):
         return f"is not valid JSON: it has a comment, which JSON does not have, {where}"

@@ -11,7 +11,7 @@ _TEXT: Final = frozenset(range(32)) - {9, 10, 13}
 
 def remedy(data: bytes, error: Exception) -> str:
     """Say what is wrong with a file that made reading raise `error`, and what to do."""
-    return f"The file is no readable .xlsx workbook: {_kind(data, error)}. {_SAVE}"
+    return f"The file is not a readable .xlsx workbook: {_kind(data, error)}. {_SAVE}"
 
 
 def _kind(data: bytes, error: Exception) -> str:

@@ -74,7 +74,7 @@ def test_a_described_reference_in_a_strict_schema_is_refused_before_anything_is_
     assert set(faults(world, "requests.jsonl").values()) == {
         (
             "invalid_schema",
-            "$.properties.hero: $ref cannot have other keywords beside it; put the $ref into an anyOf of its own",
+            "$.properties.hero: $ref cannot have other keywords beside it; wrap the $ref in an anyOf",
         )
     }
     assert world.service.journal().totals["billed"] == 0

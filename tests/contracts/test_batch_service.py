@@ -82,7 +82,7 @@ class _Unreadable(io.RawIOBase):
         return True
 
     def readinto(self, buffer: object) -> int:
-        raise Conflict("somebody else took over this step")
+        raise Conflict("another worker took over this step")
 
 
 def test_content_that_cannot_be_read_is_no_fault_of_the_service(rig: Rig) -> None:

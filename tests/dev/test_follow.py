@@ -139,7 +139,7 @@ def test_a_warning_is_told_once_and_a_fault_is_left_to_the_summary(app: App) -> 
 
     def advance() -> None:
         state = "failed" if (warning := next(again)) != "one" else "running"
-        last = status(state, message="The file holds no row.", warnings=["one", warning])
+        last = status(state, message="The file has no rows.", warnings=["one", warning])
         put_result(app, "a.csv/job-1/status.json", last)
 
     shown = Shown()

@@ -40,7 +40,7 @@ def test_jobs_are_listed_newest_first_with_what_to_know(desk: World, capsys: pyt
     printed = capsys.readouterr().out
     assert printed.index("bad.csv") < printed.index("trial/tried.csv") < printed.index("good.csv")
     assert "trial run, 2 rows not sent" in printed
-    assert "The file holds no row." in printed
+    assert "The file has no rows." in printed
     assert "3/3" in printed
     assert jobs.main(["jobs", "--limit", "1", "--state", "completed"]) == 0
     printed = capsys.readouterr().out

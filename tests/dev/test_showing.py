@@ -113,12 +113,12 @@ def test_what_is_piped_is_not_wrapped(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_job_without_rows_shows_its_message_once_and_no_empty_table(app: App, tmp_path: Path) -> None:
     put_result(app, "empty.csv/job-5/results.csv", "\ufeffcustom_id,status,error_code,error_message\r\n")
     rows = {"total": 0, "succeeded": 0, "failed": 0, "pending": 0}
-    fault = {"code": "empty_file", "message": "The file holds no row."}
+    fault = {"code": "empty_file", "message": "The file has no rows."}
     ended = {**status("failed", prompt_file="empty.csv", job_id="job-5", rows=rows), **fault}
     shown = Shown()
     assert show_results(app, [ended], shown.screen, tmp_path, Advice(can_steer=True)) == 1
-    assert "empty_file · The file holds no row." in shown.text
-    assert shown.text.count("The file holds no row.") == 1
+    assert "empty_file · The file has no rows." in shown.text
+    assert shown.text.count("The file has no rows.") == 1
     assert "custom_id" not in shown.text
 
 
@@ -176,12 +176,12 @@ def test_a_job_that_failed_is_not_called_a_trial_run_and_says_why(app: App, tmp_
 
 def test_many_jobs_are_shown_as_one_table_of_what_went_wrong(app: App, tmp_path: Path) -> None:
     jobs = [status("completed", 4, prompt_file=f"{number}.csv") for number in range(30)]
-    jobs.append(status("failed", prompt_file="bad [x].csv", code="empty_file", message="The file holds no row."))
+    jobs.append(status("failed", prompt_file="bad [x].csv", code="empty_file", message="The file has no rows."))
     shown = Shown()
     assert show_results(app, jobs, shown.screen, tmp_path, Advice(can_steer=True)) == 1
     assert "31 jobs, 30 without a failed row" in shown.text
     assert "bad [x].csv" in shown.text
-    assert "The file holds no row." in shown.text
+    assert "The file has no rows." in shown.text
     assert len(shown.lines) < 12
 
 

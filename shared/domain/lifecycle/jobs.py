@@ -14,7 +14,9 @@ _OF_THE_SERVICE: Final = frozenset({
 })  # fmt: skip
 """What a row is called that the model service dealt with, though in vain."""
 
-BEING_CANCELLED: Final = "The job is being cancelled: nothing more is sent, and what has been answered is collected."
+BEING_CANCELLED: Final = (
+    "The job is being cancelled: nothing more is sent, and answers that arrived are collected."
+)
 
 
 def is_stopping(job: Job) -> bool:
@@ -75,18 +77,18 @@ def _state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
 def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None, str]:
     """Return how a job ends whose batches are all collected."""
     if job.cancelled:
-        return JobState.CANCELLED, None, "The job was cancelled; what had been answered is in the results."
+        return JobState.CANCELLED, None, "The job was cancelled; answers that had arrived are in the results."
     if job.code is not None:
         return JobState.FAILED, job.code, job.message
     answered = job.rows_kept or any(map(_was_processed, batches))
     if job.gave_up_at is not None:
-        message = "Nothing moved for as long as MAX_WAIT_HOURS allows; the job gave up."
+        message = "No progress for MAX_WAIT_HOURS: the job gave up."
         if answered:
-            return JobState.COMPLETED, None, f"{message} What had been answered is in the results."
+            return JobState.COMPLETED, None, f"{message} Answers that had arrived are in the results."
         return (
             JobState.FAILED,
             JobCode.GAVE_UP,
-            f"{message} Mend the cause, then retry the job. {_last_wait(job)}".strip(),
+            f"{message} Fix the cause, then retry the job. {_last_wait(job)}".strip(),
         )
     sent = [batch for batch in batches if batch.requests]
     if sent and not answered and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):

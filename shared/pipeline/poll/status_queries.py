@@ -125,7 +125,7 @@ class Asking:
                 if found is not None:
                     yield found
                 else:
-                    log.error("the service knows a batch no more", extra={"batch_id": batch_id})
+                    log.error("batch no longer known to the service", extra={"batch_id": batch_id})
         finally:
             # One that cannot be asked about must not hold up those after it either.
             if last != stopped_at:

@@ -3,13 +3,13 @@
 const QUESTIONS = {
   cancel: (job) => ["Cancel this job?", [`Nothing more of ${job.prompt_file} is sent, and its open batches are cancelled. What was answered is collected and paid.`, "This cannot be undone, but rows without an answer can be retried later."], "Cancel job", "danger"],
   release: (job) => ["Release this job?", [estimateWords(job) || job.message || "", `${job.prompt_file} is then sent, whatever caps are set.`], "Release", "primary"],
-  retry: (job) => isTrial(job) ? sendRest(job) : ["Retry the failed rows?", [`${plural(job.rows.failed, "row")} of ${job.prompt_file} without a result ${job.rows.failed === 1 ? "is" : "are"} asked again, in a job of their own, and paid again. Nothing that was answered is asked again.`], "Retry", "primary"],
+  retry: (job) => isTrial(job) ? sendRest(job) : ["Retry the failed rows?", [`${plural(job.rows.failed, "row")} of ${job.prompt_file} without a result ${job.rows.failed === 1 ? "is" : "are"} asked again, in a new job, and paid for again. Rows that have an answer are not asked again.`], "Retry", "primary"],
 };
 
 function sendRest(job) {
   const { no } = progress(job), count = notSent(job);
   return [`Send the other ${number.format(count)}?`, [
-    `${plural(count, "row")} of ${job.prompt_file} ${count === 1 ? "is" : "are"} sent, in a job of their own${no ? `, and ${plural(no, "failed row")} again` : ""}. What the trial answered is kept and not paid again.`,
+    `${plural(count, "row")} of ${job.prompt_file} ${count === 1 ? "is" : "are"} sent, in a new job${no ? `, and ${plural(no, "failed row")} again` : ""}. The trial's answers are kept and not paid for again.`,
     trialPrice(job, count + no),
   ], `Send ${number.format(count + no)}`, "primary"];
 }

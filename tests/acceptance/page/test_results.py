@@ -139,7 +139,7 @@ def test_a_trial_is_called_one_and_offers_the_rest(page: Page, app: StillApp) ->
     expect(page.locator("#job-body")).to_contain_text("support/_job.json")
     expect(page.get_by_role("heading", name="Rows without a result")).to_have_count(0)
     page.get_by_role("button", name="Send the other 195").click()
-    expect(page.locator("#ask-text")).to_contain_text("What the trial answered is kept and not paid again.")
+    expect(page.locator("#ask-text")).to_contain_text("The trial's answers are kept and not paid for again.")
     expect(page.locator("#ask-text")).to_contain_text("about $0.047")
 
 

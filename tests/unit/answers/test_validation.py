@@ -41,7 +41,7 @@ CANARY = "canary"
         ([CANARY], "$: is not of the type object"),
         ({"height": 1, "name": 5}, "$.name: is not of the type null or string"),
         ({"height": 1, "name": "\ud800"}, "$.name: breaks minLength 2"),
-        ({"height": 1, "kind": CANARY}, "$.kind: is none of the allowed values (enum)"),
+        ({"height": 1, "kind": CANARY}, "$.kind: is not one of the allowed values (enum)"),
         ({"height": 1, "unit": CANARY}, "$.unit: is not the one allowed value (const)"),
         ({"height": 1, "code": "Canary"}, "$.code: does not match the pattern"),
         ({"height": 1, "built": CANARY}, "$.built: is not a valid date (format)"),

@@ -92,7 +92,7 @@ FAULTS: dict[str, tuple[JobCode, str]] = {
     "excel-macintosh.csv": (JobCode.INVALID_FILE, "the line ends of an old Mac? Save the file again as CSV UTF-8."),
     "excel-ansi.csv": (JobCode.NOT_UTF8, "line 2 holds a wrong byte"),
     "notepad-utf16-no-bom.csv": (JobCode.NOT_UTF8, "looks like UTF-16 without a byte order mark"),
-    "header-only.csv": (JobCode.EMPTY_FILE, "The file holds no row."),
+    "header-only.csv": (JobCode.EMPTY_FILE, "The file has no rows."),
     "unclosed-quote.csv": (JobCode.INVALID_FILE, "A quote that opens in row 1 is never closed."),
     "half-written.json": (JobCode.INVALID_FILE, "ends before its array does, after 1 whole rows"),
     "lines-named-json.json": (JobCode.INVALID_FILE, "for one object a line, name it .jsonl"),

@@ -90,7 +90,7 @@ ROW_FAULTS: dict[str, list[str | None]] = {
         "illegal trailing comma before end of object",
         None,
     ],
-    "jsonl-pretty-printed/concatenated.jsonl": ["holds several objects: write each on a line of its own"] * 2,
+    "jsonl-pretty-printed/concatenated.jsonl": ["holds several objects: write each on its own line"] * 2,
     "jsonl-pretty-printed/newline-in-string.jsonl": ["does not end in this line; write a line break as \\n", "", None],
 }
 

@@ -67,7 +67,7 @@ def test_requests_and_records_may_be_mixed_and_keep_all_their_keys() -> None:
         ('{"a": "\t"}', "is not valid JSON"),
         ("{'a': 1}", "is not valid JSON"),
         ('{"a": 1}}', "is not valid JSON"),
-        ('{"a": 1} {"b": 2}', "holds several objects: write each on a line of its own"),
+        ('{"a": 1} {"b": 2}', "holds several objects: write each on its own line"),
         ("[1]", "is a list and not a JSON object: if the file is a JSON array, name it .json"),
         ('"text"', "is a text and not a JSON object"),
         ("12.5", "is a number and not a JSON object"),

@@ -158,7 +158,7 @@ def test_a_value_that_cannot_be_is_a_fault_of_the_file(old: str, new: str) -> No
     reading = read("a.xlsx", with_text(old, new))
 
     assert reading.fault is JobCode.INVALID_FILE
-    assert "The file is no readable .xlsx workbook" in reading.message
+    assert "The file is not a readable .xlsx workbook" in reading.message
 
 
 def test_a_part_that_is_longer_than_the_directory_says_is_refused() -> None:
