@@ -1,12 +1,19 @@
 """The use cases. Each step may run twice, side by side, or stop anywhere: the end is the same.
 
-receiving    an event for a prompt file → a reserved job
-building     the prompt file → batches, prepared; by way of snapshot, planning, build_pass, request_files
-submission   a prepared batch → a batch at the service, once
-polling      what the service says → what is due, and what crashed or was lost
-collection   an ended batch → outcomes, and a follow-up of the rows worth asking again
-assembly     all outcomes → the result files
-steering     cancel, release, retry, give up
-reporting    status.json and latest.json
-steps        doing what is due, at once or by a message
+receiving       an event for a prompt file → a reserved job
+build           the prompt file → prepared batches
+submit          a prepared batch → a batch at the service, once
+poll            the timer's tick: what the service says, what is due, what crashed or was lost
+collect         an ended batch → outcomes, and a follow-up batch of the rows worth asking again
+assemble        all outcomes → the result files
+
+steps           does what is due, at once or by a message
+records         a job and its batches, as one worker has them in hand
+claims          leases: which worker may do a step
+job_control     cancel, release, retry, give up
+reporting       status.json and latest.json; notice tells NOTIFY_URL
+spending        what a job reserves and costs, in the month's ledger
+outcome_files   the outcomes of a job, read back from the work container
+listing         all jobs, newest first
+poison          messages that failed for good
 """

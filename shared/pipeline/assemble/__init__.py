@@ -1,0 +1,7 @@
+"""The outcomes of all batches → the result files, and the end of the job.
+
+assembly          the step
+source_rows       the prompt file's rows, as the result files need them
+row_writer        rows and outcomes → the files of shared.results
+typed_table       the typed columns of results.parquet
+"""

@@ -1,0 +1,7 @@
+"""A prepared batch → a batch at the service, created once.
+
+submission        the step: upload the input file, create the batch
+input_file        the file as it is uploaded
+refusals          what becomes of a batch that the service refuses; splitting cuts one that exceeds the quota
+lost_creations    batches whose creation got no answer: how they are recognised
+"""
