@@ -14,9 +14,7 @@ _OF_THE_SERVICE: Final = frozenset({
 })  # fmt: skip
 """What a row is called that the model service dealt with, though in vain."""
 
-BEING_CANCELLED: Final = (
-    "The job is being cancelled: nothing more is sent, and answers that arrived are collected."
-)
+BEING_CANCELLED: Final = "The job is being cancelled: nothing more is sent, and answers that arrived are collected."
 
 
 def is_stopping(job: Job) -> bool:
