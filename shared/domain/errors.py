@@ -1,18 +1,19 @@
 """What can go wrong, by what the caller has to do about it.
 
     AppError
-    ├── Transient                 it may pass by itself or once mended: wait and try again
+    ├── Transient                 it may pass by itself or once it is fixed: wait and try again
     │   ├── Throttled             429, or storage that is busy: wait as long as it says
     │   ├── QuotaExceeded         the deployment's enqueued tokens are used up
     │   ├── Unavailable           5xx, time-out, no connection
     │   ├── NotPermitted          401, 403: a role, a key or a network rule is missing
-    │   ├── Misconfigured         a setting, an address or a deployment is wrong: somebody must mend it
+    │   ├── Misconfigured         a setting, an address or a deployment is wrong, and must be corrected
     │   └── AnswerLost            a creating call may or may not have taken effect
     └── Permanent                 trying again cannot help: record it and go on
         ├── JobFault              the prompt file or its settings: ends the job, with a job code
         ├── SchemaFault           an answer's schema that cannot be sent
+        ├── UnsendableError       a row that cannot be sent: its outcome says why
         └── Refused               the service will not take this request
-    Conflict                      somebody else changed the record meanwhile: read it again
+    Conflict                      the record was changed meanwhile: read it again
     NotFound                      the thing asked for does not exist
 
 Messages go to status.json and to logs: they carry names, counts and codes, never prompts, answers or keys.
@@ -21,7 +22,7 @@ Messages go to status.json and to logs: they carry names, counts and codes, neve
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.domain.model import JobCode
+from shared.domain.model import Fault, JobCode, RowCode
 
 
 class AppError(Exception):
@@ -29,7 +30,7 @@ class AppError(Exception):
 
 
 class Transient(AppError):
-    """It may pass by itself, or once somebody has mended it; `retry_after` is in seconds where the service said so."""
+    """It may pass by itself, or once its cause is fixed; `retry_after` is in seconds where the service said so."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -37,7 +38,7 @@ class Transient(AppError):
 
 
 class Throttled(Transient):
-    """The service or the storage asks to come back later."""
+    """The service or the storage asks to be tried again later."""
 
 
 class QuotaExceeded(Transient):
@@ -93,6 +94,14 @@ class SchemaFault(Permanent):
         self.findings = tuple(findings)
 
 
+class UnsendableError(Permanent):
+    """A row that cannot be sent; `fault` says why."""
+
+    def __init__(self, code: RowCode, message: str) -> None:
+        super().__init__(message)
+        self.fault = Fault(code, message)
+
+
 class Refused(Permanent):
     """The service will not take this request, now or later; `code` is its own word for why, where it gave one."""
 
@@ -102,7 +111,7 @@ class Refused(Permanent):
 
 
 class Conflict(AppError):
-    """Somebody else changed or made the record meanwhile: read it again."""
+    """The record was changed or made by another meanwhile: read it again."""
 
 
 class NotFound(AppError):

@@ -5,8 +5,8 @@ from typing import Final
 
 from shared.documents.pictures import Picture
 from shared.documents.references import InvalidReferenceError, Reference, read_blob_address
+from shared.domain.errors import UnsendableError
 from shared.domain.model import CHAT_URLS, RowCode
-from shared.requests.faults import UnsendableError
 from shared.requests.skeleton import RawJson
 
 _SCHEME: Final = "blob:"

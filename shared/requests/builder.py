@@ -7,6 +7,7 @@ from typing import Final
 from shared.answer_schema.schema_list import SchemaList
 from shared.documents.pictures import ByAddress, Documents
 from shared.documents.references import Reference, ReferenceKind
+from shared.domain.errors import UnsendableError
 from shared.domain.model import CHAT_URLS, Fault, Record, RequestBlock, RowBlock, RowCode
 from shared.job_settings import JobSettings, default_schema_name
 from shared.job_settings.templates import MissingValue, Template
@@ -14,7 +15,6 @@ from shared.json_codec import encode
 from shared.prompt_file.columns import Meaning, column_key
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.custom_ids import custom_id_of, custom_id_or_number
-from shared.requests.faults import UnsendableError
 from shared.requests.image_requests import ImageRequests
 from shared.requests.layout import ABSENT, Layout, layout_of_record, layout_of_table, text_of
 from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, check_size, check_text

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
+from shared.domain.errors import UnsendableError
 from shared.domain.model import Record, RowCode
-from shared.requests.faults import UnsendableError
 from shared.requests.layout import text_of
 
 ID_LENGTH: Final = 512

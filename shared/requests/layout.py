@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shared import json_codec
-from shared.domain.errors import JobFault
+from shared.domain.errors import JobFault, UnsendableError
 from shared.domain.model import Fault, JobCode, RowCode
 from shared.job_settings import JobSettings
 from shared.job_settings.templates import brace_hint
 from shared.prompt_file.columns import Columns, Meaning, column_key, columns_of, did_you_mean, listed
 from shared.prompt_file.header import OTHER_QUOTES, USE_STRAIGHT_QUOTES
-from shared.requests.faults import UnsendableError
 from shared.requests.messages import Conversation
 
 ABSENT: Final = "\0no such column"

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from shared.domain.errors import UnsendableError
 from shared.domain.model import RowCode
-from shared.requests.faults import UnsendableError
 
 BYTES_PER_TOKEN: Final = 4
 """An estimate on the high side: English requests with a schema have 3 to 8 bytes for each token that is billed."""

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared import answer_schema, json_codec
-from shared.domain.errors import SchemaFault
+from shared.domain.errors import SchemaFault, UnsendableError
 from shared.domain.model import RESPONSES_URL, Fault, Record, RowCode
 from shared.json_codec import mapping
-from shared.requests.faults import UnsendableError, invalid_format, invalid_request
 from shared.requests.response_format import PLAIN, Formats, asked_in, format_of
 
 _KEPT: Final = 256
@@ -66,9 +65,9 @@ class OwnFormats:
 def check_place(body: Mapping[str, object], url: str) -> None:
     """Refuse a format that stands where the other route has it; raises UnsendableError."""
     if url == RESPONSES_URL and body.get("response_format") is not None:
-        raise invalid_format("on this route it is text.format, not response_format.")
+        raise _invalid_format("on this route it is text.format, not response_format.")
     if url != RESPONSES_URL and format_of(body, RESPONSES_URL) is not None:
-        raise invalid_format("on this route it is response_format, not text.format.")
+        raise _invalid_format("on this route it is response_format, not text.format.")
 
 
 def _check_form(given: dict[str, object], url: str) -> None:
@@ -76,13 +75,13 @@ def _check_form(given: dict[str, object], url: str) -> None:
     place = "schema" if url == RESPONSES_URL else "json_schema.schema"
     if given.get("type") not in _TYPES:
         hint = f"; a JSON Schema stands under {place}" if "properties" in given else ""
-        raise invalid_format(f"its type must be {', '.join(_TYPES[:-1])} or {_TYPES[-1]}{hint}.")
+        raise _invalid_format(f"its type must be {', '.join(_TYPES[:-1])} or {_TYPES[-1]}{hint}.")
     if given["type"] != "json_schema":
         return
     if url != RESPONSES_URL and not isinstance(given.get("json_schema"), dict):
-        raise invalid_format("json_schema is missing: on this route name and schema stand under it.")
+        raise _invalid_format("json_schema is missing: on this route name and schema stand under it.")
     if url == RESPONSES_URL and "json_schema" in given and "schema" not in given:
-        raise invalid_format("on this route name and schema stand beside type, not under json_schema.")
+        raise _invalid_format("on this route name and schema stand beside type, not under json_schema.")
 
 
 def _checked_with(schema: dict[str, object], unshown: object, *, reads_words: bool) -> dict[str, object]:
@@ -94,3 +93,12 @@ def _checked_with(schema: dict[str, object], unshown: object, *, reads_words: bo
         return unshown
     restored = answer_schema.restored(schema) if reads_words else schema
     return schema if answer_schema.check(restored) else restored
+
+
+def invalid_request(message: str) -> UnsendableError:
+    """Return the fault of a ready-made request, to be raised."""
+    return UnsendableError(RowCode.INVALID_REQUEST, f"The batch request cannot be sent: {message}")
+
+
+def _invalid_format(message: str) -> UnsendableError:
+    return UnsendableError(RowCode.INVALID_SCHEMA, f"The response format cannot be sent: {message}")

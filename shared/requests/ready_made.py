@@ -6,13 +6,13 @@ from typing import Any, Final
 from shared import json_codec
 from shared.documents.pictures import Documents
 from shared.documents.references import Reference
+from shared.domain.errors import UnsendableError
 from shared.domain.model import CHAT_URLS, URLS, Record, RequestBlock, RowCode
 from shared.requests.body_images import blob_images, count_images, with_pictures
 from shared.requests.custom_ids import custom_id_of
-from shared.requests.faults import UnsendableError, invalid_request
 from shared.requests.image_requests import request_with_images
 from shared.requests.limits import check_size, check_text
-from shared.requests.own_formats import OwnFormats, check_place
+from shared.requests.own_formats import OwnFormats, check_place, invalid_request
 from shared.requests.request_lines import block_of
 from shared.requests.response_format import PLAIN, Formats, format_of, with_format
 from shared.requests.row_documents import RowDocuments

@@ -7,10 +7,9 @@ from typing import Final
 from shared import answer_schema, json_codec
 from shared.answer_schema import AnswerSchema
 from shared.answer_schema.schema_list import SchemaList
-from shared.domain.errors import JobFault, SchemaFault
+from shared.domain.errors import JobFault, SchemaFault, UnsendableError
 from shared.domain.model import RESPONSES_URL, JobCode, RowCode
 from shared.job_settings import JobSettings
-from shared.requests.faults import UnsendableError
 
 _WARNINGS: Final = 100
 

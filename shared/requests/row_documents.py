@@ -5,11 +5,11 @@ from typing import Final
 
 from shared.documents.pictures import Documents, Picture
 from shared.documents.references import InvalidReferenceError, Reference, ReferenceKind, read_reference
+from shared.domain.errors import UnsendableError
 from shared.domain.model import Record, RowCode
 from shared.job_settings import JobSettings
 from shared.prompt_file import form_of, is_image, is_text
 from shared.prompt_file.form import Kind
-from shared.requests.faults import UnsendableError
 from shared.requests.layout import Layout
 
 FILE_COLUMNS: Final = ("File", "Name", "Folder", "Bytes", "Modified")

@@ -5,10 +5,10 @@ from enum import Enum
 from typing import Final
 
 from shared import json_codec
+from shared.domain.errors import UnsendableError
 from shared.domain.model import CHAT_URLS, Fault, RowCode
 from shared.job_settings import JobSettings
 from shared.prompt_file.columns import Meaning, did_you_mean
-from shared.requests.faults import UnsendableError
 from shared.requests.layout import ABSENT, Layout, text_of
 from shared.requests.limits import check_text
 from shared.requests.messages import Conversation, Message, with_images

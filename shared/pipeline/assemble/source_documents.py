@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from shared.documents.image_files import UnsupportedDocumentError
 from shared.documents.pictures import MAX_TEXT, ByAddress, Picture, text_of
 from shared.documents.references import Reference
-from shared.domain.errors import NotFound
+from shared.domain.errors import NotFound, UnsendableError
 from shared.domain.model import Job, Record, RowCode
 from shared.domain.ports import App, Container
 from shared.pipeline.build.built_documents import PdfPages
 from shared.requests import RequestBuilder
-from shared.requests.faults import UnsendableError
 
 
 class SourceDocuments:

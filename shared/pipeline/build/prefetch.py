@@ -8,12 +8,11 @@ from typing import Final
 from shared.documents.image_files import MAX_BYTES, UnsupportedDocumentError
 from shared.documents.pictures import MAX_TEXT, Picture, picture_of, text_of
 from shared.documents.references import Reference, ReferenceKind
-from shared.domain.errors import Conflict, NotFound, Unavailable
+from shared.domain.errors import Conflict, NotFound, Unavailable, UnsendableError
 from shared.domain.model import RowCode
 from shared.domain.ports import App, Container, RenderingError
 from shared.job_settings import Images
 from shared.json_codec import encode
-from shared.requests.faults import UnsendableError
 
 AHEAD: Final = 8
 """Documents that are fetched before their turn. Of each, 8 MB are held at most: 64 MB together."""
