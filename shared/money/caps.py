@@ -56,6 +56,18 @@ def hold(
     return _over(estimate.usd, caps, charged, committed)
 
 
+def unsent_follow_up(rows: int, usd: float | None, by: HeldBy, caps: Caps) -> str:
+    """Say that failed rows are not tried again, as a follow-up batch of them would pass a cap."""
+    which = "MAX_JOB_COST_USD, or max_cost_usd in _job.json" if by is HeldBy.COST else "MONTHLY_BUDGET_USD"
+    cap = caps.job_usd if by is HeldBy.COST else caps.month_usd
+    cost = "at an unknown cost" if usd is None else f"estimated at {dollars(usd)}"
+    who = "1 row was" if rows == 1 else f"{rows:,} rows were"
+    return (
+        f"{who} not tried again, {cost}: the follow-up batch would have passed the cap of {dollars(cap or 0.0)} "
+        f"({which}). They keep the code that they had; retry the job to ask them again."
+    )
+
+
 def _over(usd: float, caps: Caps, charged: float, committed: float) -> Hold | None:
     if caps.job_usd is not None and charged + usd > caps.job_usd:
         return Hold(HeldBy.COST, _too_dear(usd, charged, caps.job_usd))
@@ -80,6 +92,11 @@ def _too_dear(usd: float, charged: float, cap: float) -> str:
 
 
 def _beyond_budget(usd: float, committed: float, budget: float) -> str:
+    if usd > budget:
+        return (
+            f"The job is estimated at {dollars(usd)}: more than MONTHLY_BUDGET_USD ({dollars(budget)}) allows for a "
+            "whole month. Release it to send it anyway, or cancel it."
+        )
     return (
         f"The job is estimated at {dollars(usd)}; this month {dollars(committed)} of MONTHLY_BUDGET_USD "
         f"({dollars(budget)}) are spent or reserved. It goes on by itself when the next month (UTC) begins. Release it "

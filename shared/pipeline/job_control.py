@@ -14,6 +14,7 @@ from shared.domain.ports import App, Container, Listed, Message, Step
 from shared.pipeline.receiving import new_job
 from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish, publish_first
+from shared.pipeline.spending import reserve_released
 
 log = logging.getLogger("structuredbatch.steering")
 
@@ -52,6 +53,10 @@ def release(app: App, job_id: str) -> Job:
 
     records = _change(_known(app, job_id), released)
     log.info("job released", extra={"job_id": job_id})
+    try:
+        reserve_released(records)
+    except Transient as error:  # The poll puts it right.
+        log.warning("nothing reserved yet for a released job: %s", error, extra={"job_id": job_id})
     publish(records)
     return records.job
 

@@ -58,8 +58,8 @@ def publish_first(records: JobRecords) -> None:
 
 def close(records: JobRecords) -> None:
     """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
+    settle(records)  # First: whoever sees the job's end finds what it cost in its month.
     if publish(records):
-        settle(records)
         status = report(records.job, records.batches, records.app.now())
         records.app.store.close(records.job, summary(status))
 

@@ -1,13 +1,14 @@
 """Money as a job spends it: reserved before anything is sent, charged as it is collected, settled when the job ends."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.estimate import Estimate, HeldBy
-from shared.domain.ledger import FOLDED, Entry, Standing, month_of, outputs_by_key, standing
+from shared.domain.ledger import Entry, month_of, outputs_by_key, standing
+from shared.domain.lifecycle import is_held, is_stopping
 from shared.domain.model import Batch, BatchState, Job, JobState
 from shared.domain.ports import App
 from shared.money.caps import Caps, Hold, hold, lower_cap
@@ -17,9 +18,6 @@ log = logging.getLogger("structuredbatch.spending")
 
 TRIES: Final = 20
 """How often a month is looked at again that other jobs change meanwhile."""
-
-FOLDS: Final = 25
-"""Transactions of one tick that fold ended jobs' entries into their months."""
 
 
 def caps_of(app: App, job: Job) -> Caps:
@@ -36,23 +34,72 @@ def reserve(
     """Reserve what a job will cost, unless a cap stands against it: then return why it is held.
 
     `estimate` is of what is still to be sent, `charged` what the job has cost so far, `pilot` of a pilot still to come.
-    Where there is a monthly budget, looking at it and reserving are one: of two jobs that look at the same time, one
-    looks again. Raises Unavailable where others are always quicker.
+    Raises Unavailable where other jobs change the month all the time.
     """
     caps = caps_of(app, job)
+
+    def held(committed: float) -> Hold | None:
+        return hold(estimate, caps, charged=charged, committed=committed, pilot=pilot)
+
+    first = pilot if pilot is not None else estimate
+    return _reserve(app, job.job_id, held, first.usd or 0.0)
+
+
+def reserve_follow_up(records: JobRecords, closed: Batch, follow_up: Estimate) -> Hold | None:
+    """Reserve what a batch's follow-up will cost besides what the job is doing; else return which cap it would pass.
+
+    `closed` is the batch as it will be saved with the follow-up. What is reserved for the job's other batches stays.
+    """
+    app, job = records.app, records.job
+    batches = [closed if batch.key == closed.key else batch for batch in records.batches]
+    charged, rest, caps = _charged(batches), left_usd(job, batches), caps_of(app, job)
+    caps = replace(caps, input_tokens=None)  # A follow-up makes no job larger.
+    usd = None if follow_up.usd is None else rest + follow_up.usd
+
+    def held(committed: float) -> Hold | None:
+        return hold(replace(follow_up, usd=usd), caps, charged=sum(charged.values()), committed=committed)
+
+    return _reserve(app, job.job_id, held, rest if usd is None else usd, rest=rest, charged=charged)
+
+
+def reserve_released(records: JobRecords) -> None:
+    """Reserve what is left of a job that no cap holds any more."""
+    charged, left = _charged(records.batches), left_usd(records.job, records.batches)
+    _reserve(records.app, records.job_id, lambda _committed: None, left, charged=charged)
+
+
+def _reserve(
+    app: App,
+    job_id: str,
+    held_at: Callable[[float], Hold | None],
+    usd: float,
+    *,
+    rest: float = 0.0,
+    charged: Mapping[str, float] | None = None,
+) -> Hold | None:
+    """Look at the month and reserve in one: of two jobs that look at the same time, one looks again.
+
+    `held_at` decides by what the month has cost, and will, without this job's reservation. Where it holds nothing,
+    `usd` are reserved, else `rest`, besides what the job was `charged`. What is reserved already needs no other room:
+    so a step that is repeated, or done twice at once, decides as it did before.
+    """
     if app.settings.monthly_budget_usd is None:
-        return hold(estimate, caps, charged=charged, pilot=pilot)
+        return held_at(0.0)
     for number in range(TRIES):
         month, entries = app.ledger.month(month_of(app.now()))
-        own = next((entry for entry in entries if entry.job_id == job.job_id), Entry(job.job_id))
-        committed = standing(month, entries, without=job.job_id).committed + own.charged.get(month.name, 0.0)
-        held = hold(estimate, caps, charged=charged, committed=committed, pilot=pilot)
-        first = pilot if pilot is not None else estimate
-        wanted = 0.0 if held else sum(own.charged.values()) + (first.usd or 0.0)
-        if own.version and own.reserved == wanted:
+        own = next((entry for entry in entries if entry.job_id == job_id), Entry(job_id))
+        if own.ended:
+            return None  # The job has ended: the caller comes too late, and finds out when it writes.
+        paid = dict(own.charged if charged is None else charged)
+        total = sum(paid.values())
+        others = standing(month, entries, without=job_id).committed + paid.get(month.name, 0.0)
+        held = held_at(0.0 if 0.0 < total + usd <= own.reserved else others)
+        kept = rest if held else usd
+        wanted = total + kept if kept else 0.0
+        if own.reserved == wanted and own.charged == paid:
             return held
         try:
-            app.ledger.reserve(replace(own, reserved=wanted), month)
+            app.ledger.reserve(replace(own, charged=paid, reserved=wanted), month)
         except Conflict:
             app.sleep(0.01 * number)
         else:
@@ -60,10 +107,19 @@ def reserve(
     raise Unavailable("Other jobs keep changing the month's budget")
 
 
+def left_usd(job: Job, batches: Sequence[Batch]) -> float:
+    """Estimate what a job's batches that are not collected will cost: their share of the job's estimate, by rows."""
+    if job.estimate is None or job.estimate.usd is None:
+        return 0.0
+    first = sum(batch.requests for batch in batches if batch.attempt == 1)
+    left = sum(batch.requests for batch in batches if batch.state is not BatchState.COLLECTED)
+    return job.estimate.usd * left / first if first else 0.0
+
+
 def try_again(records: JobRecords) -> None:
     """Reserve anew for a job that was held by the budget of a month which is over; where it fits, it goes on."""
     app, job = records.app, records.job
-    charged = sum(batch.cost_usd for batch in records.batches)
+    charged = sum(_charged(records.batches).values())
     held = reserve(app, job, job.estimate or Estimate(job.input_tokens), charged=charged)
     month = month_of(app.now())
     if held is None:
@@ -74,14 +130,13 @@ def try_again(records: JobRecords) -> None:
 
 
 def charge(records: JobRecords) -> None:
-    """Write down what a job that is under way has cost so far, where its costs are reserved in a budget."""
-    app = records.app
-    if app.settings.monthly_budget_usd is None:
+    """Write down what a job that is under way has cost so far, by the month in which it was collected."""
+    app, wanted = records.app, _entry(records)
+    if not wanted.charged and app.settings.monthly_budget_usd is None:
         return
-    wanted = _entry(records)
     for _ in range(TRIES):
-        known = app.ledger.entry(records.job_id)
-        if known is None or known.ended:
+        known = app.ledger.entry(records.job_id) or Entry(records.job_id, reserved=_reserved_anew(records))
+        if known.ended or (known.version and known.charged == wanted.charged):
             return
         try:
             app.ledger.save(replace(wanted, reserved=known.reserved, version=known.version))
@@ -93,16 +148,18 @@ def charge(records: JobRecords) -> None:
 
 def settle(records: JobRecords) -> None:
     """Write down what an ended job has cost, once, whoever repeats it; nothing stays reserved."""
-    app = records.app
     wanted = replace(_entry(records), ended=True)
-    if not wanted.charged and not wanted.outputs and app.settings.monthly_budget_usd is None:
-        return
-    known: Entry | None = None  # Without a budget the job has no entry before its end.
+    if wanted.charged or wanted.outputs or records.app.settings.monthly_budget_usd is not None:
+        _settle(records.app, wanted)
+
+
+def _settle(app: App, wanted: Entry) -> None:
+    known: Entry | None = None  # A job of one batch has no entry before its end, but for a reservation.
     for _ in range(TRIES):
         try:
             app.ledger.settle(replace(wanted, version=known.version if known else ""))
         except Conflict:
-            known = app.ledger.entry(records.job_id)
+            known = app.ledger.entry(wanted.job_id)
             if known is None or known.ended:
                 return
         else:
@@ -111,44 +168,50 @@ def settle(records: JobRecords) -> None:
         app.ledger.drop(known)  # It was reserved by a worker that came too late.
 
 
-def fold(app: App, open_jobs: Collection[str]) -> None:
-    """Fold the entries of ended jobs into their months, and settle those that a crash left behind."""
-    _, entries = app.ledger.month(month_of(app.now()))
-    for entry in entries:
-        if not entry.ended and entry.job_id not in open_jobs:
-            _settle_left_behind(app, entry)
-    ended = [entry for entry in entries if entry.ended]
-    for start in range(0, min(len(ended), FOLDS * FOLDED), FOLDED):
-        try:
-            app.ledger.fold(ended[start : start + FOLDED])
-        except Conflict as error:
-            log.info("charges folded by another worker: %s", error)
+def put_right(records: JobRecords, known: Entry | None) -> None:
+    """Bring the entry of an open job up to its records, where a crash, or a budget set later, left it behind."""
+    if _as_it_should_be(records, known) == known:
+        return
+    fresh = load(records.app, records.job_id)  # It may have been released since it was read.
+    wanted = None if fresh is None else _as_it_should_be(fresh, known)
+    if wanted is None or wanted == known:
+        return
+    try:
+        records.app.ledger.save(wanted)
+    except Conflict as error:
+        log.info("another worker changes the job's charges: %s", error)
 
 
-def _settle_left_behind(app: App, entry: Entry) -> None:
+def _as_it_should_be(records: JobRecords, known: Entry | None) -> Entry | None:
+    job = records.job
+    if not job.built or job.state.ended or (known is not None and known.ended):
+        return known
+    there = known or Entry(job.job_id)
+    wanted = replace(_entry(records), version=there.version, reserved=there.reserved)
+    if sum(wanted.charged.values()) <= sum(there.charged.values()):
+        wanted = replace(wanted, charged=there.charged, outputs=there.outputs)
+    if is_held(job):
+        wanted = replace(wanted, reserved=0.0)
+    elif not there.reserved:
+        wanted = replace(wanted, reserved=_reserved_anew(records))
+    return known if wanted == there else wanted
+
+
+def _reserved_anew(records: JobRecords) -> float:
+    """What a job must have reserved that is under way without; 0 where there is no budget."""
+    left = 0.0 if is_stopping(records.job) else left_usd(records.job, records.batches)
+    if records.app.settings.monthly_budget_usd is None or not left:
+        return 0.0
+    return left + sum(_charged(records.batches).values())
+
+
+def settle_left_behind(app: App, entry: Entry) -> None:
+    """Settle the entry of a job that is not open any more, which a crash left behind."""
     records = load(app, entry.job_id)
     if records is None:
         app.ledger.drop(entry)
     elif records.job.state.ended:
-        settle(records)
-
-
-def this_month(app: App) -> Standing:
-    """Add up the present month: what was spent, and what the jobs under way are estimated to cost besides."""
-    month, entries = app.ledger.month(month_of(app.now()))
-    known = standing(month, entries)
-    if app.settings.monthly_budget_usd is not None:
-        return known
-    under_way = [listed.status for listed in app.store.all_listed() if listed.status is not None]
-    spent = sum(status["cost"]["usd"] for status in under_way)
-    reserved = sum(_left(status) for status in under_way)
-    return Standing(known.spent + spent, reserved)
-
-
-def _left(status: Mapping[str, Any]) -> float:
-    """Return what a job under way is estimated to cost besides what it has cost, by its status."""
-    usd = (status.get("estimate") or {}).get("usd") or 0.0
-    return 0.0 if status["state"] == JobState.HELD else max(0.0, usd - status["cost"]["usd"])
+        _settle(app, replace(_entry(records), ended=True))
 
 
 def has_new_month(app: App, job: Job) -> bool:
@@ -162,10 +225,10 @@ def _entry(records: JobRecords) -> Entry:
     return Entry(records.job_id, _charged(collected), outputs=outputs)
 
 
-def _charged(collected: Sequence[Batch]) -> dict[str, float]:
+def _charged(batches: Sequence[Batch]) -> dict[str, float]:
     """Add up what batches cost, by the month in which they were collected."""
     months: dict[str, float] = {}
-    for batch in collected:
+    for batch in batches:
         if batch.cost_usd and batch.collected_at is not None:
             month = month_of(batch.collected_at)
             months[month] = round(months.get(month, 0.0) + batch.cost_usd, 9)

@@ -12,7 +12,7 @@ from shared.domain.ports import App, Container
 from shared.domain.status_report import report
 from shared.pipeline import job_control, steps
 from shared.pipeline.listing import list_jobs
-from shared.pipeline.spending import this_month
+from shared.pipeline.month import this_month
 from shared.settings import SettingsFault
 from shared.web.answer import HEADERS, Answer, BadParameter, checked, guarded, job_of, limit_of
 from shared.web.openapi import DESCRIPTION, LIMIT

@@ -34,7 +34,7 @@ class RequestSamples:
         """The deployments whose models' encoding is not known, so that tokens are estimated by bytes."""
         return [deployment for deployment, sample in self._samples.items() if not sample.is_exact]
 
-    def estimate(self, ledger: Ledger, schemas: Sequence[bytes]) -> Estimate:
+    def estimate(self, ledger: Ledger, schemas: Sequence[bytes] | Mapping[int, bytes]) -> Estimate:
         """Estimate all requests; `schemas` are hashes of what the job's schemas check, by number."""
         keys = self._history_keys(schemas)
         found = ledger.output_tokens(list(dict.fromkeys(keys.values()))[:MOST_KEYS]) if keys else {}
@@ -48,7 +48,7 @@ class RequestSamples:
 
         return estimate(self._samples, model, mean, Basis.HISTORY)
 
-    def _history_keys(self, schemas: Sequence[bytes]) -> Mapping[tuple[str, int | None], str]:
+    def _history_keys(self, schemas: Sequence[bytes] | Mapping[int, bytes]) -> Mapping[tuple[str, int | None], str]:
         keys: dict[tuple[str, int | None], str] = {}
         for deployment, sample in self._samples.items():
             keys[deployment, None] = history_key(deployment)

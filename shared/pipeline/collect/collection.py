@@ -24,6 +24,7 @@ from shared.domain.ledger import OutputTokens, history_key
 from shared.domain.lifecycle import cut, may_follow, next_backoff
 from shared.domain.model import Batch, BatchState, Fault, Job, RowCode
 from shared.domain.ports import App, Container
+from shared.money.caps import unsent_follow_up
 from shared.pipeline.build.estimating import schema_key
 from shared.pipeline.claims import Claim, claim_batch, finish
 from shared.pipeline.collect.downloads import (
@@ -36,10 +37,10 @@ from shared.pipeline.collect.downloads import (
     delete_input,
     download,
 )
-from shared.pipeline.collect.follow_up import codes_of, follow_up_of
+from shared.pipeline.collect.follow_up import codes_of, estimate_of, follow_up_of
 from shared.pipeline.outcome_files import outcomes_in, work_lines
 from shared.pipeline.records import JobRecords
-from shared.pipeline.spending import charge
+from shared.pipeline.spending import caps_of, charge, reserve_follow_up
 from shared.requests.batch_file import read_rows
 
 log = logging.getLogger("structuredbatch.collection")
@@ -64,7 +65,17 @@ def collect(records: JobRecords, index: int, attempt: int) -> None:
             _collect(records, claim)
         except Transient as error:
             _cannot_fetch(records, claim, error)
+    _charge(records, claim.record)
     delete_input(records.app, claim.record)
+
+
+def _charge(records: JobRecords, batch: Batch) -> None:
+    """Write down what the job has cost so far; after its last batch that is left to its end."""
+    if batch.state is BatchState.COLLECTED and any(one.state is not BatchState.COLLECTED for one in records.batches):
+        try:
+            charge(records)
+        except Transient as error:  # The next collection, the poll or the job's end write it down.
+            log.warning("charges not written yet: %s", error, extra={"job_id": records.job_id})
 
 
 def _cannot_fetch(records: JobRecords, claim: Claim[Batch], error: Transient) -> None:
@@ -90,9 +101,19 @@ def _collect(records: JobRecords, claim: Claim[Batch]) -> None:
     tally = _take_outcomes(records, claim)
     if tally is None:
         return
-    _finish(records, claim, tally, follow_up_of(records, claim, tally))
-    if any(batch.state is not BatchState.COLLECTED for batch in records.batches):
-        charge(records)  # Else the job ends next, and is settled as a whole.
+    follow_up = follow_up_of(records, claim, tally)
+    warning = "" if follow_up is None else _cap_on(records, claim.record, tally, follow_up)
+    _finish(records, claim, tally, None if warning else follow_up, warning)
+
+
+def _cap_on(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch) -> str:
+    """Reserve what a follow-up will cost; where it would pass a cap, return the warning that says so."""
+    if caps_of(records.app, records.job).limits_cost or records.app.settings.monthly_budget_usd is not None:
+        expected = estimate_of(records, follow_up, tally)
+        held = reserve_follow_up(records, _collected(records, batch, tally, follow_up), expected)
+        if held is not None:
+            return unsent_follow_up(follow_up.requests, expected.usd, held.by, caps_of(records.app, records.job))
+    return ""
 
 
 def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
@@ -185,7 +206,9 @@ def _read_again(app: App, claim: Claim[Batch], missing: int) -> None:
     claim.release(reads=claim.record.reads + 1, wait=pause)
 
 
-def _finish(records: JobRecords, claim: Claim[Batch], tally: Tally | None, follow_up: Batch | None) -> None:
+def _finish(
+    records: JobRecords, claim: Claim[Batch], tally: Tally | None, follow_up: Batch | None, warning: str = ""
+) -> None:
     """Close the batch, and open its follow-up in the same transaction, unless the job is stopped meanwhile."""
     assert tally is not None  # Outcomes without answers always come whole.
     app = records.app
@@ -195,7 +218,8 @@ def _finish(records: JobRecords, claim: Claim[Batch], tally: Tally | None, follo
             return None
         goes_on = follow_up if follow_up is not None and may_follow(job, batch) else None
         done = _collected(records, batch, tally, goes_on)
-        return _warned(job, batch, tally), done, [goes_on] if goes_on else []
+        warned = _with_warning(_with_warning(job, warning_of(batch, tally)), warning)
+        return warned, done, [goes_on] if goes_on else []
 
     if not finish(records, claim, closed):
         claim.release(queued_until=app.now() + timedelta(seconds=5))
@@ -237,10 +261,9 @@ def _outputs(records: JobRecords, batch: Batch, tally: Tally) -> dict[str, Outpu
     return found
 
 
-def _warned(job: Job, batch: Batch, tally: Tally) -> Job:
-    warning = warning_of(batch, tally)
+def _with_warning(job: Job, warning: str) -> Job:
     if not warning or warning in job.warnings or len(job.warnings) >= WARNINGS:
         return job
     if len(job.warnings) == WARNINGS - 1:
-        warning = "More batches have answers that do not fit their schema, or rows that were all refused alike."
+        warning = "There are more warnings about batches: answers that do not fit, refusals, rows not tried again."
     return replace(job, warnings=(*job.warnings, warning))

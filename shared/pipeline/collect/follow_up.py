@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
+from shared.answer_schema.schema_list import checked_digest
 from shared.answers.tally import Tally
 from shared.domain import blob_names
+from shared.domain.estimate import Estimate
 from shared.domain.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
 from shared.domain.model import Batch, BatchState, RowCode
 from shared.domain.ports import App
 from shared.pipeline.build.building import read_plan
+from shared.pipeline.build.estimating import RequestSamples
 from shared.pipeline.claims import Claim
 from shared.pipeline.outcome_files import failures_in, work_lines
 from shared.pipeline.records import JobRecords
@@ -72,6 +76,23 @@ def _write_follow_up(app: App, claim: Claim[Batch], keep: set[int], raised: set[
         return None
     claim.keep()
     return again.commit()
+
+
+def estimate_of(records: JobRecords, after: Batch, tally: Tally) -> Estimate:
+    """Estimate a follow-up batch: as a job is, else by what the answers of the batch before it have cost."""
+    app, schemas = records.app, records.schemas()
+    samples = RequestSamples(app.settings)
+    lines, rows = (work_lines(app, name(after)) for name in (blob_names.batch_input, blob_names.batch_rows))
+    used: set[int] = set()
+    for block in read_requests(after, lines, rows):
+        samples.add(block)
+        used.update(block.schemas)
+    digests = {number: checked_digest(schemas[number].checked) for number in used if number >= 0}
+    found = samples.estimate(app.ledger, digests)
+    paid = sum(outputs.answers for outputs in tally.outputs.values())
+    if found.usd is not None or not tally.cost_usd or not paid:
+        return found
+    return replace(found, usd=tally.cost_usd / paid * after.requests)
 
 
 def codes_of(app: App, batch: Batch, after: Batch) -> Iterator[str]:

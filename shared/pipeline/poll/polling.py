@@ -15,13 +15,14 @@ from shared.domain.lifecycle import Due, decide
 from shared.domain.model import Batch, BatchState, RemoteBatch
 from shared.domain.ports import App, DeploymentBackoff, Step
 from shared.pipeline import steps
+from shared.pipeline.month import tidy
 from shared.pipeline.poll.lost_events import sweep
 from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
 from shared.pipeline.poll.status_queries import Asking
 from shared.pipeline.poll.status_updates import apply, mark_unreachable
 from shared.pipeline.poll.unknown_batches import Known, take_in
 from shared.pipeline.reporting import publish
-from shared.pipeline.spending import fold, has_new_month, try_again
+from shared.pipeline.spending import has_new_month, try_again
 from shared.pipeline.submit.lost_creations import doubt_since
 
 log = logging.getLogger("structuredbatch.polling")
@@ -45,7 +46,7 @@ def poll(app: App) -> None:
     refresh = app.now().minute % REFRESH_MINUTES == 0
     if refresh:
         with passing_over(""):
-            fold(app, {item.job.job_id for item in jobs})
+            tidy(app, [item.records for item in jobs])
     for item in jobs:
         with passing_over(item.job.job_id):
             item.save_rest()
