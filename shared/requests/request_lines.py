@@ -21,16 +21,17 @@ def block_of(
     rows: Sequence[int], ids: Sequence[str], model: str, url: str, lines: Sequence[bytes], schemas: Sequence[int]
 ) -> RequestBlock:
     """Put requests of one model and url together; `lines` are theirs, without line ends."""
-    tokens = sum([_tokens_of(line) for line in lines]) + len(lines)
-    return RequestBlock(rows, ids, model, url, b"\n".join((*lines, b"")), schemas, tokens)
+    text = b"\n".join((*lines, b""))
+    wordings, images = _without_images(lines) if _BASE64 in text else (lines, 0)
+    tokens = sum([len(line) // BYTES_PER_TOKEN for line in wordings]) + len(lines) + images * IMAGE_TOKENS
+    wording = b"\n".join((*wordings, b"")) if images else b""
+    return RequestBlock(rows, ids, model, url, text, schemas, tokens, images * IMAGE_TOKENS, wording)
 
 
-def _tokens_of(line: bytes) -> int:
-    """Estimate a request's input tokens by its bytes, but for images, of which each counts the same."""
-    if len(line) < LONG or _BASE64 not in line:
-        return len(line) // BYTES_PER_TOKEN
-    text, images = _IMAGE.subn(b"", line)
-    return len(text) // BYTES_PER_TOKEN + images * IMAGE_TOKENS
+def _without_images(lines: Sequence[bytes]) -> tuple[Sequence[bytes], int]:
+    """Take the images out of requests; return them with the number of images."""
+    found = [_IMAGE.subn(b"", line) if len(line) >= LONG else (line, 0) for line in lines]
+    return [line for line, _ in found], sum(images for _, images in found)
 
 
 def lines_of(block: RequestBlock) -> list[bytes]:
