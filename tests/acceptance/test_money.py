@@ -51,7 +51,7 @@ def expect_one(warnings: list[str], *parts: str) -> None:
 def usd_of(status: dict[str, Any]) -> float:
     """What a job's own tokens cost."""
     usage = status["usage"]
-    return usage["input_tokens"] * READ + usage["output_tokens"] * WRITTEN
+    return float(usage["input_tokens"] * READ + usage["output_tokens"] * WRITTEN)
 
 
 def test_the_estimate_stands_in_status_json_before_anything_is_sent(new_world: Worlds) -> None:
