@@ -17,10 +17,11 @@ _WEIGHTS: Final[Mapping[RowCode | None, int]] = {RowCode.GAVE_UP: 1, RowCode.NOT
 
 
 class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
-    """An outcome as its line holds it: the fields of Outcome, but `output` is still JSON, and cached tokens come last.
+    """An outcome as its line holds it: the fields of Outcome with `output` still as JSON, cached tokens, and two more.
 
     Most outcomes only pass through: a line takes a fraction of the time of an Outcome to read, and its output, checked
-    when it came, goes into the results as it is.
+    when it came, goes into the results as it is. Where the answer is an earlier job's, `reused_from` names the job that
+    paid for it, and `request` is the hash of the request in hex, so that later jobs find it.
     """
 
     row: int
@@ -36,6 +37,8 @@ class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
     schema: int
     status: int
     cached_tokens: int = 0
+    reused_from: str = ""
+    request: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -53,6 +56,7 @@ class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
             attempts=self.attempts,
             schema=self.schema,
             status=self.status,
+            reused_from=self.reused_from,
         )
 
 
@@ -62,10 +66,17 @@ _decode_all = msgspec.json.Decoder(list[OutcomeLine]).decode
 
 def to_line(outcome: Outcome) -> bytes:
     """Write an outcome as a compact JSON array of its fields, without a line end."""
-    *before, usage, attempts, schema, status = outcome
+    *before, usage, attempts, schema, status, reused_from = outcome
     paid = None if usage is None else (usage.input_tokens, usage.output_tokens)
-    cached = [usage.cached_tokens] if usage is not None and usage.cached_tokens else []
-    return json_codec.dumps([*before, paid, attempts, schema, status, *cached])
+    cached = 0 if usage is None else usage.cached_tokens
+    rest = [cached, reused_from] if reused_from else [cached] if cached else []
+    return json_codec.dumps([*before, paid, attempts, schema, status, *rest])
+
+
+def reused_line(line: OutcomeLine, row: int, custom_id: str, schema: int, paid_by: str, request: str) -> bytes:
+    """Write the outcome of a row that takes an earlier answer, paid for by another job, to the same request."""
+    fields = [row, custom_id, None, "", line.output, None, line.finish_reason, line.model, None, 0, schema, line.status]
+    return json_codec.dumps([*fields, 0, paid_by, request])
 
 
 def result_line(

@@ -75,6 +75,16 @@ def kept(job: Job) -> str:
     return f"{job.job_id}/kept.jsonl"
 
 
+def earlier_answers(job: Job) -> str:
+    """Which requests earlier jobs have answered, as it was when the job was first built: a SQLite file."""
+    return f"{job.job_id}/earlier-answers.sqlite"
+
+
+def reused(job: Job) -> str:
+    """The outcomes that a job takes from earlier jobs of the same prompt file's name."""
+    return f"{job.job_id}/reused.jsonl"
+
+
 def pilot_rows(job: Job, name: str) -> str:
     """Return the rows of a collected pilot: `name` is results.jsonl or errors.jsonl, as among the job's results."""
     return f"{job.job_id}/pilot/{name}"

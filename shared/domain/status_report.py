@@ -122,13 +122,19 @@ def is_shortened(status: Mapping[str, Any]) -> bool:
 
 def _rows(job: Job, batches: Sequence[Batch]) -> dict[str, int | None]:
     if job.state.ended:
-        failed = sum(job.errors.values())
-        return {"total": job.rows_total, "succeeded": job.rows_succeeded, "failed": failed, "pending": 0, "reused": 0}
-    done = [batch for batch in batches if batch.state is BatchState.COLLECTED]
-    succeeded = job.rows_kept + sum(batch.succeeded for batch in done)
-    failed = sum(errors_of(job, done).values())
-    pending = 0 if job.rows_total is None else job.rows_total - succeeded - failed
-    return {"total": job.rows_total, "succeeded": succeeded, "failed": failed, "pending": pending, "reused": 0}
+        succeeded, failed, pending = job.rows_succeeded, sum(job.errors.values()), 0
+    else:
+        done = [batch for batch in batches if batch.state is BatchState.COLLECTED]
+        succeeded = job.rows_kept + sum(batch.succeeded for batch in done)
+        failed = sum(errors_of(job, done).values())
+        pending = 0 if job.rows_total is None else job.rows_total - succeeded - failed
+    return {
+        "total": job.rows_total,
+        "succeeded": succeeded,
+        "failed": failed,
+        "pending": pending,
+        "reused": job.rows_reused,
+    }
 
 
 def _batch(batch: Batch) -> dict[str, Any]:

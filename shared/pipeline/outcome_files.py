@@ -67,6 +67,8 @@ def merged_blocks(app: App, job: Job, batches: Iterable[Batch]) -> Iterator[Outc
     parts = [_kept(app, job)]
     if job.unsent:
         parts.append(outcomes_in(app, blob_names.unsent(job)))
+    if job.rows_reused:
+        parts.append(outcomes_in(app, blob_names.reused(job)))
     return outcomes.merge([*parts, *(_in_pieces(app, blob_names.batch_outcomes(batch), piece) for batch in batches)])
 
 

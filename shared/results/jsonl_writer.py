@@ -30,23 +30,18 @@ class _Result(msgspec.Struct, gc=False):
     usage: _Usage | None
 
 
+class _Reused(_Result):
+    """The same where an earlier job paid for the answer."""
+
+    reused_from: str
+
+
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def result_lines(some: Sequence[OutcomeLine], own: Own) -> bytes:
     """Write rows that succeeded, with their own columns, as lines of results.jsonl."""
-    results = [
-        _Result(
-            line.row,
-            line.custom_id,
-            line.output,
-            values,
-            line.model,
-            line.attempts,
-            line.usage and _Usage(*line.usage, line.cached_tokens),
-        )
-        for line, values in zip(some, own, strict=True)
-    ]
+    results = [_result(line, values) for line, values in zip(some, own, strict=True)]
     try:
         lines = _encode_lines(results)
     except UnicodeEncodeError:
@@ -54,6 +49,13 @@ def result_lines(some: Sequence[OutcomeLine], own: Own) -> bytes:
     if may_hold_half_pairs(lines):
         return b"".join([readable_json(_by_name(*row)) + b"\n" for row in zip(some, own, strict=True)])
     return lines
+
+
+def _result(line: OutcomeLine, own: Mapping[str, object]) -> _Result:
+    usage = line.usage and _Usage(*line.usage, line.cached_tokens)
+    if line.reused_from:
+        return _Reused(line.row, line.custom_id, line.output, own, line.model, line.attempts, usage, line.reused_from)
+    return _Result(line.row, line.custom_id, line.output, own, line.model, line.attempts, usage)
 
 
 def error_line(row: FailedRow) -> bytes:
@@ -70,6 +72,7 @@ def _by_name(line: OutcomeLine, own: Mapping[str, object]) -> dict[str, object]:
         "model": line.model,
         "attempts": line.attempts,
         "usage": _usage(line.outcome.usage),
+        **({"reused_from": line.reused_from} if line.reused_from else {}),
     }
 
 

@@ -47,7 +47,9 @@ class Job:
     completed_at: datetime | None = None
     rows_total: int | None = None
     rows_kept: int = 0
-    """Rows whose results were taken over from the previous job."""
+    """Rows whose results were there when the job was built: the previous job's, and reused ones."""
+    rows_reused: int = 0
+    """Those of them that an earlier job paid for which this one does not retry."""
     unsent: Mapping[str, int] = field(default_factory=dict)
     """Rows that were never sent, by row code."""
     rows_succeeded: int = 0

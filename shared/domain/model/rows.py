@@ -137,6 +137,8 @@ class Outcome(NamedTuple):
     schema: int = -1
     status: int = 0
     """The HTTP status of the row's own request, 0 where there was none."""
+    reused_from: str = ""
+    """The job that paid for the answer, where that was an earlier one."""
 
 
 class FailedRow(NamedTuple):

@@ -17,6 +17,7 @@ from shared.pipeline.build.estimating import RequestSamples
 from shared.pipeline.build.kept_rows import KeptRows
 from shared.pipeline.build.prefetch import Prefetcher
 from shared.pipeline.build.request_files import RequestFiles
+from shared.pipeline.build.reuse import ReusedAnswers, reusing
 from shared.pipeline.build.snapshot import open_snapshot
 from shared.pipeline.build.waiting_rows import WaitingRow, WaitingRows
 from shared.pipeline.claims import Claim
@@ -28,7 +29,6 @@ from shared.requests.custom_ids import CustomIds
 
 COLUMNS = 16_384
 """Own columns a file may have: as many as a spreadsheet."""
-
 
 RUN = timedelta(minutes=8)
 """How long one run builds a job whose documents have to be fetched; with other work, it must fit the host's limit."""
@@ -63,6 +63,8 @@ class BuildPass:
         self._pages = self._writer(blob_names.pdf_pages(self._job))
         self._has_pages = False
         self._ends = app.now() + RUN
+        self._reused: ReusedAnswers | None = None
+        self._has_plain = False
 
     def run(self, chunks: Iterable[bytes] | None = None) -> Built:
         """Write the job's work files and say what they hold; raises JobFault, or OutdatedError (see RequestFiles).
@@ -76,10 +78,11 @@ class BuildPass:
         file = open_snapshot(self._app, self._job, form) if chunks is None else open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
         self._kept = KeptRows(self._kept_rows())
-        for block in self._claim.keeping(file.row_blocks, every=16):
-            self._take_row_block(block, builder)
-        self._settle_waiting(builder, all_rows=True)
-        self._close()
+        with reusing(self._app, self._claim, self._plan.settings.reuse) as self._reused:
+            for block in self._claim.keeping(file.row_blocks, every=16):
+                self._take_row_block(block, builder)
+            self._settle_waiting(builder, all_rows=True)
+            self._close()
         self._built.warnings += [*file.notes, *builder.warnings]
         self._write_columns(builder)
         self._check(builder)
@@ -150,6 +153,7 @@ class BuildPass:
         if outcome is not None:
             self._kept_file.write(outcomes.to_line(outcome) + b"\n")
             self._built.kept += 1
+            self._built.reused += bool(outcome.reused_from)
             return
         limit = self._plan.settings.limit
         fault = None
@@ -198,6 +202,13 @@ class BuildPass:
         self._put(again, built, is_there=True)
 
     def _put(self, block: RequestBlock, built: BuiltRow | None = None, *, is_there: bool = False) -> None:
+        """Write requests, but for those that an earlier job has answered."""
+        self._has_plain = self._has_plain or min(block.schemas) < 0
+        if self._reused is not None and not is_there:
+            left = self._reused.take(block, self._schemas.digests)
+            if left is None:
+                return
+            block = left
         self._files.put(block, b"" if built is None else to_line(built), is_there=is_there)
         self._samples.add(block)
         if built is not None and any(built.pages):
@@ -215,6 +226,10 @@ class BuildPass:
         # Files of a job that somebody else has built meanwhile, and sent, must not be touched any more.
         self._claim.keep()
         self._built.batches = self._files.close()
+        if self._reused is not None:
+            reused = self._reused.write()
+            self._built.kept += reused
+            self._built.reused += reused
         if self._built.unsent:
             self._unsent.commit()
         if self._job.previous:
@@ -257,7 +272,7 @@ class BuildPass:
     def _write_columns(self, builder: RequestBuilder) -> None:
         found = {
             "own": builder.own_columns,
-            "text": self._files.has_plain,
+            "text": self._has_plain,
             "model_column": builder.model_column,
             "job_model": builder.job_model,
         }

@@ -93,6 +93,7 @@ def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built)
         shards=len(built.batches),
         rows_total=built.total,
         rows_kept=built.kept,
+        rows_reused=built.reused,
         unsent=dict(built.unsent),
         input_tokens=built.estimate.input_tokens,
         estimate=built.estimate,

@@ -20,6 +20,8 @@ class Built:
     unsent: Counter[str] = field(default_factory=Counter)
     total: int = 0
     kept: int = 0
+    reused: int = 0
+    """Those of the kept ones that an earlier job paid for which this one does not retry."""
     warnings: list[str] = field(default_factory=list)
     first_fault: str = ""
     """The first row that is invalid, and why."""

@@ -31,8 +31,6 @@ class RequestFiles:
         self._batches: list[Batch] = []
         self._notes: dict[int, BlobWriter] = {}
         self._there_before: set[int] = set()
-        self.has_plain = False
-        """Whether any request so far asks for plain text."""
         self.has_written = False
         """Whether this run has written a batch whole."""
 
@@ -51,7 +49,6 @@ class RequestFiles:
                 raise OutdatedError
             if image_note and not is_whole:
                 self._note(placement.index, image_note)
-        self.has_plain = self.has_plain or min(block.schemas) < 0
 
     def close(self) -> list[Batch]:
         """Make all files visible; give their batches, by index."""
