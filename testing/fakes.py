@@ -429,6 +429,8 @@ class MemoryBatchService:
         self._runs: dict[str, int] = defaultdict(int)
         self._faults: list[_Fault] = []
         self.rows: dict[str, list[str]] = {}
+        self.name_of: Callable[[Mapping[str, Any]], str] = lambda line: str(line["custom_id"])
+        """What `rows` calls a request by, and its answer depends on."""
         self.plan_of: Callable[[dict[str, str]], Plan] = lambda metadata: Plan()
         self.quota: tuple[int, str] | None = None
         """The limit of enqueued tokens, and whether it is told `immediate` or `late`."""
@@ -633,9 +635,10 @@ class MemoryBatchService:
 
     def _run(self, made: _Made, line: dict[str, Any], output: list[bytes], errors: list[bytes]) -> None:
         custom_id = str(line["custom_id"])
-        script = self.rows.get(custom_id, ["ok"])
-        outcome = script[min(self._runs[custom_id], len(script) - 1)]
-        self._runs[custom_id] += 1
+        name = self.name_of(line)
+        script = self.rows.get(name, ["ok"])
+        outcome = script[min(self._runs[name], len(script) - 1)]
+        self._runs[name] += 1
         made.executed.append(custom_id)
         if outcome.isdigit():
             made.failures += 1
@@ -644,7 +647,7 @@ class MemoryBatchService:
             return
         self.billed.append(Billed(made.batch_id, *_name_of(made), custom_id))
         if outcome != "missing":
-            output.append(_line(custom_id, 200, _completion(line, outcome)))
+            output.append(_line(custom_id, 200, _completion(line, outcome, name)))
 
     def _shown(self, made: _Made) -> RemoteBatch:
         status = self._status(made)
@@ -693,9 +696,9 @@ def _line(custom_id: str, status: int, body: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"custom_id": custom_id, "response": response, "error": None}) + b"\n"
 
 
-def _completion(line: Mapping[str, Any], outcome: str) -> dict[str, Any]:
+def _completion(line: Mapping[str, Any], outcome: str, name: str) -> dict[str, Any]:
     schema = line["body"].get("response_format", {}).get("json_schema", {}).get("schema", {"type": "string"})
-    text = msgspec.json.encode(_instance(schema, str(line["custom_id"]))).decode()
+    text = msgspec.json.encode(_instance(schema, name)).decode()
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if outcome == "refusal":
         message = {"role": "assistant", "content": None, "refusal": "I can't help with that."}

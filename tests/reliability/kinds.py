@@ -46,6 +46,8 @@ class Kind:
     quota: tuple[int, str] | None = None
     acts: tuple[Act, ...] = ()
     jobs: int = 1
+    earlier: str = ""
+    """The file of an undisturbed job before it, of the same name."""
 
 
 def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simulation:
@@ -59,6 +61,11 @@ def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simula
     simulation.service.quota = kind.quota
     simulation.tick(simulation.host())
     simulation.clock.advance(60)
+    if kind.earlier:
+        app = simulation.host()
+        simulation.event(app, simulation.drop(f"folder/{kind.file}", kind.earlier))
+        simulation.go_on(app)
+        simulation.clock.advance(60)
     name = simulation.drop(f"folder/{kind.file}", kind.content, **kind.settings)
     play_out(simulation, name, kind, wrap, lost=lost)
     return simulation
@@ -175,5 +182,15 @@ KINDS = (
     ),
     Kind("split", table("abcdefgh"), quota=(300, "late")),
     Kind("Parquet, and a workbook", _parquet("abcd"), "table.parquet", {"formats": ["xlsx"]}, rows={"b": ["400"]}),
+    Kind(
+        "reused",
+        table("abcdefg"),
+        settings={"reuse": True},
+        environment={"MAX_REQUESTS_PER_BATCH": "2"},
+        rows={"b": ["400", "500", "ok"], "f": ["429", "ok"]},
+        earlier=table("abcde"),
+        jobs=2,
+    ),
+    Kind("reused only", table("cab"), settings={"reuse": True}, earlier=table("abc"), jobs=2),
     Kind("storage transfer", table("abc"), environment={"BATCH_TRANSFER": "storage"}, rows={"b": ["500", "ok"]}),
 )

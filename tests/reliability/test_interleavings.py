@@ -103,6 +103,14 @@ def _oversized() -> Simulation:
     return simulation
 
 
+def _reserved_behind_another() -> Simulation:
+    """A job that reuses, beside one of the same name that has all its answers and has not ended."""
+    simulation = _collected()
+    simulation.drop(NAME, table("abcde"), reuse=True)
+    receiving.receive(simulation.host(), NAME)
+    return simulation
+
+
 def _event(simulation: Simulation) -> Work:
     def work(app: App) -> None:
         job = receiving.receive(app, NAME)
@@ -119,6 +127,21 @@ def _poll(simulation: Simulation) -> Work:
 def _prepare(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
     return lambda app: building.prepare(loaded(app, job_id))
+
+
+def _prepare_last(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[-1].job_id
+    return lambda app: building.prepare(loaded(app, job_id))
+
+
+def _end_first_and_prepare_last(simulation: Simulation) -> Work:
+    first, last = simulation.jobs()
+
+    def work(app: App) -> None:
+        assembly.assemble(loaded(app, first.job_id))
+        building.prepare(loaded(app, last.job_id))
+
+    return work
 
 
 def _submit(simulation: Simulation) -> Work:
@@ -180,6 +203,13 @@ MEETINGS = (
     Meeting("an event and a poll", _dropped, _event, _poll),
     Meeting("two pollers over an ended batch", _over, _poll, _poll),
     Meeting("two builders", _reserved, _prepare, _prepare, lapsed=True),
+    Meeting(
+        "two builders, between whom an earlier job ends",
+        _reserved_behind_another,
+        _prepare_last,
+        _end_first_and_prepare_last,
+        lapsed=True,
+    ),
     Meeting("two submitters", _prepared, _submit, _submit, lapsed=True),
     Meeting("a submitter and a poll", _prepared, _submit, _poll),
     Meeting("two completions", _ended, _collect, _collect),
@@ -229,6 +259,11 @@ def _check_end(meeting: Meeting, simulation: Simulation) -> None:
     elif meeting.given is _failed_rows:
         first, retry = jobs
         assert (first.rows_succeeded, retry.rows_succeeded, retry.previous) == (4, 5, first.job_id)
+    elif meeting.given is _reserved_behind_another:
+        first, second = jobs
+        assert (first.rows_succeeded, second.rows_succeeded) == (4, 4)
+        # All that were answered, or none: whichever builder came first.
+        assert second.rows_reused in (0, 4)
     else:
         (job,) = jobs
         expected = 5 if meeting.given is _oversized else 4

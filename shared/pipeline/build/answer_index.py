@@ -58,10 +58,10 @@ class Taken(NamedTuple):
 class AnswerIndex:
     """The file, open. Of several answers to the same request, the one that was paid for last counts."""
 
-    def __init__(self, path: Path, disk: int = DISK) -> None:
+    def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.executescript(_TABLES)
-        self._db.execute(f"PRAGMA max_page_count = {disk // _PAGE}")
+        self._db.execute(f"PRAGMA max_page_count = {DISK // _PAGE}")
         self._db.execute(f"PRAGMA cache_size = -{_CACHE}")
         self.taken = 0
         """How many answers are taken."""

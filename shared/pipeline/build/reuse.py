@@ -44,14 +44,10 @@ class GoneError(Exception):
 class ReusedAnswers:
     """The answers that a job takes from earlier ones, while its requests are built."""
 
-    def __init__(
-        self, app: App, claim: Claim[Job], index: AnswerIndex, *, memory: int = MEMORY, disk: int = DISK
-    ) -> None:
+    def __init__(self, app: App, claim: Claim[Job], index: AnswerIndex) -> None:
         self._app = app
         self._claim = claim
         self._index = index
-        self._memory = memory
-        self._disk = disk
 
     def take(self, block: RequestBlock, checked: Sequence[bytes]) -> RequestBlock | None:
         """Take earlier answers to requests; return the others, None where there are none.
@@ -96,7 +92,7 @@ class ReusedAnswers:
     def _lines_at(self, places: range) -> Iterator[list[bytes]]:
         """Read all at once where they fit onto the disk, else one window after another."""
         with tempfile.TemporaryFile(buffering=0) as scratch:
-            spilled = SpilledLines(len(places), scratch, self._memory, self._disk)
+            spilled = SpilledLines(len(places), scratch, MEMORY, DISK)
             self._fill(spilled, places)
             if not spilled.overflown:
                 yield from _in_order(spilled, len(places))
@@ -104,7 +100,7 @@ class ReusedAnswers:
             windows = spilled.windows()
         for window in windows:
             with tempfile.TemporaryFile(buffering=0) as scratch:
-                spilled = SpilledLines(len(window), scratch, self._memory)
+                spilled = SpilledLines(len(window), scratch, MEMORY)
                 self._fill(spilled, range(places.start + window.start, places.start + window.stop))
                 yield from _in_order(spilled, len(window))
 
@@ -142,7 +138,8 @@ def _joined(wanted: Iterator[Taken], runs: Runs) -> Iterator[tuple[Taken, Outcom
 
 def _in_order(spilled: SpilledLines, count: int) -> Iterator[list[bytes]]:
     for start in range(0, count, RUN):
-        yield [line for line in spilled.take(start, min(start + RUN, count)) if isinstance(line, bytes)]
+        found = spilled.take(start, min(start + RUN, count))
+        yield [line if isinstance(line, bytes) else line[0] for line in found]
 
 
 def _without(block: RequestBlock, places: Set[int]) -> RequestBlock | None:
