@@ -16,7 +16,7 @@ from shared.domain.ports import App
 from shared.job_settings import Reuse
 from shared.pipeline.build.answer_index import Answered, AnswerIndex, FullError
 from shared.pipeline.claims import Claim
-from shared.pipeline.outcome_files import merged_runs, outcomes_in, work_lines
+from shared.pipeline.outcome_files import merged_blocks, outcomes_in, work_lines
 from shared.requests.batch_file import read_requests
 from shared.requests.request_hash import request_hash
 from shared.requests.request_lines import lines_of
@@ -97,17 +97,17 @@ class EarlierAnswers:
     def _add_reused(self, job: Job, number: int) -> None:
         if not job.rows_reused:
             return
-        for run in self._claim.keeping(outcomes_in(self._app, blob_names.reused(job))):
+        for some in self._claim.keeping(outcomes_in(self._app, blob_names.reused(job))):
             self._index.add(
                 Answered(bytes.fromhex(line.request), paid_at, number, line.row)
-                for line in run
+                for line in some
                 if (paid_at := self._paid_at_by(line.reused_from)) is not None
             )
 
     def _succeeded(self, job: Job, batches: Sequence[Batch]) -> "_Rows":
         found = _Rows()
-        for run in self._claim.keeping(merged_runs(self._app, job, batches)):
-            found.add([line.row for line in run if line.code is None and not line.reused_from])
+        for some in self._claim.keeping(merged_blocks(self._app, job, batches)):
+            found.add([line.row for line in some if line.code is None and not line.reused_from])
         return found
 
     def _schemas(self, job: Job) -> list[bytes]:

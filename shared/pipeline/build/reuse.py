@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from shared.answers.outcomes import OutcomeLine, Runs, reused_line
+from shared.answers.outcomes import OutcomeBlock, OutcomeLine, reused_line
 from shared.answers.spilled_lines import SpilledLines
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, NotFound
@@ -22,7 +22,7 @@ from shared.pipeline.build.answer_index import AnswerIndex, FullError, Taken
 from shared.pipeline.build.earlier_answers import EarlierAnswers
 from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.claims import Claim
-from shared.pipeline.outcome_files import merged_runs
+from shared.pipeline.outcome_files import merged_blocks
 from shared.requests.request_hash import request_hash
 from shared.requests.request_lines import block_of, lines_of
 
@@ -118,15 +118,15 @@ class ReusedAnswers:
             raise GoneError
         spilled.finish()
 
-    def _outcomes_of(self, job_id: str) -> Runs:
+    def _outcomes_of(self, job_id: str) -> Iterator[OutcomeBlock]:
         job, batches = self._app.store.job_with_batches(job_id)
-        return iter(()) if job is None else self._claim.keeping(merged_runs(self._app, job, batches))
+        return iter(()) if job is None else self._claim.keeping(merged_blocks(self._app, job, batches))
 
 
-def _joined(wanted: Iterator[Taken], runs: Runs) -> Iterator[tuple[Taken, OutcomeLine]]:
+def _joined(wanted: Iterator[Taken], blocks: Iterator[OutcomeBlock]) -> Iterator[tuple[Taken, OutcomeLine]]:
     """Find the results that are wanted among a job's outcomes; both are in the order of that job's rows."""
     taken = next(wanted, None)
-    for line in chain.from_iterable(runs):
+    for line in chain.from_iterable(blocks):
         while taken is not None and taken.earlier < line.row:
             taken = next(wanted, None)
         while taken is not None and taken.earlier == line.row and line.code is None:
