@@ -50,3 +50,13 @@ def read_headers(cells: Sequence[str], notes: list[str]) -> tuple[str, ...]:
             )
         first[header] = number
     return headers
+
+
+def column_letters(number: int) -> str:
+    """Name a column as spreadsheets do, counted from 0: A, B, …, Z, AA, …"""
+    letters = ""
+    number += 1
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters

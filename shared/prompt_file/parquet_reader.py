@@ -77,7 +77,7 @@ def _rows(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
 
 
 def _guarded[T](found: Iterator[T]) -> Iterator[T]:
-    """Give what is read, and a JobFault for whatever a damaged file makes Arrow raise."""
+    """Yield what is read; raise JobFault for whatever a damaged file makes Arrow raise."""
     try:
         yield from found
     except (AppError, MemoryError):

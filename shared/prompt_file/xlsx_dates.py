@@ -49,7 +49,7 @@ def date_format_of(id_: int, code: str | None) -> DateFormat | None:
 
 
 def moment_of(number: float, format_: DateFormat, counts_from_1904: bool) -> Moment | None:
-    """Read a number as what its format shows, to the millisecond; None where it is no date that Excel can show."""
+    """Read a number as what its format shows, to the millisecond; None where Excel cannot show it as a date."""
     limit = _LAST_DAY - 1462 if counts_from_1904 else _LAST_DAY
     if not (-limit if format_ is DateFormat.DURATION else 0) <= number < limit:
         return None

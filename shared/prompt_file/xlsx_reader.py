@@ -6,13 +6,13 @@ from typing import Final
 
 from shared.domain.errors import JobFault
 from shared.domain.model import Fault, JobCode, Record, RowBlock, RowCode, block_of_one
-from shared.prompt_file.header import read_headers
+from shared.prompt_file.header import column_letters, read_headers
 from shared.prompt_file.lines import BLOCK
 from shared.prompt_file.xlsx_book import Book, Sheet
 from shared.prompt_file.xlsx_cells import Cell, CellReader, Gap, text_of
 from shared.prompt_file.xlsx_gaps import Gaps
 from shared.prompt_file.xlsx_package import Package, PackageTooLargeError
-from shared.prompt_file.xlsx_sheet import Row, column_letters, read_rows, read_texts
+from shared.prompt_file.xlsx_sheet import Row, read_rows, read_texts
 from shared.prompt_file.xlsx_sniffing import remedy
 
 MAX_PACKED: Final = 256 * 1024 * 1024
@@ -82,7 +82,7 @@ class Workbook:
         return found + [None] * (len(self.headers) - len(found))
 
     def _odd_row(self, number: int, row: Row) -> Record:
-        """Give a row with cells that have no value, or that stand under no header."""
+        """Return a row with cells that have no value, or that stand under no header."""
         cells, width = self._under_headers(row.cells), len(self.headers)
         shown = _texts(row.cells)
         outside = [place for place, text in enumerate(shown) if text.strip() and not 0 <= place - self._left < width]
@@ -118,7 +118,7 @@ class Workbook:
         yield from rows
 
     def _guarded(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Give rows, and a JobFault for whatever a damaged file makes the reading raise."""
+        """Yield rows; raise JobFault for whatever a damaged file makes the reading raise."""
         try:
             yield from rows
         except (JobFault, MemoryError):

@@ -247,13 +247,3 @@ def _check_length(length: int) -> None:
 
 def _refuse(*_: object) -> None:
     raise ValueError("parts of workbooks have no document type")
-
-
-def column_letters(number: int) -> str:
-    """Name a column as spreadsheets do, counted from 0: A, B, …, Z, AA, …"""
-    letters = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return letters

@@ -94,7 +94,7 @@ def _text(value: object) -> str:
 
 
 def _fitting(value: Any, type_: pa.DataType) -> Any:
-    """Give a value as its column takes it, None where it cannot."""
+    """Return a value as its column takes it, None where it cannot."""
     if pa.types.is_integer(type_) and isinstance(value, float) and value.is_integer():
         value = int(value)
     elif pa.types.is_floating(type_) and isinstance(value, int):

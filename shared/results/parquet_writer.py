@@ -70,7 +70,7 @@ class ParquetTable:
         self._convert()
 
     def close(self) -> list[str]:
-        """Finish the file; gives a warning where a value did not fit its column."""
+        """Finish the file and return a warning where a value did not fit its column."""
         self._convert(everything=True)
         self._flush()
         self._writer.close()

@@ -1,4 +1,4 @@
-"""Where the values of answers lie, by their JSON Schema: past references and «or null», down to what is no object."""
+"""Where the values of answers lie, by their JSON Schema: past references and «or null», down to plain values."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,7 +18,7 @@ class SchemaWalk:
         self._width_of = cache(self._referred_width)
 
     def columns(self) -> Iterator[tuple[str, ...]]:
-        """List the paths of all values that are no closed objects; objects that are too wide stay whole."""
+        """List the paths of all values but closed objects; an object that is too wide stays whole."""
         left = WIDTH_LIMIT
         for name, schema in (self.properties(self._root, at_root=True) or {}).items():
             width = self._width(schema)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from shared.prompt_file.header import column_letters
 from shared.results import CHUNK_SIZE
 from shared.results.chunks import Chunks
 from shared.results.xlsx_cells import TEXT_LIMIT, Shown, shown, text_cell
@@ -42,7 +43,7 @@ class XlsxTable:
     """results.xlsx on its way to a sink; what is beyond Excel's limits is said by `close`."""
 
     def __init__(self, write: Callable[[bytes], object], names: Sequence[str]) -> None:
-        self._columns = [column_name(number) for number in range(min(len(names), COLUMN_LIMIT))]
+        self._columns = [column_letters(number) for number in range(min(len(names), COLUMN_LIMIT))]
         self._columns_left_out = len(names) - len(self._columns)
         self._widths = ColumnWidths(names[:COLUMN_LIMIT])
         self._limits = self._widths.widths
@@ -68,7 +69,7 @@ class XlsxTable:
             self._add(row, FAILED if failed else Style.PLAIN)
 
     def close(self) -> list[str]:
-        """Finish the file; gives a warning for each limit that was met."""
+        """Finish the file and return a warning for each limit that was met."""
         self._flush()
         area = f"A1:{self._columns[-1]}{self._rows}"
         self._sheet.write(f'</sheetData><autoFilter ref="{area}"/>{_PRINT}</worksheet>'.encode())
@@ -143,16 +144,6 @@ class XlsxTable:
         self._size += len(encoded)
         self._pending.clear()
         self._pending_size = 0
-
-
-def column_name(number: int) -> str:
-    """Name a column as spreadsheets do, counted from 0: A, B, …, Z, AA, …"""
-    name = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, 26)
-        name = chr(ord("A") + letter) + name
-    return name
 
 
 def _part(name: str) -> zipfile.ZipInfo:

@@ -19,11 +19,11 @@ from python_calamine import load_workbook
 from shared.answers.outcomes import read_line, to_line
 from shared.domain.model import Batch, BatchState, FailedRow, Job, JobState, Outcome, RowCode, Usage
 from shared.domain.status_report import report
+from shared.prompt_file.header import column_letters
 from shared.results import xlsx_writer
 from shared.results.answer_columns import Field, fields_of, union
 from shared.results.files import Layout, ResultFiles
 from shared.results.table import header
-from shared.results.xlsx_writer import column_name
 from testing.paths import PROJECT
 from tests.unit.test_json_codec import JSON, TEXTS
 
@@ -333,7 +333,7 @@ def test_more_rows_than_a_sheet_can_have_leave_the_file_out_with_a_warning(
     ("number", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16383, "XFD")]
 )
 def test_columns_are_named_as_spreadsheets_do(number: int, name: str) -> None:
-    assert column_name(number) == name
+    assert column_letters(number) == name
 
 
 OWN = st.fixed_dictionaries({}, optional={"Note": JSON, "City": TEXTS})
