@@ -1,9 +1,9 @@
 """The rows of a running batch: what each is answered, and the lines that this leaves in the output and error files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from local.batch_service import answers, content_filter, json_text, model_output, request_faults, request_rows
+from local.batch_service import answers, content_filter, images, json_text, model_output, request_faults, request_rows
 from local.batch_service.answers import Answer
 from local.batch_service.chat_body import chat_completion
 from local.batch_service.errors import default_error
@@ -84,7 +84,7 @@ class Executor:
         if rule is None and self.recorded is not None and (kept := self.recorded.line(custom_id)) is not None:
             return self._replayed(custom_id, content, kept)
         try:
-            status, answer = self._answer(body, content, responses, rule, mark)
+            status, answer = self._answer(body, content, responses, rule, mark, custom_id)
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             # Whatever a request may hold, it must not stop the others of its batch.
             status, answer = 400, {"error": request_faults.NOT_UNDERSTOOD}
@@ -98,7 +98,9 @@ class Executor:
                 return rule
         return None
 
-    def _answer(self, body: Body, content: bytes, responses: bool, rule: RowRule | None, mark: str) -> tuple[int, Body]:
+    def _answer(
+        self, body: Body, content: bytes, responses: bool, rule: RowRule | None, mark: str, custom_id: str
+    ) -> tuple[int, Body]:
         """Return the status and the body of a row's answer."""
         ask = request_rows.read(body, responses)
         outcome = "answered" if rule is None else rule.outcome
@@ -117,6 +119,8 @@ class Executor:
             return 400, {"error": fault}
         if rule is None and self.elsewhere is not None:
             return self.elsewhere.ask(body, responses)
+        if images.addresses(body, responses):
+            ask = replace(ask, prompt=f"{ask.prompt} {images.file_words(custom_id)}".strip())
         said = self._said(ask, body, content, model, outcome, rule.content if rule is not None else None)
         if responses:
             return 200, response(ask, said[0], body, mark, float(self.created))

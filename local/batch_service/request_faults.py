@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.batch_service import reasoning, request_rows, schema_rules
+from local.batch_service import images, reasoning, request_rows, schema_rules
 from local.batch_service.models import Model
 from local.batch_service.request_rows import Ask
 
@@ -24,6 +24,9 @@ def first(ask: Ask, body: Body, model: Model, api_version: str | None, dialect: 
         return _missing("response_format.type")
     if not ask.prompt and not request_rows.has_messages(body, responses):
         return _missing("input" if responses else "messages")
+    refused_image = images.fault(body, responses)
+    if refused_image is not None:
+        return _fault(refused_image[0], "input" if responses else "messages", refused_image[1])
     return _schema_fault(ask, responses, api_version, dialect) if ask.format == "json_schema" else None
 
 

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from shared.domain.errors import AppError
 from shared.domain.lifecycle import is_held
 from shared.domain.model import BatchState
-from shared.domain.ports import App
+from shared.domain.ports import App, Container
 from shared.pipeline import job_control, steps
+from testing.documents import image
 from testing.fakes import Plan
 from tests.reliability.simulation import Killed, Simulation, table
 
@@ -48,6 +49,7 @@ class Kind:
     jobs: int = 1
     earlier: str = ""
     """The file of an undisturbed job before it, of the same name."""
+    documents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simulation:
@@ -66,6 +68,8 @@ def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simula
         simulation.event(app, simulation.drop(f"folder/{kind.file}", kind.earlier))
         simulation.go_on(app)
         simulation.clock.advance(60)
+    for path, data in kind.documents.items():
+        simulation.files.write(Container.PROMPTS, path, data)
     name = simulation.drop(f"folder/{kind.file}", kind.content, **kind.settings)
     play_out(simulation, name, kind, wrap, lost=lost)
     return simulation
@@ -192,5 +196,25 @@ KINDS = (
         jobs=2,
     ),
     Kind("reused only", table("cab"), settings={"reuse": True}, earlier=table("abc"), jobs=2),
+    Kind(
+        "images",
+        "Custom ID,Prompt,Required,Image\na,What?,Name,1.png\nb,,Name,/folder/2.png\nc,x,Name,gone.png\nd,x,Name,\n",
+        environment={"MAX_REQUESTS_PER_BATCH": "2"},
+        rows={"a": ["500", "ok"]},
+        documents={"folder/1.png": image(), "folder/2.png": image(color="olive")},
+    ),
+    Kind(
+        "documents",
+        "*.png\n*.txt\n",
+        settings={"required": "Name", "prompt": "Read it. {Text}"},
+        rows={"folder/2.png": ["400"], "folder/1.txt": ["429", "ok"]},
+        file="all.files",
+        documents={
+            "folder/1.png": image(),
+            "folder/2.png": b"\x89PNG",
+            "folder/1.txt": b"Text",
+            "folder/2.txt": b"\xff",
+        },
+    ),
     Kind("storage transfer", table("abc"), environment={"BATCH_TRANSFER": "storage"}, rows={"b": ["500", "ok"]}),
 )

@@ -25,6 +25,7 @@ READS = frozenset(
         "files.load",
         "files.read",
         "files.read_range",
+        "files.fetch",
         "files.blobs",
         "store.open_jobs",
         "store.all_listed",

@@ -50,6 +50,9 @@ class _Watched:
         if label == "files.writer":
             return lambda *args, **named: _Watched(found(*args, **named), "writer", self._before, self._after)
 
+        if label == "files.fetch":
+            return lambda *args, **named: self._later(label, found(*args, **named))
+
         def call(*args: Any, **named: Any) -> Any:
             if _gives_a_stream(getattr(found, "__func__", found)):
                 return self._stream(label, found(*args, **named))
@@ -59,6 +62,17 @@ class _Watched:
             return result
 
         return call
+
+    def _later(self, label: str, wait: Callable[[], Any]) -> Callable[[], Any]:
+        """Watch what is begun now when it is waited for."""
+
+        def waited() -> Any:
+            self._before(label)
+            result = wait()
+            self._after(label)
+            return result
+
+        return waited
 
     def _stream(self, label: str, items: Iterator[Any]) -> Iterator[Any]:
         self._before(label)

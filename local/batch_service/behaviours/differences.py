@@ -26,6 +26,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         "OURS",
     ),
     Difference(
+        "Images are not decoded: what is damaged behind a file's header is not found; `https` addresses are not fetched",
+        "Both are refused in the row",
+        "OURS",
+    ),
+    Difference("Images cost no tokens", "They cost what the model's formula says", "OURS"),
+    Difference(
         "Creation counts the tokens of the quota exactly",
         "It estimates them from the characters in some regions",
         "BATCH",

@@ -32,6 +32,16 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
             "test_worded_checks.py::test_made_up_values_keep_worded_checks",
         ),
         (
+            "Images are checked: kind, size, number (50) and base64; a wrong one fails its row with 400",
+            "QUOTAS",
+            "test_images.py::test_an_image_that_the_service_refuses_fails_its_row_and_no_other",
+        ),
+        (
+            "Answers about images take up the file's name, where the custom id is one",
+            "OURS",
+            "test_images.py::test_answers_about_images_take_up_the_files_name",
+        ),
+        (
             "Chat completions are of the type of the newest openai package",
             "OPENAI",
             "test_types.py::test_a_chat_answer_is_of_the_clients_type",
