@@ -29,9 +29,10 @@ def fault(body: Body, responses: bool) -> tuple[str, str] | None:
 
 
 def file_words(custom_id: str) -> str:
-    """Return a file's name as words, for answers about a document: `in/acme-0815.pdf` is `Acme 0815`."""
+    """Return a file's name as words, for answers about a document: `in/acme-trading-0815.pdf` is `Acme Trading`."""
     stem, dot, _ = custom_id.rpartition("/")[2].rpartition(".")
-    return stem.replace("-", " ").replace("_", " ").title() if dot else ""
+    words = stem.replace("-", " ").replace("_", " ").split() if dot else []
+    return " ".join(word.title() for word in words if word.isalpha())
 
 
 def _addresses(body: Body, responses: bool) -> Iterator[object]:

@@ -147,7 +147,7 @@ def _maker_of(name: str) -> Maker:
         return lambda hints: hints.chance.choice(choices)
     if last in FORMATS_BY_NAME:
         return lambda hints: formatted(FORMATS_BY_NAME[last], hints.chance)
-    if last in ("name", "title", "building", "subject", "product"):
+    if last in ("name", "title", "building", "subject", "product", "seller", "vendor", "supplier", "company"):
         usual = PEOPLE if words[:-1] in ((), ("full",)) else COMPANIES
         return lambda hints: hints.proper_name() or hints.chance.choice(usual)
     return _marks_maker(words, last)

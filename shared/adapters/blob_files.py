@@ -74,13 +74,13 @@ class BlobFiles:
     def fetch(self, container: Container, name: str, most: int) -> Callable[[], bytes]:
         def begin_reading() -> StorageStreamDownloader[bytes]:
             # This call brings the first READ_SIZE bytes, mostly all; what is beyond waits until its turn has come.
-            return self._blob(container, name).download_blob(offset=0, length=most)
+            return self._blob(container, name).download_blob()
 
         begun = begin_fetch(begin_reading)
 
         def wait() -> bytes:
             with translated(_title(container, name)):
-                return begun.result().readall()
+                return begun.result().read(most)
 
         return wait
 

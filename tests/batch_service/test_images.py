@@ -66,8 +66,8 @@ def test_images_of_every_kind_are_taken_by_both_routes(service: RunningService, 
 
 
 def test_answers_about_images_take_up_the_files_name(service: RunningService, client: OpenAI) -> None:
-    batch = run(service, client, [row("in/acme-0815.png", body=body_of(GOOD))])
+    batch = run(service, client, [row("in/acme-trading-0815.png", body=body_of(GOOD))])
 
     (answer,) = output(client, batch).values()
     content = answer["response"]["body"]["choices"][0]["message"]["content"]
-    assert json.loads(content)["BuildingName"] == "Acme 0815"
+    assert json.loads(content)["BuildingName"] == "Acme Trading"

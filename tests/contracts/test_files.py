@@ -38,6 +38,8 @@ def test_what_is_not_there_is_none_or_not_found(files: Files) -> None:
         _read(files, "none")
     with pytest.raises(NotFound):
         files.read_range(WORK, "none", 0, 1)
+    with pytest.raises(NotFound):
+        files.fetch(WORK, "none", 1)()
     assert list(files.blobs(WORK)) == []
 
 
@@ -153,6 +155,18 @@ def test_a_range_ends_with_the_blob(files: Files) -> None:
 
     assert files.read_range(WORK, "a", 3, 4) == b"3456"
     assert files.read_range(WORK, "a", 8, 100) == b"89"
+
+
+@pytest.mark.parametrize("size", [0, 1, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1])
+def test_a_blob_is_fetched_beside_the_work_up_to_a_size(files: Files, size: int) -> None:
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    files.write(WORK, "a", data)
+
+    waits = [files.fetch(WORK, "a", most) for most in (size + 1, size, size // 2, 1)]
+
+    assert [wait() == data[:most] for wait, most in zip(waits, (size + 1, size, size // 2, 1), strict=True)] == [
+        True
+    ] * 4
 
 
 def test_blobs_come_by_name_from_a_prefix_or_a_place_on(files: Files) -> None:

@@ -26,7 +26,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "OURS",
     ),
     Difference(
-        "Images are not decoded: what is damaged behind a file's header is not found; `https` addresses are not fetched",
+        "Images are not decoded, so damaged pixels are not found; `https` addresses are not fetched",
         "Both are refused in the row",
         "OURS",
     ),
