@@ -53,7 +53,7 @@ class Accounts:
         return {
             "jobs": f"{len(self._statuses)}, {retries} of them retries: {_listed(states)}",
             "rows": f"{rows['total']}: {rows['succeeded']} succeeded, {rows['failed']} failed ({_listed(errors)})",
-            "billed": f"{len(self._billed)} rows in {len(keys)} of (job, shard, attempt)",
+            "billed": f"{len(self._billed)} rows in {len(keys)} of (job, batch index, attempt)",
         }
 
     def _why(self, job_id: str) -> str:

@@ -120,7 +120,7 @@ def _running(now: datetime) -> tuple[Job, list[Batch]]:
         JobState.RUNNING,
         "c41d8e02",
         built=True,
-        shards=3,
+        first_batches=3,
         rows_total=25_000,
         warnings=(
             "Column Schema, rows 1 to 25000: additionalProperties: false was added, because strict schemas need it.",
@@ -143,7 +143,9 @@ def _running(now: datetime) -> tuple[Job, list[Batch]]:
 
 def _waiting(now: datetime) -> tuple[Job, list[Batch]]:
     wait = Wait(until=now + timedelta(minutes=8), tries=5, message=QUOTA)
-    job = _job(now, 95, "contracts/clauses.jsonl", JobState.WAITING, "e2b75f90", built=True, shards=1, rows_total=8_400)
+    job = _job(
+        now, 95, "contracts/clauses.jsonl", JobState.WAITING, "e2b75f90", built=True, first_batches=1, rows_total=8_400
+    )
     return job, [_batch(job, 0, 1, BatchState.PREPARED, 8_400, wait=wait)]
 
 
@@ -158,21 +160,23 @@ def _held(now: datetime) -> Job:
         message=HOLD,
         held_by="input_tokens",
         built=True,
-        shards=1,
+        first_batches=1,
         input_tokens=4_812_000,
         settings=("archive/_job.json",),
     )
 
 
 def _collecting(now: datetime) -> tuple[Job, list[Batch]]:
-    job = _job(now, 175, "survey.csv", JobState.COLLECTING, "18c9ee54", built=True, shards=1, rows_total=1_200)
+    job = _job(now, 175, "survey.csv", JobState.COLLECTING, "18c9ee54", built=True, first_batches=1, rows_total=1_200)
     return job, [replace(_submitted(job, 0, 1_200, 1_200, "completed"), state=BatchState.ENDED)]
 
 
 def _completed(
     now: datetime, minutes: float, name: str, rows: int, errors: dict[str, int], model: str, tail: str
 ) -> tuple[Job, list[Batch]]:
-    job = _job(now, minutes, name, JobState.COMPLETED, tail, built=True, shards=1, rows_total=rows, errors=errors)
+    job = _job(
+        now, minutes, name, JobState.COMPLETED, tail, built=True, first_batches=1, rows_total=rows, errors=errors
+    )
     job = replace(
         job, rows_succeeded=rows - sum(errors.values()), completed_at=job.created_at + timedelta(minutes=minutes / 2)
     )
@@ -222,7 +226,7 @@ def _cancelled(now: datetime) -> tuple[Job, list[Batch]]:
         JobState.CANCELLED,
         "b6e1f3aa",
         built=True,
-        shards=1,
+        first_batches=1,
         cancelled=True,
         message="The job was cancelled; answers that had arrived are in the results.",
         completed_at=now - timedelta(hours=49, minutes=12),

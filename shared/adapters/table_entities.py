@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,10 +17,20 @@ from shared.domain.ports import Listed
 
 type Entity = dict[str, Any]
 
+_STORED_AS: Final = (('"first_batches":', '"shards":'),)
+"""Keys of records, and what rows have called them since version 1.0.0. A quote within a text is escaped in JSON."""
+
 
 def entity_of(partition: str, row: str, record: object, **columns: object) -> Entity:
     """Make the entity of a record, with columns beside it."""
-    return {"PartitionKey": partition, "RowKey": row, "Record": msgspec.json.encode(record).decode(), **columns}
+    return {"PartitionKey": partition, "RowKey": row, "Record": _stored(record), **columns}
+
+
+def _stored(record: object) -> str:
+    text = msgspec.json.encode(record).decode()
+    for key, stored in _STORED_AS:
+        text = text.replace(key, stored)
+    return text
 
 
 def job_entity(job: Job) -> Entity:
@@ -46,7 +56,10 @@ def listed_columns(listed: Listed) -> dict[str, object]:
 
 def record_in(kind: Any, entity: Mapping[str, Any]) -> Any:
     """Read the record in an entity, without a version."""
-    return _decoder(kind).decode(entity["Record"])
+    text = entity["Record"]
+    for key, stored in _STORED_AS:
+        text = text.replace(stored, key)
+    return _decoder(kind).decode(text)
 
 
 def versioned(kind: Any, entity: Any) -> Any:

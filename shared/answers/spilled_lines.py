@@ -14,7 +14,7 @@ _WRITE_SIZE: Final = 1024 * 1024
 _LENGTH_BITS: Final = 32
 _LENGTH_MASK: Final = (1 << _LENGTH_BITS) - 1
 
-type _Kept = bytes | int
+type _Held = bytes | int
 """A line, or where it lies in the file and how long it is."""
 
 
@@ -28,8 +28,8 @@ class SpilledLines:
         self._file = file
         self._limit = limit
         self._memory = memory
-        self._first: list[_Kept | None] = [None] * places
-        self._others: dict[int, list[_Kept]] = {}
+        self._first: list[_Held | None] = [None] * places
+        self._others: dict[int, list[_Held]] = {}
         self._pending: list[bytes] = []
         self._written = 0
         self._end = 0
@@ -39,11 +39,11 @@ class SpilledLines:
     def put(self, place: int, line: bytes) -> None:
         """Add a line."""
         self._memory -= len(line) + _OVERHEAD
-        kept = line if self._memory >= 0 else self._filed(line)
+        held = line if self._memory >= 0 else self._filed(line)
         if self._first[place] is None:
-            self._first[place] = kept
+            self._first[place] = held
         else:
-            self._others.setdefault(place, []).append(kept)
+            self._others.setdefault(place, []).append(held)
 
     def finish(self) -> None:
         """End the putting."""
@@ -69,13 +69,13 @@ class SpilledLines:
         yield range(start, len(self._first))
 
     def _filed(self, line: bytes) -> int:
-        kept = self._end << _LENGTH_BITS | len(line)
+        place = self._end << _LENGTH_BITS | len(line)
         self._end += len(line)
         if not self.overflown:
             self._pending.append(line)
             if self._end - self._written >= _WRITE_SIZE:
                 self._write()
-        return kept
+        return place
 
     def _write(self) -> None:
         if self._limit is not None and self._end > self._limit:
@@ -92,21 +92,21 @@ class SpilledLines:
         if not self.overflown:
             self.overflown = True
             self._file.truncate(0)
-            self._first = [None if kept is None else _size(kept) for kept in self._first]
+            self._first = [None if held is None else _size(held) for held in self._first]
             self._others = {place: list(map(_size, others)) for place, others in self._others.items()}
 
     def _lines_at(self, place: int) -> Sequence[bytes]:
         first = self._first[place]
         return () if first is None else list(map(self._line, (first, *self._others.get(place, ()))))
 
-    def _line(self, kept: _Kept) -> bytes:
-        if isinstance(kept, bytes):
-            return kept
-        self._file.seek(kept >> _LENGTH_BITS)
-        return self._file.read(kept & _LENGTH_MASK)
+    def _line(self, held: _Held) -> bytes:
+        if isinstance(held, bytes):
+            return held
+        self._file.seek(held >> _LENGTH_BITS)
+        return self._file.read(held & _LENGTH_MASK)
 
 
-def _size(kept: _Kept | None) -> int:
-    if kept is None:
+def _size(held: _Held | None) -> int:
+    if held is None:
         return 0
-    return len(kept) if isinstance(kept, bytes) else kept & _LENGTH_MASK
+    return len(held) if isinstance(held, bytes) else held & _LENGTH_MASK

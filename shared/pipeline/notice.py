@@ -1,4 +1,4 @@
-"""Telling somebody's web hook how a job stands, until it has heard or a day has passed."""
+"""Telling the web hook at NOTIFY_URL how a job stands, until it has accepted that or a day has passed."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from shared.domain.ports import App, Container, Message, Step
 log = logging.getLogger("structuredbatch.notice")
 
 LIFE: Final = timedelta(days=1)
-PLACE: Final = "notices"
+BOOKMARK: Final = "notices"
 
 
 def notify(app: App, job_id: str, tries: int) -> None:
@@ -40,7 +40,7 @@ def notify(app: App, job_id: str, tries: int) -> None:
     except Transient as error:
         if isinstance(error, Unavailable):
             # A second less than the wait before its own next try, as queues round down.
-            app.store.save_bookmark(PLACE, (app.now() + app.settings.backoff - timedelta(seconds=1)).isoformat())
+            app.store.save_bookmark(BOOKMARK, (app.now() + app.settings.backoff - timedelta(seconds=1)).isoformat())
         _try_again(app, job, tries, error)
         return
     log.info("notice accepted", extra={"job_id": job_id, "state": job.state.value, "tries": tries + 1})
@@ -66,7 +66,7 @@ def _try_again(app: App, job: Job, tries: int, error: Transient) -> None:
 
 
 def _quiet_until(app: App) -> datetime:
-    noted = app.store.bookmark(PLACE)
+    noted = app.store.bookmark(BOOKMARK)
     return datetime.fromisoformat(noted) if noted else app.now()
 
 

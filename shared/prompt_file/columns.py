@@ -102,8 +102,8 @@ def _columns_of(
 
 def _own(headers: tuple[str, ...], meant: Mapping[Meaning, str]) -> tuple[str, ...]:
     custom_id = meant.get(Meaning.CUSTOM_ID)
-    kept = custom_id if custom_id is not None and meaning_of(custom_id) is not Meaning.CUSTOM_ID else None
-    taken = set(meant.values()) - {kept}
+    own_id = custom_id if custom_id is not None and meaning_of(custom_id) is not Meaning.CUSTOM_ID else None
+    taken = set(meant.values()) - {own_id}
     return tuple(header for header in headers if header not in taken)
 
 

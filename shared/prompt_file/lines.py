@@ -36,10 +36,10 @@ def without_tail[T: (bytes, str)](chunks: Iterable[T], line_ends: T, fillers: T)
     size = 0
     is_empty = True
     for chunk in chunks:
-        kept = chunk.rstrip(line_ends + fillers)
-        if kept or not held:
-            is_empty = is_empty and not kept
-            tail = chunk[len(kept) :]
+        text = chunk.rstrip(line_ends + fillers)
+        if text or not held:
+            is_empty = is_empty and not text
+            tail = chunk[len(text) :]
             rest = tail.lstrip(line_ends)
             held.append(chunk[: len(chunk) - len(rest)])
             yield nothing.join(held)

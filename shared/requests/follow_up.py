@@ -19,14 +19,14 @@ def follow_up(
     was set.
     """
     for block in blocks:
-        kept: list[tuple[int, str, bytes, int]] = []
+        chosen: list[tuple[int, str, bytes, int]] = []
         for row, custom_id, line, schema in zip(block.rows, block.ids, lines_of(block), block.schemas, strict=True):
             if row in keep:
                 again = raise_cap(line) if row in raised else line
                 if again is not None:
-                    kept.append((row, custom_id, again, schema))
-        if kept:
-            rows, ids, lines, schemas = zip(*kept, strict=True)
+                    chosen.append((row, custom_id, again, schema))
+        if chosen:
+            rows, ids, lines, schemas = zip(*chosen, strict=True)
             yield block_of(rows, ids, block.model, block.url, lines, schemas)
 
 

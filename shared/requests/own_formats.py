@@ -10,7 +10,7 @@ from shared.domain.model import RESPONSES_URL, Fault, Record, RowCode
 from shared.json_codec import mapping
 from shared.requests.response_format import PLAIN, Formats, asked_in, format_of
 
-_KEPT: Final = 256
+_FORMATS: Final = 256
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TYPES: Final = ("text", "json_object", "json_schema")
 
@@ -34,7 +34,7 @@ class OwnFormats:
                 number = self._checked(given, url, unshown, is_dropped_again=record.is_dropped_again)
             except UnsendableError as exc:
                 number = exc.fault
-            if len(self._numbers) >= _KEPT:
+            if len(self._numbers) >= _FORMATS:
                 del self._numbers[next(iter(self._numbers))]
             self._numbers[text] = number
         if isinstance(number, Fault):

@@ -15,7 +15,7 @@ from shared.requests.messages import Conversation, Message, with_images
 from shared.requests.response_format import Formats, with_format
 from shared.requests.skeleton import RawJson, RequestSkeleton, skeleton_of
 
-_KEPT: Final = 256
+_KINDS: Final = 256
 
 
 class RowImages(Enum):
@@ -35,7 +35,7 @@ class RequestSkeletons:
         self._model = model
         self._conversation = conversation
         self._formats = formats
-        self._kept: dict[tuple[object, ...], RequestSkeleton | Fault] = {}
+        self._by_kind: dict[tuple[object, ...], RequestSkeleton | Fault] = {}
 
     def of_kind(self, kind: Iterable[object], layout: Layout) -> RequestSkeleton | Fault:
         """Return the skeleton of rows with a prompt and these values under `layout.kind`."""
@@ -50,11 +50,11 @@ class RequestSkeletons:
         kind: tuple[object, ...] = (has_prompt, images, layout.system, model, system, required, schema)
         if not layout.all_texts:
             kind = (*kind[:3], *map(_comparable, kind[3:]))
-        skeleton = self._kept.get(kind)
+        skeleton = self._by_kind.get(kind)
         if skeleton is None:
-            if len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            skeleton = self._kept[kind] = self._new(values, layout, has_prompt, images)
+            if len(self._by_kind) >= _KINDS:
+                del self._by_kind[next(iter(self._by_kind))]
+            skeleton = self._by_kind[kind] = self._new(values, layout, has_prompt, images)
         return skeleton
 
     def _new(

@@ -127,7 +127,7 @@ def _retry(simulation: Simulation, app: App) -> None:
     steps.queue_due(app, job.job_id)
 
 
-def _first_shard_collected_second_open(simulation: Simulation) -> bool:
+def _first_batch_collected_second_open(simulation: Simulation) -> bool:
     jobs = simulation.jobs()
     batches = simulation.store.batches(jobs[0].job_id) if jobs else []
     return {(batch.index, batch.state) for batch in batches} >= {
@@ -141,7 +141,7 @@ def _ended(simulation: Simulation) -> bool:
     return bool(jobs) and all(job.state.ended for job in jobs) and simulation.settled()
 
 
-def _endless_second_shard(metadata: Mapping[str, str]) -> Plan:
+def _endless_second_batch(metadata: Mapping[str, str]) -> Plan:
     return ENDLESS if metadata["index"] == "1" else QUICK
 
 
@@ -156,7 +156,7 @@ def _parquet(ids: str) -> bytes:
 
 KINDS = (
     Kind("one batch", table("abc")),
-    Kind("two shards", table("abcd"), environment={"MAX_REQUESTS_PER_BATCH": "2"}),
+    Kind("two batches", table("abcd"), environment={"MAX_REQUESTS_PER_BATCH": "2"}),
     Kind(
         "follow-ups",
         table("abcdef"),
@@ -167,8 +167,8 @@ KINDS = (
         table("abcd"),
         environment={"MAX_REQUESTS_PER_BATCH": "2"},
         rows={"b": ["400"]},
-        plan=_endless_second_shard,
-        acts=(Act(_first_shard_collected_second_open, _cancel),),
+        plan=_endless_second_batch,
+        acts=(Act(_first_batch_collected_second_open, _cancel),),
     ),
     Kind(
         "retried",

@@ -190,7 +190,7 @@ class End:
     files: dict[str, bytes]
     statuses: dict[str, Any]
     billed: dict[tuple[str, str, str, str], int]
-    """How often the service billed each row of each (job, shard, attempt)."""
+    """How often the service billed each row of each (job, batch index, attempt)."""
 
 
 def end_of(simulation: Simulation) -> End:
@@ -221,7 +221,7 @@ def _plain(text: str) -> str:
 
 
 def check_payment(simulation: Simulation) -> None:
-    """At most one batch of each (job, shard, attempt) was billed."""
+    """At most one batch of each (job, batch index, attempt) was billed."""
     paid = defaultdict(set)
     for row in simulation.service.billed:
         paid[row.job_id, row.index, row.attempt].add(row.batch_id)

@@ -56,7 +56,7 @@ class Job:
     """Rows with a result; counted when the job ends."""
     errors: Mapping[str, int] = field(default_factory=dict)
     """Rows without a result, by row code; counted when the job ends."""
-    shards: int = 0
+    first_batches: int = 0
     """How many first batches the file was cut into; 0 before that is known."""
     input_tokens: int = 0
     """An estimate of what will be sent; `estimate` tells more, but for jobs that version 1.0.0 built."""
@@ -84,7 +84,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One batch at the service, or on its way there: shard `index` of the job, tried for the `attempt`-th time."""
+    """One batch at the service, or on its way there: number `index` of the job, in its `attempt`-th attempt."""
 
     job_id: str
     index: int

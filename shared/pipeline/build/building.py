@@ -90,7 +90,7 @@ def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built)
         message=held.message if held else "",
         wait=None,
         lease=None,
-        shards=len(built.batches),
+        first_batches=len(built.batches),
         rows_total=built.total,
         rows_kept=built.kept,
         rows_reused=built.reused,

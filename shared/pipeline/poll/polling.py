@@ -23,7 +23,7 @@ from shared.pipeline.poll.status_updates import apply, mark_unreachable
 from shared.pipeline.poll.unknown_batches import Known, take_in
 from shared.pipeline.reporting import publish
 from shared.pipeline.spending import has_new_month, try_again
-from shared.pipeline.submit.lost_creations import doubt_since
+from shared.pipeline.submit.lost_creations import unanswered_since
 
 log = logging.getLogger("structuredbatch.polling")
 
@@ -74,18 +74,18 @@ def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> Non
         for batch in item.records.batches
         if batch.state is BatchState.SUBMITTED
     }
-    since = doubt_since(app.now(), bookmarks, (batch for item in jobs for batch in item.records.batches))
+    since = unanswered_since(app.now(), bookmarks, (batch for item in jobs for batch in item.records.batches))
     if not asked and since is None:
         return
     known = Known(jobs)
 
-    def stranger(remote: RemoteBatch) -> None:
+    def take_unknown(remote: RemoteBatch) -> None:
         with passing_over(remote.metadata.get("job", "")):
             take_in(app, remote, known)
 
     wanted = [batch for _, batch in asked.values()]
     try:
-        for remote in Asking(app, wanted, stranger).answers(since):
+        for remote in Asking(app, wanted, take_unknown).answers(since):
             item, batch = asked.pop(remote.batch_id)
             with passing_over(item.job.job_id):
                 apply(item, batch, remote)
@@ -126,22 +126,22 @@ def _taking_turns(
     found: Iterable[tuple[OpenNow, Due]], backoffs: dict[str, DeploymentBackoff]
 ) -> Iterator[tuple[OpenNow, Due]]:
     """Yield all steps that are due, but for a deployment that was refusing only its longest waiting batch."""
-    probes: dict[str, tuple[OpenNow, Due]] = {}
+    first_in_line: dict[str, tuple[OpenNow, Due]] = {}
     for item, due in found:
         batch = due.batch
         backoff = backoffs.get(batch.model) if batch is not None and due.step is Step.SUBMIT else None
         if batch is None or backoff is None or not backoff.tries:
             yield item, due
-        elif batch.model not in probes or _waiting_since(item, batch) < _waiting_since(
-            *_with_batch(probes[batch.model])
+        elif batch.model not in first_in_line or _waiting_since(item, batch) < _waiting_since(
+            *_with_batch(first_in_line[batch.model])
         ):
-            probes[batch.model] = (item, due)
-    yield from probes.values()
+            first_in_line[batch.model] = (item, due)
+    yield from first_in_line.values()
 
 
-def _with_batch(probe: tuple[OpenNow, Due]) -> tuple[OpenNow, Batch]:
-    item, due = probe
-    assert due.batch is not None  # Only submissions are probed.
+def _with_batch(turn: tuple[OpenNow, Due]) -> tuple[OpenNow, Batch]:
+    item, due = turn
+    assert due.batch is not None  # Only submissions take turns.
     return item, due.batch
 
 

@@ -27,15 +27,15 @@ RUNNING: Final = "in_progress"
 TIME: Final = timedelta(minutes=3)
 """How long a tick asks for batches one by one."""
 
-PLACE: Final = "asked"
+BOOKMARK: Final = "asked"
 
 
 class Asking:
-    """The questions of one tick about `wanted` batches, which are at the service; `stranger` is told all others."""
+    """The questions of one tick about `wanted` batches, which are at the service; `take_in` gets all others."""
 
-    def __init__(self, app: App, wanted: Sequence[Batch], stranger: Callable[[RemoteBatch], None]) -> None:
+    def __init__(self, app: App, wanted: Sequence[Batch], take_in: Callable[[RemoteBatch], None]) -> None:
         self._app = app
-        self._stranger = stranger
+        self._take_in = take_in
         self._wanted = {batch.batch_id for batch in wanted}
         self._left = set(self._wanted)
         self._calls = len(wanted) // PAGE + EXTRA_CALLS
@@ -100,7 +100,7 @@ class Asking:
                 self._left.discard(remote.batch_id)
                 yield remote
             elif remote.batch_id not in self._wanted:
-                self._stranger(remote)
+                self._take_in(remote)
 
     def _ours(self, page: Sequence[RemoteBatch]) -> int:
         return sum(remote.batch_id in self._wanted for remote in page)
@@ -112,7 +112,7 @@ class Asking:
     def _one_by_one(self, batch_ids: Sequence[str]) -> Iterator[RemoteBatch]:
         """Ask for batches by their ids while calls and time last: the next tick goes on where this one stopped."""
         end = self._app.now() + TIME
-        stopped_at = self._app.store.bookmark(PLACE) if batch_ids else ""
+        stopped_at = self._app.store.bookmark(BOOKMARK) if batch_ids else ""
         first = bisect_right(batch_ids, stopped_at)
         turns = [*batch_ids[first:], *batch_ids[:first]][: self._calls]
         last = ""
@@ -129,4 +129,4 @@ class Asking:
         finally:
             # One that cannot be asked about must not hold up those after it either.
             if last != stopped_at:
-                self._app.store.save_bookmark(PLACE, last)
+                self._app.store.save_bookmark(BOOKMARK, last)

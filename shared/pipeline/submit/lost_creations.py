@@ -1,4 +1,4 @@
-"""Batches that may exist although nobody knows: whose they are, and for how long the poll looks out for them.
+"""Batches possibly created although the answer was lost: whose they are, and how long the poll looks for them.
 
 A creating call whose answer was lost, and whose batch did not show in time, is made again. Should the first batch show
 after all, up to a day later, the poll finds it and cancels it, whether its job has ended or not.
@@ -13,7 +13,7 @@ from shared.domain.errors import NotFound
 from shared.domain.model import Batch, RemoteBatch
 from shared.domain.ports import App, Container
 
-PLACE: Final = "doubt"
+BOOKMARK: Final = "doubt"
 LOOK_OUT: Final = timedelta(hours=24)
 CLOCK_MARGIN: Final = timedelta(minutes=10)
 """How far the service's clock may be from ours."""
@@ -47,17 +47,17 @@ def name_of(app: App, remote: RemoteBatch) -> tuple[str, int, int] | None:
 def look_out(app: App, since: datetime) -> None:
     """Let the poll look for batches created since then, for a day."""
     now = app.now()
-    noted = _noted(app.store.bookmark(PLACE))
+    noted = _noted(app.store.bookmark(BOOKMARK))
     if noted is not None and now < noted[1]:
         since = min(since, noted[0])
     until = now + LOOK_OUT
-    app.store.save_bookmark(PLACE, json.dumps({"since": since.isoformat(), "until": until.isoformat()}))
+    app.store.save_bookmark(BOOKMARK, json.dumps({"since": since.isoformat(), "until": until.isoformat()}))
 
 
-def doubt_since(now: datetime, bookmarks: Mapping[str, str], batches: Iterable[Batch]) -> datetime | None:
-    """Return since when batches may have been created although the answer was lost; None where there is no doubt."""
+def unanswered_since(now: datetime, bookmarks: Mapping[str, str], batches: Iterable[Batch]) -> datetime | None:
+    """Return since when batches may have been created although the answer was lost; None where there are none."""
     times = [batch.creating_since for batch in batches if batch.creating_since is not None]
-    noted = _noted(bookmarks.get(PLACE, ""))
+    noted = _noted(bookmarks.get(BOOKMARK, ""))
     if noted is not None and now < noted[1]:
         times.append(noted[0])
     return min(times) - CLOCK_MARGIN if times else None

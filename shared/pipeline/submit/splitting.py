@@ -23,7 +23,7 @@ def split(records: JobRecords, claim: Claim[Batch]) -> None:
     app = records.app
     batch = claim.record
     # Indices that no other split can give, as two of them may go on side by side and write their halves' files.
-    index = records.job.shards + 2 * batch.index
+    index = records.job.first_batches + 2 * batch.index
     first = batch.requests // 2
     sizes = (first, batch.requests - first)
     halves = [_half(batch, index + number, requests) for number, requests in enumerate(sizes)]

@@ -29,7 +29,7 @@ async function api(path, options = {}) {
 
 function messageOf(error) { return error instanceof Fault || error instanceof SwitchedOff ? error.message : "The page met an answer that it does not understand."; }
 
-function kept(value) {
+function storedKey(value) {
   try {
     if (value === undefined) return sessionStorage.getItem("key") ?? "";
     if (value) sessionStorage.setItem("key", value); else sessionStorage.removeItem("key");

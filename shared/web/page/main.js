@@ -30,7 +30,7 @@ function narrow() {
 
 function useKey(given) {
   if (!/^[\x21-\x7e]+$/.test(given)) return forget("This is not a function key: it has letters or spaces that keys never have.");
-  key = kept(given);
+  key = storedKey(given);
   failures = 0;
   pause = SOON;
   all = newList(); matches = newList();
@@ -44,7 +44,7 @@ function useKey(given) {
 }
 
 function forget(fault) {
-  key = kept("");
+  key = storedKey("");
   running?.abort();
   clearTimeout(timer);
   if ($("ask").open) $("ask").close();
@@ -91,7 +91,7 @@ addEventListener("hashchange", followAddress);
 addEventListener("popstate", followAddress);
 setInterval(() => { if (!document.hidden && key) { drawLive(); for (const row of rows.values()) row.update(row.job); } }, 10000);
 
-key = kept();
+key = storedKey();
 if (fragment().key !== undefined) followAddress();
 else if (key) useKey(key);
 else forget();

@@ -151,7 +151,7 @@ def test_a_template_is_filled_in_row_blocks_as_one_by_one() -> None:
     found = built("p.jsonl", as_lines(records), {}, **chosen)
 
     assert found == built("p.json", json.dumps(records), {}, **chosen)
-    assert found[0].shards == 1
+    assert found[0].first_batches == 1
 
 
 @pytest.mark.parametrize("count", [511, 512, 513, 2000])
