@@ -79,6 +79,11 @@ def small_files(options: Options) -> Iterator[Figures]:
         yield {"of": "small files", **in_child("small_files", "measured", options.folder, options.files, hosts)}
 
 
+def documents(options: Options) -> Iterator[Figures]:
+    """Measure images of 1 MB through Azurite, as many as files were asked for."""
+    yield {"of": "documents", **in_child("documents", "measured", options.files, options.runs)}
+
+
 def cold_start(options: Options) -> Iterator[Figures]:
     """Start to indexed."""
     yield {"of": "cold start", **in_child("cold_start", "measured", options.runs)}
@@ -101,6 +106,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
     "poll": poll,
     "whole_way": whole_way,
     "small_files": small_files,
+    "documents": documents,
     "cold_start": cold_start,
     "service": service,
 }

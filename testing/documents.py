@@ -19,6 +19,13 @@ def pdf(pages: int = 1, size: tuple[int, int] = (60, 40)) -> bytes:
     return image("PDF", size, save_all=True, append_images=others)
 
 
+def png_note(text: str) -> PngImagePlugin.PngInfo:
+    """Return a text to be written into a PNG."""
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("note", text)
+    return notes
+
+
 def large_png(size: int) -> bytes:
     """Return a small picture that takes so many bytes, about."""
     notes = PngImagePlugin.PngInfo()

@@ -6,7 +6,18 @@ import sys
 from typing import Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
 PROGRAM = "python3 dev.py"
-BENCHMARKS = ("build", "collect", "parquet", "notebook", "poll", "whole_way", "small_files", "cold_start", "service")
+BENCHMARKS = (
+    "build",
+    "collect",
+    "parquet",
+    "notebook",
+    "poll",
+    "whole_way",
+    "small_files",
+    "documents",
+    "cold_start",
+    "service",
+)
 
 
 class Command(NamedTuple):
@@ -190,7 +201,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows", type=_positives, default=[10_000, 100_000, 1_000_000], metavar="N,…", help="sizes: build, collect"
     )
-    parser.add_argument("--files", type=_positive, default=1000, metavar="N", help="how many small files")
+    parser.add_argument("--files", type=_positive, default=1000, metavar="N", help="how many small files, or images")
     parser.add_argument("--runs", type=_positive, default=5, metavar="N", help="warm runs of each comparison")
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
 

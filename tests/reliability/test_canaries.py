@@ -9,6 +9,7 @@ from azure.data.tables import TableServiceClient
 
 from shared.adapters.storage_queues import to_text
 from shared.domain.ports import Container
+from testing.documents import image, png_note
 from testing.world import World
 
 CANARY = "CANARY"
@@ -40,6 +41,17 @@ FILES: dict[str, str | bytes] = {
     "settings/table.csv": "Prompt\nCANARY-PROMPT\n",
     "schema/table.csv": "Prompt\nCANARY-PROMPT\n",
     "template/table.csv": "Prompt,Question\nCANARY-PROMPT,CANARY-QUESTION\n",
+    "documents/all.files": "*.png\n*.jpg\n*.pdf\n*.txt\n",
+    "documents/list.files": "# CANARY-PATTERN\n../CANARY-PATTERN\n",
+    "documents/table.csv": "Prompt,Required,Image\nx,a,data:image/png;base64,CANARY-IMAGE\nx,a,canary:CANARY-IMAGE\n",
+}
+DOCUMENTS = {
+    "documents/good.png": image(pnginfo=png_note("CANARY-PNG")),
+    "documents/bad.png": b"CANARY-PNG",
+    "documents/bad.jpg": b"\xff\xd8\xff CANARY-JPEG",
+    "documents/bad.pdf": b"%PDF-1.7 CANARY-PDF",
+    "documents/good.txt": b"CANARY-DOCUMENT",
+    "documents/bad.txt": b"CANARY-DOCUMENT \xff",
 }
 SETTINGS = {
     "settings/_job.json": {"limit": "CANARY-VALUE", "system": ["CANARY-SYSTEM"]},
@@ -47,6 +59,7 @@ SETTINGS = {
         "schema": {"type": "array", "description": "CANARY-DESCRIPTION", "oneOf": [{"const": CANARY}]}
     },
     "template/_job.json": {"prompt": "CANARY-TEMPLATE {Absent}", "schema": {"type": "object"}},
+    "documents/_job.json": {"required": "Name"},
 }
 OUTCOMES = [
     {"custom_id": "refused", "outcome": "refusal"},
@@ -70,6 +83,8 @@ def test_what_users_send_and_get_stays_in_their_files(
     world.service.scenario({"rows": OUTCOMES, "calls": faults})
     for name, settings in SETTINGS.items():
         world.put(name, json.dumps(settings))
+    for name, data in DOCUMENTS.items():
+        world.put(name, data)
     for name, content in FILES.items():
         world.put(name, content)
         world.event(name)
@@ -95,4 +110,11 @@ def test_what_users_send_and_get_stays_in_their_files(
         assert CANARY not in text
     # The canaries are where they belong: the test looks for what is there.
     assert b"CANARY-ANSWER" in world.result("good.csv", "errors.jsonl")
+    assert world.status("documents/all.files")["rows"] == {
+        "total": 6,
+        "succeeded": 2,
+        "failed": 4,
+        "pending": 0,
+        "reused": 0,
+    }
     assert lines
