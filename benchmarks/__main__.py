@@ -50,6 +50,13 @@ def parquet(options: Options) -> Iterator[Figures]:
             yield {"of": of, **figures, "peak_mb": in_child("parquet", peak, options.folder, rows)}
 
 
+def reuse(options: Options) -> Iterator[Figures]:
+    """Answers used again, where one row in a hundred is new; beside a job without reuse."""
+    for rows in options.rows:
+        figures = in_child("reuse", "measured", options.folder, rows)
+        yield {"of": "reuse", **figures, "peak_mb": in_child("reuse", "peak", options.folder, rows)}
+
+
 def notebook(options: Options) -> Iterator[Figures]:
     """Measure the user's alternative; beyond one batch's rows it is not tried."""
     for rows in options.rows:
@@ -101,6 +108,7 @@ def service(options: Options) -> Iterator[Figures]:
 BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
     "build": build,
     "collect": collect,
+    "reuse": reuse,
     "parquet": parquet,
     "notebook": notebook,
     "poll": poll,

@@ -10,6 +10,7 @@ BENCHMARKS = (
     "build",
     "collect",
     "parquet",
+    "reuse",
     "notebook",
     "poll",
     "whole_way",
