@@ -50,6 +50,8 @@ class Kind:
     earlier: str = ""
     """The file of an undisturbed job before it, of the same name."""
     documents: Mapping[str, bytes] = field(default_factory=dict)
+    spent: float = 0.0
+    """What earlier jobs have cost this month, in US dollars."""
 
 
 def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simulation:
@@ -61,6 +63,8 @@ def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simula
     simulation.service.rows = dict(kind.rows)
     simulation.service.plan_of = kind.plan
     simulation.service.quota = kind.quota
+    if kind.spent:
+        simulation.spend(kind.spent)
     simulation.tick(simulation.host())
     simulation.clock.advance(60)
     if kind.earlier:
@@ -121,6 +125,10 @@ def _release(simulation: Simulation, app: App) -> None:
     steps.queue_due(app, job.job_id)
 
 
+def _wait_a_month(simulation: Simulation, _app: App) -> None:
+    simulation.clock.advance(31 * 86_400)
+
+
 def _retry(simulation: Simulation, app: App) -> None:
     simulation.service.rows = {}
     job = job_control.retry(app, simulation.jobs()[0].job_id)
@@ -134,6 +142,10 @@ def _first_batch_collected_second_open(simulation: Simulation) -> bool:
         (0, BatchState.COLLECTED),
         (1, BatchState.SUBMITTED),
     }
+
+
+def _held(simulation: Simulation) -> bool:
+    return any(is_held(job) for job in simulation.jobs())
 
 
 def _ended(simulation: Simulation) -> bool:
@@ -182,7 +194,30 @@ KINDS = (
         "held",
         table("ab"),
         environment={"MAX_JOB_INPUT_TOKENS": "1"},
-        acts=(Act(lambda simulation: any(is_held(job) for job in simulation.jobs()), _release),),
+        acts=(Act(_held, _release),),
+    ),
+    Kind(
+        "capped",
+        table("abcd"),
+        settings={"max_cost_usd": 0.0001, "parameters": {"max_completion_tokens": 100}},
+        environment={"MONTHLY_BUDGET_USD": "1", "MAX_REQUESTS_PER_BATCH": "2"},
+        rows={"b": ["500", "ok"], "c": ["400"]},
+        acts=(Act(_held, _release),),
+    ),
+    Kind(
+        "budget",
+        table("abcd"),
+        settings={"parameters": {"max_completion_tokens": 100}},
+        environment={"MONTHLY_BUDGET_USD": "0.003", "MAX_REQUESTS_PER_BATCH": "2"},
+        rows={"b": ["500", "ok"], "c": ["cut", "ok"]},
+        acts=(Act(_held, _wait_a_month),),
+        spent=0.002,
+    ),
+    Kind(
+        "a follow-up beyond the cap",
+        table("ab"),
+        settings={"max_cost_usd": 0.00109, "parameters": {"max_completion_tokens": 100}},
+        rows={"b": ["cut", "ok"]},
     ),
     Kind("split", table("abcdefgh"), quota=(300, "late")),
     Kind("Parquet, and a workbook", _parquet("abcd"), "table.parquet", {"formats": ["xlsx"]}, rows={"b": ["400"]}),

@@ -11,9 +11,11 @@ from typing import Any
 from shared.adapters.page_renderer import PageRenderer
 from shared.domain import blob_names
 from shared.domain.errors import AppError
+from shared.domain.ledger import Entry, month_of, standing
 from shared.domain.model import Job
 from shared.domain.ports import App, Container, Message
 from shared.pipeline import poison, receiving, steps
+from shared.pipeline.month import tidy
 from shared.pipeline.poll import polling
 from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
@@ -25,6 +27,9 @@ ENVIRONMENT = {
     "AZURE_OPENAI_API_KEY": "test-key",
     "AZURE_OPENAI_DEPLOYMENT": "gpt-4o-batch",
 }
+EARLIER = "20200101T000000Z-00000000"
+"""The job that has spent what a test begins with."""
+
 DEQUEUES = 5
 """How often a queue's message is tried before it is poisoned, as the host's default is."""
 
@@ -73,6 +78,7 @@ class Simulation:
         self.service = MemoryBatchService(self.clock, self.files)
         self.hook = SilentHook()
         self.settings = read_settings({**ENVIRONMENT, **settings})
+        self.spent: Counter[str] = Counter()
         self._ids = 0
         self._tries: Counter[Message] = Counter()
 
@@ -100,6 +106,12 @@ class Simulation:
             self.files.write(Container.PROMPTS, path, json.dumps(job_settings).encode())
         self.files.write(Container.PROMPTS, name, content.encode() if isinstance(content, str) else content)
         return name
+
+    def spend(self, usd: float) -> None:
+        """Let an earlier job have cost this much in the present month."""
+        entry = Entry(EARLIER, {month_of(self.clock.now()): usd}, ended=True)
+        self.ledger.fold([self.ledger.save(entry)])
+        self.spent[month_of(self.clock.now())] += usd
 
     def event(self, app: App, name: str) -> None:
         """What the blob trigger does, tried five times at once where it raises."""
@@ -227,6 +239,20 @@ def check_payment(simulation: Simulation) -> None:
         paid[row.job_id, row.index, row.attempt].add(row.batch_id)
     twice = {key: batches for key, batches in paid.items() if len(batches) > 1}
     assert not twice, f"paid twice: {twice}"
+
+
+def check_money(simulation: Simulation) -> None:
+    """Every month counts what was collected in it, once, and nothing stays reserved when all jobs have ended."""
+    tidy(simulation.host(), [])
+    expected = Counter(simulation.spent)
+    for job in simulation.jobs():
+        for batch in simulation.store.batches(job.job_id):
+            if batch.collected_at is not None:
+                expected[month_of(batch.collected_at)] += batch.cost_usd
+    for month in {*expected, month_of(simulation.clock.now())}:
+        found = standing(*simulation.ledger.month(month))
+        assert round(found.spent - expected[month], 9) == 0, (month, found, expected)
+        assert found.reserved == 0, found
 
 
 def check_balance(simulation: Simulation) -> None:

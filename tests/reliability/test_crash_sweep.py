@@ -16,7 +16,7 @@ from shared.domain.errors import AnswerLost, Transient, Unavailable
 from shared.domain.ports import App
 from tests.reliability import counts
 from tests.reliability.kinds import KINDS, Kind, play
-from tests.reliability.simulation import Killed, check_balance, check_payment, end_of
+from tests.reliability.simulation import Killed, check_balance, check_money, check_payment, end_of
 from tests.reliability.watching import watched
 
 READS = frozenset(
@@ -43,6 +43,9 @@ READS = frozenset(
         "service.batch",
         "service.page",
         "queues.peek_failed_events",
+        "ledger.month",
+        "ledger.entry",
+        "ledger.output_tokens",
     }
 )
 
@@ -104,6 +107,7 @@ def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]],
         call = f"{disturbance.calls[disturbance.at - 1]} (call {disturbance.at})"
         check_payment(simulation)
         check_balance(simulation)
+        check_money(simulation)
         assert end_of(simulation) == expected, call
         equal += 1
     counts.note(title, kind.name, boundaries=boundaries, runs=len(disturbances), equal=equal)

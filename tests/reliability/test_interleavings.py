@@ -23,7 +23,7 @@ from testing.seeding import loaded
 from tests.reliability import counts
 from tests.reliability.interleaving import Actor, Work, interleave
 from tests.reliability.kinds import QUICK
-from tests.reliability.simulation import Simulation, check_balance, check_payment, table
+from tests.reliability.simulation import Simulation, check_balance, check_money, check_payment, table
 
 LAPSED = 700.0
 """Seconds by which a worker is ahead who takes others for dead."""
@@ -243,6 +243,7 @@ def _check(meeting: Meeting, turns: list[bool]) -> None:
     simulation.go_on(app)
     check_balance(simulation)
     check_payment(simulation)
+    check_money(simulation)
     _check_end(meeting, simulation)
 
 
