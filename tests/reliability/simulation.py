@@ -78,7 +78,7 @@ class Simulation:
         self.service = MemoryBatchService(self.clock, self.files)
         self.hook = SilentHook()
         self.settings = read_settings({**ENVIRONMENT, **settings})
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
         self._ids = 0
         self._tries: Counter[Message] = Counter()
 
@@ -244,7 +244,7 @@ def check_payment(simulation: Simulation) -> None:
 def check_money(simulation: Simulation) -> None:
     """Every month counts what was collected in it, once, and nothing stays reserved when all jobs have ended."""
     tidy(simulation.host(), [])
-    expected = Counter(simulation.spent)
+    expected = simulation.spent.copy()
     for job in simulation.jobs():
         for batch in simulation.store.batches(job.job_id):
             if batch.collected_at is not None:

@@ -84,6 +84,7 @@ def ended() -> Simulation:
             for batch in loaded(app, job_id).batches:
                 if batch.state is BatchState.SUBMITTED:
                     seen = simulation.service.batch(batch.batch_id)
+                    assert seen is not None
                     simulation.store.save_batch(observed(batch, seen, simulation.clock.now()))
         except Killed:
             return simulation
