@@ -238,6 +238,7 @@ class Step(StrEnum):
     PREPARE = "prepare"
     SUBMIT = "submit"
     COLLECT = "collect"
+    JUDGE = "judge"
     ASSEMBLE = "assemble"
     CANCEL = "cancel"
     GIVE_UP = "give_up"

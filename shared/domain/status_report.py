@@ -150,6 +150,6 @@ def _batch(batch: Batch) -> dict[str, Any]:
         "failed": failed,
         "created_at": iso(batch.created_at),
         "message": (batch.wait.message if batch.wait else batch.message) or None,
-        "pilot": False,
+        "pilot": batch.pilot,
         "target": batch.target or None,
     }

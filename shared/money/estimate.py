@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from shared.domain.estimate import Basis, Estimate
+from shared.domain.model import RestOfJob
 from shared.money.prices import price_usd
 from shared.money.sample import RequestSample
 
@@ -11,12 +12,16 @@ type MeanOutput = Callable[[str, int], float | None]
 
 
 def estimate(
-    samples: Mapping[str, RequestSample], model_of: Callable[[str], str], mean_output: MeanOutput, basis: Basis
+    samples: Mapping[str, RequestSample],
+    model_of: Callable[[str], str],
+    mean_output: MeanOutput,
+    basis: Basis,
+    uncapped: float | None = None,
 ) -> Estimate:
     """Estimate the requests of all deployments, by name; `basis` says where `mean_output` comes from.
 
     `model_of` gives the model behind a deployment, by which it is priced. Where no mean is known, every row counts its
-    cap on output tokens; where there is no cap either, output and cost are unknown.
+    cap on output tokens, and without a cap `uncapped`; where that is None, output and cost are unknown.
     """
     used: set[Basis] = set()
     tokens_in, tokens_out, usd = 0, 0, 0.0
@@ -24,7 +29,7 @@ def estimate(
     for deployment, sample in samples.items():
         means = {schema: mean_output(deployment, schema) for schema in sample.by_schema}
         used.update(Basis.CAP if mean is None else basis for mean in means.values())
-        written = sample.output_tokens(means.__getitem__)
+        written = sample.output_tokens(means.__getitem__, uncapped)
         tokens_in += sample.input_tokens
         if written is None:
             is_output_known = False
@@ -38,6 +43,28 @@ def estimate(
     if not is_output_known:
         return Estimate(tokens_in)
     return Estimate(tokens_in, tokens_out, usd if is_price_known else None, _weakest(used))
+
+
+def estimate_rest(
+    rest: Mapping[str, RestOfJob], model_of: Callable[[str], str], mean_output: Callable[[str], float | None]
+) -> Estimate:
+    """Estimate what is left after a pilot, by deployment; `mean_output` gives the mean output tokens of its answers."""
+    tokens_in = sum(left.input_tokens for left in rest.values())
+    tokens_out, usd = 0.0, 0.0
+    is_output_known = is_price_known = True
+    for deployment, left in rest.items():
+        mean = mean_output(deployment)
+        each = left.cap if mean is None else mean if left.cap is None else min(mean, left.cap)
+        if each is None:
+            is_output_known = False
+            continue
+        tokens_out += each * left.requests
+        price = price_usd(model_of(deployment), [(left.input_tokens / max(left.requests, 1), each)])
+        is_price_known = is_price_known and price is not None
+        usd += (price or 0.0) * left.requests
+    if not is_output_known:
+        return Estimate(tokens_in)
+    return Estimate(tokens_in, round(tokens_out), usd if is_price_known else None, Basis.PILOT)
 
 
 def _per_row(read: int, written: int, requests: int) -> tuple[float, float]:

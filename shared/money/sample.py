@@ -83,22 +83,28 @@ class RequestSample:
         """Whether the model's own encoding counted the tokens, rather than bytes."""
         return self.counter is not None
 
-    def output_tokens(self, expected: Callable[[int], float | None]) -> int | None:
+    def output_tokens(self, expected: Callable[[int], float | None], uncapped: float | None = None) -> int | None:
         """Estimate the output tokens of all requests; None where nothing is known of some of them.
 
-        `expected` gives a schema's mean output tokens, None where it is not known: then each request counts its cap.
-        No request counts more than its cap.
+        `expected` gives a schema's mean output tokens, None where it is not known: then each request counts its cap,
+        and one without a cap `uncapped`. No request counts more than its cap.
         """
         total = 0.0
         for schema, requests in self.by_schema.items():
             # A schema so rare that the sample missed it counts as the job's others do.
             like = [one for one in self.counted if one.schema == schema] or self.counted
             each = [_capped(expected(schema), one.cap) for one in like]
-            known = [tokens for tokens in each if tokens is not None]
+            known = [found for tokens in each if (found := uncapped if tokens is None else tokens) is not None]
             if len(known) < len(each) or not known:
                 return None
             total += requests * sum(known) / len(known)
         return round(total)
+
+    @property
+    def mean_cap(self) -> float | None:
+        """The mean cap on output tokens, None where a request has none."""
+        caps = [request.cap for request in self.counted if request.cap is not None]
+        return sum(caps) / len(caps) if caps and len(caps) == len(self.counted) else None
 
     def _measured(self, line: bytes, schema: int) -> SampledRequest:
         size = len(line) + 1

@@ -1,6 +1,6 @@
 """A job's outcomes as they lie in the work container: parts sorted by row, merged into one outcome a row."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from shared.answers import outcomes
@@ -70,6 +70,12 @@ def merged_blocks(app: App, job: Job, batches: Iterable[Batch]) -> Iterator[Outc
     if job.rows_reused:
         parts.append(outcomes_in(app, blob_names.reused(job)))
     return outcomes.merge([*parts, *(_in_pieces(app, blob_names.batch_outcomes(batch), piece) for batch in batches)])
+
+
+def merged_batches(app: App, batches: Sequence[Batch]) -> Iterator[OutcomeBlock]:
+    """Return the outcomes of some collected batches alone, by row."""
+    piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
+    return outcomes.merge([_in_pieces(app, blob_names.batch_outcomes(batch), piece) for batch in batches])
 
 
 def results_of(app: App, job: Job) -> Iterator[OutcomeBlock]:

@@ -22,24 +22,31 @@ TRIES: Final = 20
 
 def caps_of(app: App, job: Job) -> Caps:
     """Return the caps that hold for a job: none once it was released."""
-    if job.released:
+    if job.released or job.caps_lifted:
         return Caps()
     settings = app.settings
     return Caps(settings.max_input_tokens, lower_cap(settings.max_cost_usd, job.cost_cap), settings.monthly_budget_usd)
 
 
 def reserve(
-    app: App, job: Job, estimate: Estimate, *, charged: float = 0.0, pilot: Estimate | None = None
+    app: App,
+    job: Job,
+    estimate: Estimate,
+    *,
+    charged: float = 0.0,
+    pilot: Estimate | None = None,
+    found: Hold | None = None,
 ) -> Hold | None:
     """Reserve what a job will cost, unless a cap stands against it: then return why it is held.
 
     `estimate` is of what is still to be sent, `charged` what the job has cost so far, `pilot` of a pilot still to come.
+    A job that is `found` to be held for another reason reserves nothing.
     Raises Unavailable where other jobs change the month all the time.
     """
     caps = caps_of(app, job)
 
     def held(committed: float) -> Hold | None:
-        return hold(estimate, caps, charged=charged, committed=committed, pilot=pilot)
+        return found or hold(estimate, caps, charged=charged, committed=committed, pilot=pilot)
 
     first = pilot if pilot is not None else estimate
     return _reserve(app, job.job_id, held, first.usd or 0.0)
@@ -119,14 +126,18 @@ def left_usd(job: Job, batches: Sequence[Batch]) -> float:
 def try_again(records: JobRecords) -> None:
     """Reserve anew for a job that was held by the budget of a month which is over; where it fits, it goes on."""
     app, job = records.app, records.job
-    charged = sum(_charged(records.batches).values())
-    held = reserve(app, job, job.estimate or Estimate(job.input_tokens), charged=charged)
+    held = reserve(app, job, job.estimate or Estimate(job.input_tokens), charged=charged_so_far(records))
     month = month_of(app.now())
     if held is None:
         log.info("held job goes on in a new month", extra={"job_id": job.job_id})
         records.save_job(replace(job, state=JobState.PREPARING, held_by="", message="", progress_at=app.now()))
     else:
         records.save_job(replace(job, held_by=held.by, message=held.message, held_in=month))
+
+
+def charged_so_far(records: JobRecords) -> float:
+    """Return what the job has cost so far, in US dollars."""
+    return sum(batch.cost_usd for batch in records.batches)
 
 
 def charge(records: JobRecords) -> None:

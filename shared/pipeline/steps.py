@@ -9,7 +9,7 @@ from shared.domain.lifecycle import Due, decide
 from shared.domain.model import Batch
 from shared.domain.ports import App, Message, Step
 from shared.pipeline import job_control, notice
-from shared.pipeline.assemble import assembly
+from shared.pipeline.assemble import assembly, judging
 from shared.pipeline.build import building
 from shared.pipeline.collect import collection
 from shared.pipeline.records import JobRecords, load
@@ -26,7 +26,7 @@ SILENCE: Final = timedelta(seconds=2)
 
 ROUNDS: Final = 50
 
-QUEUED: Final = frozenset({Step.PREPARE, Step.SUBMIT, Step.COLLECT, Step.ASSEMBLE})
+QUEUED: Final = frozenset({Step.PREPARE, Step.SUBMIT, Step.COLLECT, Step.JUDGE, Step.ASSEMBLE})
 """The steps that may take long: what does not fit into its time travels as a message."""
 
 
@@ -103,6 +103,8 @@ def _perform(records: JobRecords, due: Due) -> None:
     batch = due.batch
     if due.step is Step.PREPARE:
         building.prepare(records)
+    elif due.step is Step.JUDGE:
+        judging.judge(records)
     elif due.step is Step.ASSEMBLE:
         assembly.assemble(records)
     elif due.step is Step.GIVE_UP:

@@ -40,14 +40,14 @@ class BatchCutter:
     max_bytes: int
     max_open: int = OPEN_BATCHES
     opened: int = 0
-    _open: OrderedDict[tuple[str, str], _OpenBatch] = field(default_factory=OrderedDict)
+    _open: OrderedDict[tuple[str, str, bool], _OpenBatch] = field(default_factory=OrderedDict)
 
-    def place(self, block: RequestBlock) -> Iterator[Placement]:
+    def place(self, block: RequestBlock, *, pilot: bool = False) -> Iterator[Placement]:
         """Choose the batches of a block's requests, in their order, as for one request after another.
 
-        Raises ValueError for a request that is too large for any batch.
+        Those of the `pilot` go into batches of their own. Raises ValueError for a request that fits no batch.
         """
-        kind = (block.model, block.url)
+        kind = (block.model, block.url, pilot)
         batch = self._open.get(kind)
         if batch is not None and self._add(batch, len(block.ids), len(block.text)):
             self._open.move_to_end(kind)
@@ -55,7 +55,7 @@ class BatchCutter:
             return
         yield from self._in_parts(block, kind)
 
-    def _in_parts(self, block: RequestBlock, kind: tuple[str, str]) -> Iterator[Placement]:
+    def _in_parts(self, block: RequestBlock, kind: tuple[str, str, bool]) -> Iterator[Placement]:
         sizes = [len(line) + 1 for line in lines_of(block)]
         self._check(block, sizes)
         start = 0
@@ -95,7 +95,7 @@ class BatchCutter:
         batch.size += size
         return True
 
-    def _new(self, kind: tuple[str, str]) -> tuple[_OpenBatch, tuple[int, ...]]:
+    def _new(self, kind: tuple[str, str, bool]) -> tuple[_OpenBatch, tuple[int, ...]]:
         """Open a batch; return it, and which one has to be closed for it."""
         closed = (self._open.popitem(last=False)[1].index,) if len(self._open) >= self.max_open else ()
         batch = self._open[kind] = _OpenBatch(self.opened)

@@ -251,5 +251,13 @@ KINDS = (
             "folder/2.txt": b"\xff",
         },
     ),
+    Kind("piloted", table("abcdefghi"), settings={"pilot": 3}, rows={"e": ["500", "ok"], "f": ["refusal"]}),
+    Kind(
+        "piloted and held",
+        table("abcdefghi"),
+        settings={"pilot": 3},
+        rows={"e": ["refusal"]},
+        acts=(Act(lambda simulation: any(is_held(job) for job in simulation.jobs()), _release),),
+    ),
     Kind("storage transfer", table("abc"), environment={"BATCH_TRANSFER": "storage"}, rows={"b": ["500", "ok"]}),
 )

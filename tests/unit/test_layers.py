@@ -60,7 +60,7 @@ def _arrows() -> dict[str, set[str]]:
     for path in _modules():
         for name in _imports(path):
             first, _, rest = name.partition(".")
-            if first == "shared" and rest:
+            if first == "shared" and rest and rest != "VERSION":
                 found[_room(path)].add(rest.partition(".")[0])
     return {room: others - {room} for room, others in found.items()}
 

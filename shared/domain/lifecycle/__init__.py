@@ -16,8 +16,10 @@ from shared.domain.lifecycle.jobs import (
     is_held,
     is_out_of_patience,
     is_stopping,
+    pilot_is_due,
     progress_at,
     state_of,
+    waits_for_pilot,
 )
 from shared.domain.lifecycle.refusals import Refusal, refusal_of, token_limit
 from shared.domain.lifecycle.retries import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
@@ -41,10 +43,12 @@ __all__ = [
     "may_follow",
     "next_backoff",
     "observed",
+    "pilot_is_due",
     "progress_at",
     "put_back",
     "refusal_of",
     "state_of",
     "token_limit",
     "tries_again",
+    "waits_for_pilot",
 ]

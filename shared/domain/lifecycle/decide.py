@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.lifecycle.jobs import gives_up, is_held, is_out_of_patience, is_stopping
+from shared.domain.lifecycle.jobs import (
+    gives_up,
+    is_held,
+    is_out_of_patience,
+    is_stopping,
+    pilot_is_due,
+    waits_for_pilot,
+)
 from shared.domain.model import Batch, BatchState, Job
 from shared.domain.ports import DeploymentBackoff, Step
 
@@ -34,7 +41,9 @@ def decide(
         step = _batch_step(job, batch, backoffs.get(batch.model), now)
         if step is not None:
             due.append(Due(step, batch))
-    if all(batch.state is BatchState.COLLECTED for batch in batches) and _is_idle(job, now):
+    if pilot_is_due(job, batches) and _is_idle(job, now):
+        due.append(Due(Step.JUDGE))
+    elif all(batch.state is BatchState.COLLECTED for batch in batches) and _is_idle(job, now):
         due.append(Due(Step.ASSEMBLE))
     return due
 
@@ -53,7 +62,8 @@ def _batch_step(job: Job, batch: Batch, backoff: DeploymentBackoff | None, now: 
     if is_stopping(job):
         return Step.SUBMIT
     closed = backoff is not None and backoff.until > now
-    return Step.SUBMIT if _is_idle(batch, now) and not is_held(job) and not closed else None
+    may_go = not is_held(job) and not waits_for_pilot(job, batch) and not closed
+    return Step.SUBMIT if may_go and _is_idle(batch, now) else None
 
 
 def _is_free(record: Job | Batch, now: datetime) -> bool:

@@ -32,6 +32,18 @@ def is_held(job: Job) -> bool:
     return job.state is JobState.HELD and not job.released and not is_stopping(job)
 
 
+def waits_for_pilot(job: Job, batch: Batch) -> bool:
+    """Return whether a batch is sent only once the job's pilot was judged."""
+    return job.pilot is not None and not job.pilot.judged and not batch.pilot
+
+
+def pilot_is_due(job: Job, batches: Iterable[Batch]) -> bool:
+    """Return whether the job's pilot is collected, follow-ups included, and has to be judged."""
+    if job.pilot is None or job.pilot.judged or is_stopping(job):
+        return False
+    return all(batch.state is BatchState.COLLECTED for batch in batches if batch.pilot)
+
+
 def gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timedelta) -> bool:
     """Return whether the job got nowhere for so long that it stops trying."""
     if job.gave_up_at is not None or is_held(job):

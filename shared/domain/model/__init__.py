@@ -3,7 +3,17 @@
 Times are aware datetimes in UTC. An empty string stands for «none» in ids, as table storage keeps no nulls.
 """
 
-from shared.domain.model.jobs import Batch, Job, Lease, OpenJob, Wait, job_id_of, newest_first
+from shared.domain.model.jobs import (
+    Batch,
+    Job,
+    Lease,
+    OpenJob,
+    PilotPlan,
+    RestOfJob,
+    Wait,
+    job_id_of,
+    newest_first,
+)
 from shared.domain.model.remote import BlobEvent, BlobInfo, RemoteBatch, RemoteFile
 from shared.domain.model.rows import (
     FailedRow,
@@ -50,10 +60,12 @@ __all__ = [
     "Lease",
     "OpenJob",
     "Outcome",
+    "PilotPlan",
     "Record",
     "RemoteBatch",
     "RemoteFile",
     "RequestBlock",
+    "RestOfJob",
     "RowBlock",
     "RowCode",
     "SentRow",

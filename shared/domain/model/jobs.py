@@ -29,6 +29,29 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestOfJob:
+    """What a deployment still has to do after the pilot; `cap` is the mean cap on output tokens, None without one."""
+
+    requests: int
+    input_tokens: int
+    cap: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotPlan:
+    """A job's pilot: after it the rest, by deployment, is held where fewer than `min_ok` of its rows succeeded.
+
+    `holds`: it is held in any case. `judged`: that was decided, and nothing waits for the pilot any more.
+    """
+
+    rows: int
+    min_ok: float
+    holds: bool
+    rest: Mapping[str, RestOfJob]
+    judged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One prompt file's way through the app. `version` is the store's ETag, empty before the first write."""
 
@@ -62,6 +85,7 @@ class Job:
     """An estimate of what will be sent; `estimate` tells more, but for jobs that version 1.0.0 built."""
     estimate: Estimate | None = None
     """What is still to be sent is estimated to use and cost; None before that is known."""
+    pilot: PilotPlan | None = None
     cost_cap: float | None = None
     """The job's own `max_cost_usd`, in US dollars."""
     settings: tuple[str, ...] = ()
@@ -72,6 +96,8 @@ class Job:
     held_in: str = ""
     """The month, such as `2026-11`, in whose budget there was no room for the job."""
     released: bool = False
+    caps_lifted: bool = False
+    """Whether a release before the pilot was judged has lifted all caps."""
     cancelled: bool = False
     gave_up_at: datetime | None = None
     wait: Wait | None = None
@@ -93,6 +119,8 @@ class Batch:
     model: str
     url: str
     requests: int
+    pilot: bool = False
+    """Whether its rows are the job's pilot."""
     input_tokens: int = 0
     size: int = 0
     """Bytes of the input file."""

@@ -101,7 +101,7 @@ def _plan(app: App, job: Job) -> JobPlan:
 
 def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts:
     app, job = records.app, claim.record
-    own, schemas = _columns(records, claim, plan)
+    own, schemas = columns_of(records, claim, plan)
     rows = Rows(app, job, plan)
     form = form_of(job.prompt_file)
     writers = _writers(app, job, {*plan.formats, form.kind.value if form else ""})
@@ -143,7 +143,7 @@ def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
     return {name: app.files.writer(Container.RESULTS, blob_names.results_folder(job) + name) for name in wanted}
 
 
-def _columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], list[Mapping[str, Any]]]:
+def columns_of(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], list[Mapping[str, Any]]]:
     """Return the user's own columns and the answers' schemas, those of earlier jobs that this one retries first."""
     app, job = records.app, claim.record
     try:

@@ -11,10 +11,11 @@ from shared.domain.errors import JobFault
 from shared.domain.model import Fault, Job, JobCode, Outcome, Record, RequestBlock, RowBlock, RowCode
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
-from shared.pipeline.build.built import Built
+from shared.pipeline.build.built import Built, fault_of
 from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, pages_line, to_line
-from shared.pipeline.build.estimating import RequestSamples
+from shared.pipeline.build.estimating import JobSamples
 from shared.pipeline.build.kept_rows import KeptRows
+from shared.pipeline.build.pilot_rows import Discarded, PilotRows, RequestKinds
 from shared.pipeline.build.prefetch import Prefetcher
 from shared.pipeline.build.request_files import RequestFiles
 from shared.pipeline.build.reuse import ReusedAnswers, reusing
@@ -41,16 +42,26 @@ class UnfinishedError(Exception):
 class BuildPass:
     """The same copy and plan give the same blobs, so that repeating the pass does no harm."""
 
-    def __init__(self, app: App, claim: Claim[Job], plan: JobPlan, *, anew: bool) -> None:
-        """Open the work files; but for `anew`, those of batches that an earlier run has written whole stay."""
+    def __init__(
+        self,
+        app: App,
+        claim: Claim[Job],
+        plan: JobPlan,
+        files: RequestFiles | RequestKinds,
+        *,
+        pilot: Sequence[int] = (),
+    ) -> None:
+        """Open the work files, but for the batches' own, which are `files`; with RequestKinds nothing is written.
+
+        `pilot` are the positions of the pilot's requests among all.
+        """
         self._app = app
         self._claim = claim
         self._job = claim.record
         self._plan = plan
-        prefix = blob_names.batch_folders(self._job)
-        there = {} if anew else {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=prefix)}
-        self._files = RequestFiles(app, self._job, plan.max_requests, plan.max_bytes, there)
-        self._samples = RequestSamples(app.settings)
+        self._files = files
+        self._pilot = PilotRows(pilot)
+        self._samples = JobSamples(app.settings)
         self._ids = CustomIds()
         self._built = Built()
         self._unsent = self._writer(blob_names.unsent(self._job))
@@ -59,15 +70,15 @@ class BuildPass:
         self._schemas = SchemaList(self._schemas_file.write)
         self._kept = KeptRows(iter(()))
         self._waiting = WaitingRows(Prefetcher(app, plan.settings.images, plan.max_bytes))
-        self._built_rows = BuiltRows(app, there)
+        self._built_rows = BuiltRows(app, files.there)
         self._pages = self._writer(blob_names.pdf_pages(self._job))
         self._has_pages = False
         self._ends = app.now() + RUN
         self._reused: ReusedAnswers | None = None
         self._has_plain = False
 
-    def run(self, chunks: Iterable[bytes] | None = None) -> Built:
-        """Write the job's work files and say what they hold; raises JobFault, or OutdatedError (see RequestFiles).
+    def read(self, chunks: Iterable[bytes] | None = None) -> RequestBuilder:
+        """Read all rows and put what can be sent into the batches' files; raises JobFault.
 
         Raises UnfinishedError where documents take longer than one run may: the next goes on behind the batches that
         are whole.
@@ -82,19 +93,21 @@ class BuildPass:
             for block in self._claim.keeping(file.row_blocks, every=16):
                 self._take_row_block(block, builder)
             self._settle_waiting(builder, all_rows=True)
-            self._close()
+            if not isinstance(self._files, RequestKinds):
+                self._close()
         self._built.warnings += [*file.notes, *builder.warnings]
+        return builder
+
+    def run(self, chunks: Iterable[bytes] | None = None) -> Built:
+        """Write the job's work files and say what they hold.
+
+        Raises what `read` raises, and OutdatedError (see RequestFiles).
+        """
+        builder = self.read(chunks)
         self._write_columns(builder)
         self._check(builder)
-        self._estimate()
+        self._samples.estimate(self._built, self._app.ledger, self._schemas.digests)
         return self._built
-
-    def _estimate(self) -> None:
-        self._built.estimate = self._samples.estimate(self._app.ledger, self._schemas.digests)
-        if unknown := self._samples.counted_by_bytes:
-            self._built.warnings.append(
-                f"Tokens of {', '.join(unknown)} are estimated by bytes, as the model's encoding is not known here."
-            )
 
     def _builder(self, file: PromptFile) -> RequestBuilder:
         try:
@@ -166,7 +179,8 @@ class BuildPass:
 
     def _let_wait(self, record: Record, custom_id: str, fault: Fault | None, builder: RequestBuilder) -> None:
         """Settle a row, behind those before it whose documents are still to come."""
-        references = () if fault else builder.documents(record)
+        # To count rows, no document is fetched: all that name some can be sent, as far as can be told.
+        references = () if fault or isinstance(self._files, RequestKinds) else builder.documents(record)
         if not references and not self._waiting:
             self._settle(WaitingRow(record, custom_id, fault), builder)
             return
@@ -209,8 +223,10 @@ class BuildPass:
             if left is None:
                 return
             block = left
-        self._files.put(block, b"" if built is None else to_line(built), is_there=is_there)
-        self._samples.add(block)
+        note = b"" if built is None else to_line(built)
+        for part, is_pilot in self._pilot.divide(block):
+            self._files.put(part, note, is_there=is_there, pilot=is_pilot)
+            self._samples.add(part, pilot=is_pilot, rest=bool(self._pilot))
         if built is not None and any(built.pages):
             self._pages.write(pages_line(built.row, built.pages))
             self._has_pages = True
@@ -239,35 +255,17 @@ class BuildPass:
             self._pages.commit()
 
     def _check(self, builder: RequestBuilder) -> None:
-        """Raise where the rows together are a fault of the job."""
-        invalid = {code: count for code, count in self._built.unsent.items() if code != RowCode.NOT_SENT}
-        sent = self._built.batches or self._built.kept
-        if not sent and not builder.saw_schema and RowCode.INVALID_SCHEMA in invalid:
-            raise self._fault(
-                JobCode.MISSING_SCHEMA,
-                "No row has a schema for its answer: add a Required or Schema column, or a schema to "
-                f"{blob_names.JOB_SETTINGS}; with require_schema false the answers come as plain text.",
-            )
-        if self._plan.rejects_invalid_rows and invalid:
-            count = sum(invalid.values())
-            raise self._fault(
-                JobCode.INVALID_ROW,
-                f"The job rejects its file, as {count} {'row is' if count == 1 else 'rows are'} invalid; the first: "
-                f"{self._built.first_fault}",
-            )
-        if sent:
-            return
-        counts = ", ".join(f"{count} {code}" for code, count in self._built.unsent.items())
-        raise self._fault(JobCode.NO_VALID_ROWS, f"No row can be sent ({counts}); the first: {self._built.first_fault}")
-
-    def _fault(self, code: JobCode, message: str) -> JobFault:
-        """Return a fault of the job, found after its rows were read: the rows' own faults stay known."""
-        self._claim.change(
-            rows_total=self._built.total,
-            unsent=dict(self._built.unsent),
-            warnings=self._built.first_warnings,
+        """Raise where the rows together are a fault of the job; the rows' own faults stay known."""
+        fault = fault_of(
+            self._built, saw_schema=builder.saw_schema, rejects_invalid_rows=self._plan.rejects_invalid_rows
         )
-        return JobFault(code, message)
+        if fault is not None:
+            self._claim.change(
+                rows_total=self._built.total,
+                unsent=dict(self._built.unsent),
+                warnings=self._built.first_warnings,
+            )
+            raise fault
 
     def _write_columns(self, builder: RequestBuilder) -> None:
         found = {
@@ -288,7 +286,7 @@ class BuildPass:
         return (outcome for outcome in merged(self._app, previous) if outcome.code is None)
 
     def _writer(self, name: str) -> BlobWriter:
-        return self._app.files.writer(Container.WORK, name)
+        return Discarded() if isinstance(self._files, RequestKinds) else self._app.files.writer(Container.WORK, name)
 
 
 def _check_width(builder: RequestBuilder) -> None:

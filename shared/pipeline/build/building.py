@@ -1,7 +1,7 @@
 """The prompt file → batches, prepared: copied once, then read as a stream and cut into input files."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +9,16 @@ from shared.domain import blob_names
 from shared.domain.errors import JobFault, Transient
 from shared.domain.ledger import month_of
 from shared.domain.lifecycle import cut, is_stopping, next_backoff
-from shared.domain.model import Job, JobCode, JobState
-from shared.domain.ports import App
+from shared.domain.model import Job, JobCode, JobState, PilotPlan
+from shared.domain.ports import App, Container
 from shared.job_settings.plan import JobPlan
+from shared.money.pilot import pilot_positions, pilot_size
 from shared.pipeline.build import snapshot
 from shared.pipeline.build.build_pass import COLUMNS, BuildPass, UnfinishedError
 from shared.pipeline.build.built import Built
+from shared.pipeline.build.pilot_rows import RequestKinds
 from shared.pipeline.build.planning import fix_plan, read_plan
-from shared.pipeline.build.request_files import OutdatedError
+from shared.pipeline.build.request_files import OutdatedError, RequestFiles
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import reserve
@@ -82,7 +84,7 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
 def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built) -> None:
     app = records.app
     job = replace(claim.record, cost_cap=plan.settings.max_cost_usd)
-    held = reserve(app, job, built.estimate)
+    held = reserve(app, job, built.estimate, pilot=built.pilot_estimate)
     job = replace(
         job,
         built=True,
@@ -97,6 +99,7 @@ def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built)
         unsent=dict(built.unsent),
         input_tokens=built.estimate.input_tokens,
         estimate=built.estimate,
+        pilot=_pilot_plan(plan, built),
         settings=plan.settings.sources,
         held_by=held.by if held else "",
         held_in=month_of(app.now()) if held else "",
@@ -111,13 +114,38 @@ def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built)
     )
 
 
+def _pilot_plan(plan: JobPlan, built: Built) -> PilotPlan | None:
+    given = plan.settings.pilot
+    rows = sum(batch.requests for batch in built.batches if batch.pilot)
+    if given is None or not rows:
+        return None
+    return PilotPlan(rows=rows, min_ok=given.min_ok, holds=given.then == "hold", rest=built.rest)
+
+
 def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] | None, *, anew: bool) -> Built:
+    pilot: Sequence[int] = ()
+    if plan.settings.pilot is not None and not claim.record.retry_of:
+        pilot, chunks = _pilot(app, claim, plan, plan.settings.pilot.rows, chunks), None
     try:
-        return BuildPass(app, claim, plan, anew=anew).run(chunks)
+        return BuildPass(app, claim, plan, _files(app, claim.record, plan, anew=anew), pilot=pilot).run(chunks)
     except OutdatedError:
-        return BuildPass(app, claim, plan, anew=True).run()
+        return BuildPass(app, claim, plan, _files(app, claim.record, plan, anew=True), pilot=pilot).run()
     finally:
         app.renderer.close()
+
+
+def _pilot(app: App, claim: Claim[Job], plan: JobPlan, rows: int, chunks: Iterable[bytes] | None) -> Sequence[int]:
+    """Choose the pilot's requests, by their positions; it takes a pass of its own to know how many there are."""
+    found = RequestKinds()
+    BuildPass(app, claim, plan, found).read(chunks)
+    return pilot_positions(found.kinds, pilot_size(rows, len(found.kinds)))
+
+
+def _files(app: App, job: Job, plan: JobPlan, *, anew: bool) -> RequestFiles:
+    """Open the batches' files; but for `anew`, those that an earlier run has written whole stay."""
+    prefix = blob_names.batch_folders(job)
+    there = {} if anew else {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=prefix)}
+    return RequestFiles(app, job, plan.max_requests, plan.max_bytes, there)
 
 
 def _end_with(claim: Claim[Job], fault: JobFault, **changes: Any) -> None:

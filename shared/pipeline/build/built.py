@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from shared.domain.blob_names import JOB_SETTINGS
+from shared.domain.errors import JobFault
 from shared.domain.estimate import Estimate
-from shared.domain.model import Batch
+from shared.domain.model import Batch, JobCode, RestOfJob, RowCode
 
 WARNINGS = 20
 WARNING_LENGTH = 400
@@ -26,6 +28,9 @@ class Built:
     first_fault: str = ""
     """The first row that is invalid, and why."""
     estimate: Estimate = field(default_factory=lambda: Estimate(0))
+    pilot_estimate: Estimate | None = None
+    rest: dict[str, RestOfJob] = field(default_factory=dict)
+    """What is left after the pilot, by deployment."""
 
     @property
     def first_warnings(self) -> tuple[str, ...]:
@@ -37,3 +42,26 @@ class Built:
     def input_tokens(self) -> int:
         """An estimate of what will be sent."""
         return sum(batch.input_tokens for batch in self.batches)
+
+
+def fault_of(built: Built, *, saw_schema: bool, rejects_invalid_rows: bool) -> JobFault | None:
+    """Return the fault that all rows together are, None where some can be sent and none forbids it."""
+    invalid = {code: count for code, count in built.unsent.items() if code != RowCode.NOT_SENT}
+    sent = built.batches or built.kept
+    if not sent and not saw_schema and RowCode.INVALID_SCHEMA in invalid:
+        return JobFault(
+            JobCode.MISSING_SCHEMA,
+            "No row has a schema for its answer: add a Required or Schema column, or a schema to "
+            f"{JOB_SETTINGS}; with require_schema false the answers come as plain text.",
+        )
+    if rejects_invalid_rows and invalid:
+        count = sum(invalid.values())
+        return JobFault(
+            JobCode.INVALID_ROW,
+            f"The job rejects its file, as {count} {'row is' if count == 1 else 'rows are'} invalid; the first: "
+            f"{built.first_fault}",
+        )
+    if sent:
+        return None
+    counts = ", ".join(f"{count} {code}" for code, count in built.unsent.items())
+    return JobFault(JobCode.NO_VALID_ROWS, f"No row can be sent ({counts}); the first: {built.first_fault}")

@@ -25,7 +25,7 @@ class RequestFiles:
         """
         self._app = app
         self._job = job
-        self._there = there
+        self.there = there
         self._cutter = BatchCutter(max_requests, max_bytes)
         self._open: dict[int, BatchFileWriter] = {}
         self._batches: list[Batch] = []
@@ -34,16 +34,16 @@ class RequestFiles:
         self.has_written = False
         """Whether this run has written a batch whole."""
 
-    def put(self, block: RequestBlock, image_note: bytes = b"", *, is_there: bool = False) -> None:
-        """Write requests into the files of their batches.
+    def put(self, block: RequestBlock, image_note: bytes = b"", *, is_there: bool = False, pilot: bool = False) -> None:
+        """Write requests into the files of their batches; those of the `pilot` have batches of their own.
 
         `image_note` is what is noted of one with images. Where it `is_there`, in a batch that was written whole, only
         its size counts; raises OutdatedError where it would come into another.
         """
-        for placement in self._cutter.place(block):
+        for placement in self._cutter.place(block, pilot=pilot):
             for index in placement.closes:
                 self._close(index)
-            self._file(placement.index, block).add(placement.block)
+            self._file(placement.index, block, pilot=pilot).add(placement.block)
             is_whole = placement.index in self._there_before
             if is_there and not is_whole:
                 raise OutdatedError
@@ -56,24 +56,25 @@ class RequestFiles:
             self._close(index)
         return sorted(self._batches, key=lambda batch: batch.index)
 
-    def _file(self, index: int, block: RequestBlock) -> BatchFileWriter:
+    def _file(self, index: int, block: RequestBlock, *, pilot: bool) -> BatchFileWriter:
         file = self._open.get(index)
         if file is None:
-            file = self._open[index] = self._new(index, block.model, block.url)
+            file = self._open[index] = self._new(index, block, pilot=pilot)
         return file
 
-    def _new(self, index: int, model: str, url: str) -> BatchFileWriter:
+    def _new(self, index: int, block: RequestBlock, *, pilot: bool) -> BatchFileWriter:
         batch = Batch(
             job_id=self._job.job_id,
             index=index,
             attempt=1,
             state=BatchState.PREPARED,
-            model=model,
-            url=url,
+            model=block.model,
+            url=block.url,
             requests=0,
+            pilot=pilot,
         )
         names_of_both = blob_names.batch_input(batch), blob_names.batch_rows(batch)
-        is_there = all(name in self._there for name in names_of_both)
+        is_there = all(name in self.there for name in names_of_both)
         lines, rows = [self._writer(name, is_there=is_there) for name in names_of_both]
         if is_there:
             self._there_before.add(index)
@@ -88,7 +89,7 @@ class RequestFiles:
         self._notes[index].write(image_note)
 
     def _writer(self, name: str, *, is_there: bool) -> BlobWriter:
-        return _Written(self._there[name]) if is_there else self._app.files.writer(Container.WORK, name)
+        return _Written(self.there[name]) if is_there else self._app.files.writer(Container.WORK, name)
 
     def _close(self, index: int) -> None:
         if index in self._notes:

@@ -62,6 +62,7 @@ def _write_follow_up(app: App, claim: Claim[Batch], keep: set[int], raised: set[
         state=BatchState.PREPARED,
         model=batch.model,
         url=batch.url,
+        pilot=batch.pilot,
         requests=0,
     )
     blocks = read_requests(

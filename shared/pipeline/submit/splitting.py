@@ -59,6 +59,7 @@ def _half(batch: Batch, index: int, requests: int) -> Batch:
         state=BatchState.PREPARED,
         model=batch.model,
         url=batch.url,
+        pilot=batch.pilot,
         requests=requests,
     )
 

@@ -21,6 +21,7 @@ from shared.domain.lifecycle import (
     is_out_of_patience,
     is_stopping,
     refusal_of,
+    waits_for_pilot,
 )
 from shared.domain.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
 from shared.domain.ports import App, Container, DeploymentBackoff
@@ -78,7 +79,7 @@ def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
         _close_unsent(job, claim)
         return
     backoff = records.backoff(claim.record.model)
-    if is_held(job) or (backoff is not None and backoff.until > app.now()):
+    if is_held(job) or waits_for_pilot(job, claim.record) or (backoff is not None and backoff.until > app.now()):
         claim.release()
         return
     _drop_stale_file(app, claim)
