@@ -20,7 +20,7 @@ app = func.FunctionApp()
 def nothing(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("")
 """
-LATER = ("openai", "genai_prices", "pyarrow")
+LATER = ("openai", "genai_prices", "pyarrow", "pypdfium2", "PIL")
 """Packages that only some functions need. Not among them: azure.identity, which the blob binding itself loads, and
 azure.storage.queue, which the local host does."""
 

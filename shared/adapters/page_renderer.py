@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import IO, Any, Final
 
 from shared.domain.ports import RenderingError
@@ -34,7 +35,10 @@ class PageRenderer:
     def render(self, data: bytes, *, dpi: int, page: int, most: int) -> list[bytes]:
         ask = {"size": len(data), "dpi": dpi, "page": page, "most": most}
         with self._lock:
-            child = self._child = self._child or _started()
+            if self._child is None or self._child.poll() is not None:
+                self._end()
+                self._child = _started()
+            child = self._child
             late = threading.Event()
             watch = threading.Timer(self._seconds, _kill, (child, late))
             watch.daemon = True
@@ -61,9 +65,14 @@ class PageRenderer:
 
     def _end(self) -> None:
         child, self._child = self._child, None
-        if child is not None:
-            with child:  # It closes the streams, and waits.
-                child.kill()
+        if child is None:
+            return
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            with suppress(OSError):  # What a dead child has not read cannot be flushed.
+                if stream is not None:
+                    stream.close()
+        child.wait()
 
 
 _TOO_LONG: Final = 3
