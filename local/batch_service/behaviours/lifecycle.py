@@ -13,7 +13,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         ),
         (
             "An unknown file, a window other than 24h, an unknown endpoint, metadata beyond 16 pairs, 64 and 512 "
-            "characters, or with values that are no strings, is refused with 400",
+            "characters, or with values that are not strings, is refused with 400",
             "BATCH, OPENAI, litellm#29228",
             "test_batches.py::test_a_batch_that_is_asked_for_wrongly_is_refused",
         ),
@@ -35,7 +35,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         ),
         ("A poller may skip states", "OURS", "test_batches.py::test_a_poller_may_skip_states"),
         (
-            "Output has an order of its own",
+            "Output comes in another order than the input",
             "BATCH",
             "test_batches.py::test_output_is_shuffled_and_alike_each_time",
         ),
@@ -123,7 +123,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
             "test_validation.py::test_the_lines_choose_the_api_unless_the_endpoint_is_responses",
         ),
         (
-            "A blank last line is no fault; `blank_last_line` makes it `invalid_json_line`, as any other blank line",
+            "A blank last line is not a fault; `blank_last_line` makes it `invalid_json_line`, as any other blank line",
             "OURS",
             "test_validation.py::test_a_blank_last_line_is_no_fault_unless_the_scenario_says_so",
         ),

@@ -60,7 +60,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
             "test_scenarios.py::test_a_row_runs_out_of_tokens_in_azures_words",
         ),
         (
-            "Newer models comment in a message of its own before the final answer",
+            "Newer models comment in a separate message before the final answer",
             "openai-python#3859",
             "test_scenarios.py::test_a_newer_model_comments_before_its_final_answer",
         ),
@@ -81,7 +81,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         ),
         ("Content filter on the answer", "BATCH", "test_scenarios.py::test_an_answer_is_blocked_by_the_content_filter"),
         ("Answers cut at their length", "OPENAI", "test_scenarios.py::test_an_answer_is_cut_at_its_length"),
-        ("Answers that are no JSON", "OURS", "test_scenarios.py::test_an_answer_is_broken_json"),
+        ("Answers that are not JSON", "OURS", "test_scenarios.py::test_an_answer_is_broken_json"),
         ("Answers that do not fit their schema", "OURS", "test_scenarios.py::test_an_answer_does_not_fit_its_schema"),
         ("Rows with 4xx and 5xx", "OURS", "test_scenarios.py::test_a_row_fails_with_a_status"),
         ("Failed rows in the output file", "OURS", "test_scenarios.py::test_a_failed_row_lies_in_the_output_file"),
