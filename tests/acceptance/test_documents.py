@@ -77,3 +77,15 @@ def test_ready_made_requests_to_responses_name_blobs(world: World) -> None:
     (part,) = sent["body"]["input"][0]["content"]
     assert part["image_url"].startswith("data:image/jpeg;base64,")
     assert part["detail"] == "low"
+
+
+def test_text_files_that_cannot_be_sent_fail_their_rows_alone(world: World) -> None:
+    world.put("notes/good.txt", "Grüße".encode())
+    world.put("notes/latin.txt", "Grüße".encode("latin-1"))
+    world.put("notes/long.txt", b"a" * (1024 * 1024 + 1))
+    name = world.drop("notes/all.files", "*.txt\n", prompt="Summarise this.", required="Summary", model="gpt-4o-batch")
+
+    status = world.run(name)
+
+    assert status["errors"] == {"document_unsupported": 2}
+    assert status["rows"]["succeeded"] == 1
