@@ -107,7 +107,7 @@ def test_files_of_every_writer_are_read(name: str) -> None:
         ("damaged-no-tail.parquet", JobCode.INVALID_FILE, "is cut short. Upload it again, whole"),
         ("damaged-only-magic.parquet", JobCode.INVALID_FILE, "is damaged"),
         ("damaged-truncated-footer.parquet", JobCode.INVALID_FILE, "is cut short"),
-        *((name, JobCode.EMPTY_FILE, "holds no row") for name in NAMES if "zero-rows" in name),
+        *((name, JobCode.EMPTY_FILE, "no rows") for name in NAMES if "zero-rows" in name),
     ],
 )
 def test_files_that_cannot_be_read_say_what_to_do(name: str, code: JobCode, said: str) -> None:
