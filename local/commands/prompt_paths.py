@@ -4,16 +4,16 @@ import difflib
 import glob
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.prompt_file import form_of
+from shared.prompt_file import form_of, is_image, is_text
 
 PROMPTS = "prompts"
 _SETTINGS = "_job.json"
-_DOCUMENTS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".pdf", ".txt", ".md", ".html", ".xml", ".eml")
+_LIST = ".files"
 
 
 class DropError(Exception):
@@ -84,11 +84,21 @@ def _of_file(path: Path, limit: int | None) -> DropPlan:
     folder = _folder_name(path.parent.name if has_settings else "", limit)
     beside = [other for other in sorted(path.parent.glob("_*")) if other.is_file()] if has_settings else []
     before = [Upload(f"{folder}{other.name}", other) for other in beside]
+    if path.suffix.lower() == _LIST:
+        before += [Upload(f"{folder}{name}", other) for name, other in _documents_below(path.parent)]
     if path.name.startswith("."):
         raise DropError(f"{path.name} is not a prompt file: names that begin with _ or . are kept for other files.")
     if path.name.startswith("_") or _is_document(path):
         return DropPlan((), (*before, Upload(f"{folder}{path.name}", path)))
     return DropPlan((Upload(f"{folder}{path.name}", path),), tuple(before))
+
+
+def _documents_below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """List what a list of documents may name, each by its path from the list's folder."""
+    for file in sorted(folder.rglob("*")):
+        relative = file.relative_to(folder)
+        if _is_document(file) and file.is_file() and not any(part.startswith((".", "_")) for part in relative.parts):
+            yield relative.as_posix(), file
 
 
 def _of_folder(path: Path, limit: int | None) -> DropPlan:
@@ -119,7 +129,7 @@ def _folder_name(name: str, limit: int | None) -> str:
 
 
 def _is_document(path: Path) -> bool:
-    return path.suffix.lower() in _DOCUMENTS
+    return is_image(path.name) or is_text(path.name)
 
 
 def _limited(before: list[Upload], prompts: list[Upload], limit: int | None) -> list[Upload]:

@@ -79,6 +79,17 @@ def test_a_folder_goes_with_all_prompt_files_settings_images_and_documents_in_it
     assert not any(word in named for word in ("docx", ".git", "_old", "hidden"))
 
 
+def test_a_list_of_documents_goes_with_the_documents_below_it(tmp_path: Path) -> None:
+    for name in ("in/_job.json", "in/all.files", "in/a.PDF", "in/sub/b.txt", "in/_old/c.png", "in/table.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+
+    plan = plan_drops([tmp_path / "in" / "all.files"])
+
+    assert [upload.blob for upload in plan.prompts] == ["in/all.files"]
+    assert [upload.blob for upload in plan.before] == ["in/_job.json", "in/a.PDF", "in/sub/b.txt"]
+
+
 def test_a_pattern_that_no_shell_has_expanded_is_understood(tmp_path: Path) -> None:
     make(tmp_path, "a.csv", "b.csv", "_c.csv", "deep/er/d.csv")
     assert blobs(plan_drops([f"{tmp_path}/*.csv"]).prompts) == ["a.csv", "b.csv"]
