@@ -38,6 +38,7 @@ from shared.domain.model import (
     JobState,
     Lease,
     Outcome,
+    PilotPlan,
     RemoteBatch,
     RowCode,
     Usage,
@@ -158,8 +159,35 @@ def test_results_are_assembled_only_when_all_batches_are_collected() -> None:
     assert due(job()) == [Step.ASSEMBLE]
 
 
+OPEN_PILOT = PilotPlan(rows=3, min_ok=0.9, holds=False, rest={})
+JUDGED_PILOT = replace(OPEN_PILOT, judged=True)
+
+
+@pytest.mark.parametrize(
+    ("pilot", "batches", "changes", "expected"),
+    [
+        (OPEN_PILOT, [batch(P, pilot=True), batch(P, 1)], {}, [Step.SUBMIT]),
+        (OPEN_PILOT, [batch(S, pilot=True), batch(P, 1)], {}, []),
+        (OPEN_PILOT, [batch(C, pilot=True), batch(P, 2, pilot=True), batch(P, 1)], {}, [Step.SUBMIT]),
+        (OPEN_PILOT, [batch(C, pilot=True), batch(P, 1)], {}, [Step.JUDGE]),
+        (OPEN_PILOT, [batch(C, pilot=True), batch(P, 1)], {"lease": LEASED}, []),
+        (OPEN_PILOT, [batch(C, pilot=True), batch(C, 1)], {}, [Step.JUDGE]),
+        (OPEN_PILOT, [batch(C, pilot=True), batch(P, 1)], STOPS, [Step.SUBMIT]),
+        (OPEN_PILOT, [batch(C, pilot=True), batch(C, 1)], STOPS, [Step.ASSEMBLE]),
+        (JUDGED_PILOT, [batch(C, pilot=True), batch(P, 1)], {}, [Step.SUBMIT]),
+        (JUDGED_PILOT, [batch(C, pilot=True), batch(P, 1)], {"state": JobState.HELD}, []),
+        (JUDGED_PILOT, [batch(C, pilot=True), batch(C, 1)], {}, [Step.ASSEMBLE]),
+    ],
+)
+def test_the_rest_waits_until_the_pilot_was_judged(
+    pilot: PilotPlan, batches: list[Batch], changes: dict[str, Any], expected: list[Step]
+) -> None:
+    assert due(job(pilot=pilot, **changes), *batches) == expected
+
+
 jobs = st.builds(
     job,
+    pilot=st.sampled_from([None, OPEN_PILOT, JUDGED_PILOT]),
     state=st.sampled_from(JobState),
     built=st.booleans(),
     cancelled=st.booleans(),
@@ -173,6 +201,7 @@ jobs = st.builds(
 batches = st.builds(
     batch,
     st.sampled_from(BatchState),
+    pilot=st.booleans(),
     wait=st.sampled_from([None, WAITING, WAITED]),
     lease=st.sampled_from([None, LEASED, LAPSED]),
     queued_until=st.sampled_from([None, LATER, NOW]),
@@ -193,7 +222,7 @@ def test_no_open_job_is_ever_without_a_step_for_good(a_job: Job, some: list[Batc
 def test_nobody_is_disturbed_at_work(a_job: Job, some: list[Batch]) -> None:
     for step in decide(a_job, some, {}, NOW, MAX_WAIT):
         assert step.batch is None or step.batch.lease is not LEASED
-        if step.step in (Step.PREPARE, Step.ASSEMBLE):
+        if step.step in (Step.PREPARE, Step.JUDGE, Step.ASSEMBLE):
             assert a_job.lease is not LEASED
 
 
