@@ -94,10 +94,10 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 def items(value: object) -> list[Any]:
-    """Take a JSON value from outside for a list, empty where it is none."""
+    """Take a JSON value from outside for a list; another one is an empty list."""
     return value if isinstance(value, list) else []
 
 
 def word(value: object) -> str:
-    """Take a JSON value from outside for a text, empty where it is none."""
+    """Take a JSON value from outside for a text; another one is an empty text."""
     return value if isinstance(value, str) else ""

@@ -22,7 +22,7 @@ READ_SIZE: Final = BLOCK_SIZE
 """Bytes asked for by one call; while they are worked on, the next as many are fetched."""
 
 PIECE: Final = 1024 * 1024
-"""Bytes handed on at a time, as whoever cuts them into rows holds them more than once."""
+"""Bytes handed on at a time, as cutting them into rows holds them more than once."""
 
 CONTENT_TYPES: Final = {
     "json": "application/json",

@@ -29,7 +29,7 @@ class Blocks(Protocol):
 
 
 class BlockWriter:
-    """A blob that is being written, under block ids of its own so that two writers never mix.
+    """A blob that is being written, under its own block ids, so that two writers never mix.
 
     It holds the block that is filled and the one that is sent. An error of a block is raised when the next one is
     full, or at the commit, and again after that. A writer that is left alone sends its last block to the end, and

@@ -140,7 +140,7 @@ class OpenAIBatchService:
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
         query = {"$filter": f"status eq '{status}'"} if status else None
         with _reading("list of batches"), _routed("list of batches"):
-            # The client's own reading of a list fails over whatever is none.
+            # The client's own reading of a list fails over anything that is not one.
             found = self._reader.batches.with_raw_response.list(
                 limit=PAGE, after=after or openai.omit, extra_query=query
             )
@@ -164,7 +164,7 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except (openai.OpenAIError, httpx2.HTTPError) as error:
         if isinstance(error.__cause__, AppError):
-            raise error.__cause__ from error  # What is uploaded could not be read: that is no fault of the service.
+            raise error.__cause__ from error  # What is uploaded could not be read: not the service's fault.
         raise translate(error, what) from error
     except AzureError as error:
         raise _no_token(error, what) from error

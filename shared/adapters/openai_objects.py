@@ -1,6 +1,6 @@
 """The batch service's objects as it gives them → the app's records: whatever may be absent, null or odd in them.
 
-Nobody promises more of a batch than its id and its status. What is no object of the kind asked for, such as a web page
+No more of a batch is certain than its id and its status. Anything but an object of the kind asked for, such as a page
 with status 200, is a ValueError.
 """
 
@@ -59,7 +59,7 @@ def list_page(found: object, after: str) -> tuple[list[RemoteBatch], str]:
 
 
 def _readable(items: list[object]) -> Iterator[RemoteBatch]:
-    """Yield the batches of a list; one that bears no id is nobody's, and hides no other."""
+    """Yield the batches of a list; one without an id is left out, and hides no other."""
     for item in items:
         try:
             yield remote_batch(item)

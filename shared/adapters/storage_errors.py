@@ -85,7 +85,7 @@ def with_holder[T](call: Callable[[], T], make: Callable[[], object]) -> T:
     try:
         make()
     except ResourceExistsError:
-        pass  # Somebody else made it meanwhile.
+        pass  # Another worker made it meanwhile.
     return call()
 
 

@@ -12,7 +12,7 @@ from shared.domain.model import BlobEvent
 from shared.domain.ports import Message, Step
 
 if TYPE_CHECKING:
-    from azure.storage.queue import QueueClient  # Loaded by whoever sends; reading a message needs none of it.
+    from azure.storage.queue import QueueClient  # Loaded only for sending; reading a message does not need it.
 
 BLOB_POISON: Final = "webjobs-blobtrigger-poison"
 """Where the host puts a blob's event after its function failed five times; all apps of the account share it."""

@@ -39,7 +39,7 @@ def job_entity(job: Job) -> Entity:
 
 
 def job_columns(job: Job) -> dict[str, object]:
-    """Return what of a job stands in columns of its own."""
+    """Return what of a job has columns beside the record."""
     return {"State": job.state.value, "PromptFile": job.prompt_file, "Message": job.message}
 
 
@@ -79,13 +79,13 @@ def listed_in(entity: Any) -> Listed:
 
 
 def status_in(entity: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Read the status that is shown of a job, None where there is none."""
+    """Read the status that is shown of a job, None before there is one."""
     text = entity.get("Status")
     return json.loads(text) if text else None
 
 
 def status_text(status: Mapping[str, Any]) -> str:
-    """Write a status as it is kept: its letters as they are, as a property has room for 32,768 characters."""
+    """Write a status without escaping letters, as a property has room for 32,768 characters."""
     return json.dumps(status, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 

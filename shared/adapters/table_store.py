@@ -192,7 +192,7 @@ class TableJobStore:
             with translated(f"row {entity['RowKey']}"):
                 self._made(lambda: self._client.create_entity(entity))
         except Conflict:
-            pass  # Somebody else was first, which is all that was wanted.
+            pass  # Another worker was first, which is just as good.
 
     def _get(self, partition: str, row: str) -> Entity | None:
         try:

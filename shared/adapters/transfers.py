@@ -17,7 +17,7 @@ _fetches = BoundedSemaphore(FETCHES)
 
 
 def begin[T](call: Callable[[], T]) -> Future[T]:
-    """Begin a call in a thread of its own; its result, or its error, is told by the future.
+    """Begin a call in another thread; its result, or its error, comes by the future.
 
     The thread ends with its call, whether anybody waits for it or not, and never holds up the end of the process.
     """
@@ -43,7 +43,7 @@ def _begin[T](call: Callable[[], T], places: BoundedSemaphore) -> Future[T]:
 def _fulfil[T](future: Future[T], call: Callable[[], T], places: BoundedSemaphore) -> None:
     try:
         result = call()
-    except BaseException as error:  # noqa: BLE001  # Whoever waits for the future raises it.
+    except BaseException as error:  # noqa: BLE001  # It is raised where the future is waited for.
         places.release()
         future.set_exception(error)
     else:

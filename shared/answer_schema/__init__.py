@@ -1,6 +1,6 @@
 """An answer's schema: the column `Required` or a JSON Schema → what is sent, and what answers are checked with.
 
-`prepare` makes a schema strict where that leaves its meaning as it is, and says what it changed; everything else is
+`prepare` makes a schema strict if that does not change its meaning, and says what it changed; everything else is
 a SchemaFault with the JSON path and the remedy of each fault. `lint` and `check` judge schemas that are sent as they
 are, with `strict: true` and without.
 """

@@ -1,7 +1,7 @@
 """What generators of schemas write for "nothing" and for null, which the service cannot be told in that form.
 
 zod writes an optional field as `anyOf` of `{"not": {}}` and the field's own schema, TypeBox writes Type.Never so; both
-zod 3 and zod 4 have a form of null of their own for OpenAPI 3.0, which has no type null.
+zod 3 and zod 4 each have their own form of null for OpenAPI 3.0, which has no type null.
 """
 
 from typing import Final

@@ -57,7 +57,7 @@ def _plural(noun: str) -> Callable[[object], str]:
 
 
 def as_text(value: object) -> str:
-    """Return a JSON value as a description says it: a text as it is, everything else as JSON."""
+    """Return a JSON value as a description says it: a text unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json_codec.dumps(value).decode()
 
 

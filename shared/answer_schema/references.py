@@ -13,7 +13,7 @@ MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
-"""What a name cannot hold, to stand in a URI as it is."""
+"""Characters that a name cannot have if it is to stand in a URI unchanged."""
 
 
 class BadReferenceError(ValueError):
@@ -65,7 +65,7 @@ class References:
         return pointer
 
     def node(self, pointer: Pointer) -> object:
-        """Return the part of the schema at a pointer; raises BadReferenceError where there is none."""
+        """Return the part of the schema at a pointer; raises BadReferenceError if there is nothing there."""
         node: object = self._schema
         for key in pointer:
             if isinstance(node, dict) and key in node:

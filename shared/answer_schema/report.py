@@ -18,7 +18,7 @@ class Change(Enum):
     """What is changed without changing the meaning.
 
     `text` says what was changed, empty where the user need not know it. `remedy` is what has to be done where the
-    schema is sent unchanged; None where the service takes it as it is, or may.
+    schema is sent unchanged; None where the service takes it unchanged, or may.
     """
 
     CLOSED = ("additionalProperties: false was added", "needs additionalProperties: false; add it")
@@ -72,7 +72,7 @@ class Report:
         return tuple(f"{_listed(paths)}: {change.text}" for change, paths in self.places.items() if change.text)
 
     def as_faults(self) -> tuple[Finding, ...]:
-        """Name the changes as faults, as they are in a schema that is sent unchanged."""
+        """Name the changes as the faults that they would be in a schema that is sent unchanged."""
         return tuple(Finding(path, kind.remedy) for kind, paths in self.places.items() if kind.remedy for path in paths)
 
 

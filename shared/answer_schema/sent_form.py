@@ -1,4 +1,4 @@
-"""The schema as it is sent: checks that the service doesn't support stand in the description, in words."""
+"""The schema as sent: checks that the service doesn't support stand in the description, in words."""
 
 from collections.abc import Callable
 

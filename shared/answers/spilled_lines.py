@@ -88,7 +88,7 @@ class SpilledLines:
         self._written = self._end
 
     def _overflow(self) -> None:
-        """Give memory and disk back; from here on only sizes are kept."""
+        """Free memory and disk; from here on only sizes are kept."""
         if not self.overflown:
             self.overflown = True
             self._file.truncate(0)

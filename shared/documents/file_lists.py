@@ -14,7 +14,7 @@ _HIDDEN: Final = ("_", ".")
 
 
 class InvalidPatternError(ValueError):
-    """A line that is no pattern; the text says why."""
+    """A line that is not a pattern; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

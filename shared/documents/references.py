@@ -1,4 +1,4 @@
-"""Which document a row means: an address that is sent as it is, or a path in the container of prompt files."""
+"""Which document a row means: an address that is sent unchanged, or a path in the container of prompt files."""
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -121,7 +121,7 @@ def batch_documents(batch: Batch) -> str:
 
 
 def batch_answers(batch: Batch, kind: str) -> str:
-    """Return the downloaded output or error file, as it came; each reading has a blob of its own."""
+    """Return the downloaded output or error file, as it came; each reading has its own blob."""
     return f"{batch.job_id}/batch-{batch.key}/{kind}-{batch.reads}.jsonl"
 
 

@@ -1,6 +1,6 @@
 """The month's money: what jobs were charged, and what those under way have reserved.
 
-Each job has an entry of its own, written when it is reserved and at every collection, so that jobs do not contend.
+Each job has its own entry, written when it is reserved and at every collection, so that jobs do not contend.
 Entries of ended jobs are folded into the month's sum, many in one transaction; the totals here are the same before and
 after. With them go the output tokens of their answers, of which estimates take the mean.
 """

@@ -23,7 +23,7 @@ class Container(StrEnum):
 
 
 class BlobWriter(Protocol):
-    """A blob being written in blocks; nobody sees it before `commit`."""
+    """A blob being written in blocks, invisible before `commit`."""
 
     def write(self, data: bytes) -> object:
         """Add bytes; they are sent when a block is full."""
@@ -36,13 +36,13 @@ class Files(Protocol):
     """Blobs in the three containers, which are made on first use."""
 
     def info(self, container: Container, name: str) -> BlobInfo | None:
-        """Return what is known of a blob, None where there is none."""
+        """Return what is known of a blob, None if it does not exist."""
 
     def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
         """Return the blob's bytes in chunks of some MB; Conflict if it is no longer the version `etag`, or NotFound."""
 
     def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
-        """Return a small blob's content and etag, in one call; None where there is none."""
+        """Return a small blob's content and etag, in one call; None if it does not exist."""
 
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         """Return at most `length` bytes from `offset`."""
@@ -77,7 +77,7 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentBackoff:
-    """A deployment that refused for want of quota: no creating call before `until`, `tries` refusals in a row."""
+    """A deployment that refused for lack of quota: no creating call before `until`, `tries` refusals in a row."""
 
     model: str
     until: datetime
@@ -136,12 +136,12 @@ class JobStore(Protocol):
         """Return one batch, None where unknown."""
 
     def add_batches(self, batches: Sequence[Batch]) -> None:
-        """Write new batches of one job; those that exist already stay as they are."""
+        """Write new batches of one job; those that exist already stay unchanged."""
 
     def finish_building(self, job: Job, batches: Sequence[Batch]) -> tuple[Job, list[Batch]]:
         """Write a job's first batches, then replace the job; Conflict where it changed since it was read.
 
-        Batches that exist already stay as they are. Return all with their versions.
+        Batches that exist already stay unchanged. Return all with their versions.
         """
 
     def save_batch(self, batch: Batch) -> Batch:
@@ -229,7 +229,7 @@ class PdfRenderer(Protocol):
         """
 
     def close(self) -> None:
-        """Give back what rendering holds; the next PDF takes it again."""
+        """Release what rendering holds; the next PDF takes it again."""
 
 
 class Step(StrEnum):
@@ -267,12 +267,12 @@ class Queues(Protocol):
 
 
 class WebHook(Protocol):
-    """Somebody's address for notices."""
+    """The address for notices."""
 
     def post(self, url: str, body: bytes, signature: str) -> None:
         """Deliver a JSON body, with its signature where that is not empty.
 
-        Raises Unavailable where nobody answers, or somebody who is overloaded or broken; Misconfigured where the
+        Raises Unavailable if the receiver does not answer, or is overloaded or broken; Misconfigured where the
         answer is a refusal of this very notice or address.
         """
 

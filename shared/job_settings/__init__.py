@@ -42,7 +42,7 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSettings:
-    """What the `_job.json` files say, the nearest folder's word first; None or empty where nobody said anything.
+    """What the `_job.json` files say, the nearest folder's word first; None or empty where none says anything.
 
     `schema` is the JSON Schema itself, also where a `_*.json` blob or `required` said it. `messages` are the chat
     messages as given, their texts templates. `columns` maps a meaning (`custom_id`, `model`, `prompt`, …) to a header,

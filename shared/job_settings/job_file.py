@@ -35,7 +35,7 @@ def read_job_file(path: str, raw: bytes) -> dict[str, Any]:
 def parse_json(path: str, raw: bytes) -> object:
     """Parse a blob of settings, with or without a byte order mark.
 
-    Raises JobFault (`invalid_job_settings`), also for what could not be stored with the job as it is.
+    Raises JobFault (`invalid_job_settings`), also for what could not be stored with the job unchanged.
     """
     try:
         value: object = json.loads(

@@ -11,7 +11,7 @@ UNCAPPED_OUTPUT_TOKENS: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The caps that hold for a job; None where there is none. Dollars and tokens."""
+    """The caps on a job, in dollars and tokens; None for no cap."""
 
     input_tokens: int | None = None
     job_usd: float | None = None

@@ -19,7 +19,7 @@ TRIES: Final = 3
 
 
 class Claim[R: (Job, Batch)]:
-    """A claimed record. Every change goes through it, and raises Conflict once somebody else took over."""
+    """A claimed record. Every change goes through it, and raises Conflict once another worker took over."""
 
     def __init__(self, app: App, record: R, save: Callable[[R], R]) -> None:
         self.record: R = record
@@ -60,7 +60,7 @@ class Claim[R: (Job, Batch)]:
             self.change()
 
     def refresh(self, stored: R | None) -> None:
-        """Go on with the record as it is stored now; raises Conflict where it is no longer ours."""
+        """Go on with the record that is stored now; raises Conflict if the lease is no longer ours."""
         mine = self.record.lease
         if stored is None or mine is None or stored.lease is None or stored.lease.owner != mine.owner:
             raise Conflict("another worker took over this step")

@@ -34,7 +34,7 @@ def cancel(app: App, job_id: str) -> Job:
     def cancelled(job: Job) -> Job:
         if job.state.ended:
             raise NotNow(f"The job has ended already ({job.state.value}).")
-        # Whoever builds or assembles it at this moment loses the claim and stops.
+        # A worker that builds or assembles it at this moment loses the claim and stops.
         return replace(job, cancelled=True, wait=None, queued_until=None, lease=None)
 
     records = _change(_known(app, job_id), cancelled)
@@ -97,7 +97,7 @@ def abandon_batch(records: JobRecords, batch: Batch) -> None:
 
 
 def retry(app: App, job_id: str) -> Job:
-    """Try the failed rows of an ended job again, as a job of its own over the same copy of the prompt file.
+    """Try the failed rows of an ended job again, as a new job over the same copy of the prompt file.
 
     Raises NotFound for an unknown job, NotNow while it or a retry of it runs, or where nothing failed.
     """

@@ -21,7 +21,7 @@ BLOCK: Final = 512
 
 
 def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Cut chunks into lines at line feeds only, without them, some at a time; an empty last line is none."""
+    """Cut chunks into lines without their line feeds, the only line ends, in blocks; an empty last line is left out."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")

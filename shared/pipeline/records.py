@@ -64,7 +64,7 @@ class JobRecords:
         return done
 
     def put(self, batch: Batch) -> Batch:
-        """Take a batch in as it is stored now, or as it will be stored."""
+        """Take in a batch in the form that is stored now, or will be."""
         self._batches[batch.key] = batch
         return batch
 

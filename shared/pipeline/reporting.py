@@ -58,7 +58,7 @@ def publish_first(records: JobRecords) -> None:
 
 def close(records: JobRecords) -> None:
     """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
-    settle(records)  # First: whoever sees the job's end finds what it cost in its month.
+    settle(records)  # First, so that a job that is seen to have ended has its cost in its month.
     if publish(records):
         status = report(records.job, records.batches, records.app.now())
         records.app.store.close(records.job, summary(status))
@@ -93,7 +93,7 @@ def _publish(records: JobRecords, shown: _Shown) -> None:
         etag = _write(records, shown, after)
         telemetry.job_changed(shown.status, after)
         shown = _Shown(etag, digest_of(after), after)
-    # What is listed is written last: whoever finds it behind sends the notice that a crash kept back.
+    # What is listed is written last: a worker that finds it out of date sends the notice that a crash kept back.
     if records.app.settings.notify_url and _calls_for_notice(told, after):
         records.app.queues.send(Message(Step.NOTIFY, records.job_id))
     _list(records, shown, summary(after))
@@ -112,7 +112,7 @@ def _save_state(records: JobRecords) -> None:
 
 def _write(records: JobRecords, shown: _Shown, after: dict[str, Any]) -> str:
     app, job = records.app, records.job
-    if job.state.ended:  # status.json comes last: whoever sees the end there finds all other files in their places
+    if job.state.ended:  # status.json comes last: once it shows the end, all other files are in place
         _publish_latest(app, job, after)
     name = blob_names.status_file(job.prompt_file, job.job_id)
     return app.files.write(Container.RESULTS, name, to_bytes(after), create_only=not shown.etag, etag=shown.etag)

@@ -158,7 +158,7 @@ def charge(records: JobRecords) -> None:
 
 
 def settle(records: JobRecords) -> None:
-    """Write down what an ended job has cost, once, whoever repeats it; nothing stays reserved."""
+    """Write down what an ended job has cost, once, however often this is repeated; nothing stays reserved."""
     wanted = replace(_entry(records), ended=True)
     if wanted.charged or wanted.outputs or records.app.settings.monthly_budget_usd is not None:
         _settle(records.app, wanted)

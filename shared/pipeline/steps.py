@@ -1,4 +1,4 @@
-"""Doing what is due: one step, all steps of a job while time lasts, or by a message for somebody else."""
+"""Doing what is due: one step, all steps of a job while time lasts, or by a message to another worker."""
 
 import logging
 from datetime import timedelta

@@ -116,7 +116,7 @@ def _same_meaning(first: str, second: str, meaning: Meaning) -> JobFault:
 
 
 def _find(headers: tuple[str, ...], wanted: str, meaning: str) -> str:
-    """Find the header that an override names: as it is written, else without regard to what does not count."""
+    """Find the header that an override names: as written, else ignoring case, spaces, `_` and `-`."""
     if wanted in headers:
         return wanted
     found = [header for header in headers if column_key(header) == column_key(wanted)]

@@ -24,7 +24,7 @@ _TYPE_LINE: Final = re.compile(r'\s*"?#TYPE(?:\s.*)?', re.IGNORECASE | re.DOTALL
 
 
 class CsvHeader(NamedTuple):
-    """A header's cells as they are written, the separator, and the lines before it that name that or a type."""
+    """A header's cells as written, the separator, and the lines before it that name that or a type."""
 
     cells: list[str]
     separator: str

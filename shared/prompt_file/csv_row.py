@@ -1,7 +1,7 @@
 """One row of a text table, read by RFC 4180; where its quotes don't follow that, as it was most likely meant.
 
 Other programs escape a quote with a backslash, don't double it, or put a space before a quoted cell. A row's reading
-counts only if it has as many cells as the header and the lines after it are rows of their own, so that an odd quote
+counts only if it has as many cells as the header and the lines after it are separate rows, so that an odd quote
 never takes in another row. Otherwise the row has a fault.
 """
 
@@ -113,7 +113,7 @@ class CsvRowReader:
         return lines
 
     def _are_rows(self, lines: list[str], start: int, end: int) -> bool:
-        """Say whether these lines are rows of their own, each with a cell for each header."""
+        """Say whether each of these lines is a row, with a cell for each header."""
         while start < end:
             if not lines[start].strip():
                 start += 1

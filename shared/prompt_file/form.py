@@ -74,9 +74,9 @@ def is_text(name: str) -> bool:
 
 
 def is_prompt_file(name: str) -> bool:
-    """Say whether a blob is a prompt file: no segment of its path begins with `_` or `.`, and it is no folder marker.
+    """Say whether a blob is a prompt file: no part of its path begins with `_` or `.`, nor is it a folder marker.
 
-    Documents are none. Unsupported extensions count: their jobs fail with a message, which is better than silence.
+    Documents are not. Unsupported extensions count: their jobs fail with a message, which is better than silence.
     """
     if not name or name.endswith(("/", "_$folder$")) or is_image(name) or is_text(name):
         return False
@@ -84,7 +84,7 @@ def is_prompt_file(name: str) -> bool:
 
 
 def _extension(name: str) -> str:
-    """Give the extension as it is written, with the one before a `.gz` where that belongs to a supported form."""
+    """Return the extension as written, with the one before a `.gz` where that belongs to a supported form."""
     file = name.rsplit("/", 1)[-1]
     parts = file.rsplit(".", 2)
     double = f".{parts[-2]}.{parts[-1]}" if len(parts) == 3 else ""

@@ -70,7 +70,7 @@ def _object_in(line: bytes) -> bytes:
 
 
 def _checked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Look at the first lines of a file, however it is cut; raise JobFault (`invalid_file`) where they are no rows."""
+    """Look at the first lines of a file, however it is cut; raise JobFault (`invalid_file`) if they are not rows."""
     head = b""
     for piece in pieces:
         if not head and not piece.strip(_BLANK):

@@ -23,7 +23,7 @@ class _Member(NamedTuple):
 def rows_of_object(text: str) -> Iterator[list[str]]:
     """Return the texts of the rows in a file that begins with `{`, some at a time.
 
-    An object with exactly one array of objects in it, and neither a prompt nor a `body` of its own, is that array; any
+    An object with exactly one array of objects in it, and neither a prompt nor a `body` beside it, is that array; any
     other is one row. Raises JobFault (`invalid_file`) where the file ends within the object or goes on after it.
     """
     end = _end_of_brackets(text, 0)

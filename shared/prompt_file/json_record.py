@@ -141,7 +141,7 @@ def _unreadable(row: int, raw: bytes, reason: str, custom_id: str, dropped_again
 def _without_answer(raw: bytes) -> dict[str, object] | None:
     """Parse an error line without its answer, where that alone is why it is refused: a cut text may end in half a pair.
 
-    None where it is no such line.
+    None for any other line.
     """
     if b'"answer"' not in raw:
         return None

@@ -1,4 +1,4 @@
-"""What to tell the person whose JSON is none: where it breaks, and which habit of another language that is."""
+"""What to tell the person whose JSON is not valid: where it breaks, and which habit of another language that is."""
 
 import json
 import re

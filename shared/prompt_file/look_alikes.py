@@ -25,7 +25,7 @@ def check_magic(head: bytes) -> None:
 
 
 def check_first_line(line: str) -> None:
-    """Raise JobFault (`invalid_file`) where a table's first line shows that it is none."""
+    """Raise JobFault (`invalid_file`) if a table's first line shows that it is not a table."""
     text = line.strip()
     if _HTML.match(text):
         raise _other("HTML or XML", "Save the table as CSV UTF-8")

@@ -1,6 +1,6 @@
 """`.parquet`: the records of an Apache Parquet file, a few hundred at a time, read by Arrow.
 
-Each column is read through a buffer of its own, so that memory depends neither on the file nor on its row groups.
+Each column is read through its own buffer, so that memory depends neither on the file nor on its row groups.
 Loaded when first needed: Arrow takes a quarter of a second and 90 MB.
 """
 

@@ -107,7 +107,7 @@ def _maps(array: pa.Array, type_: pa.MapType) -> list[Any]:
 
 
 def _moments(array: pa.Array, type_: pa.DataType) -> list[Any]:
-    """Write dates, times and durations as ISO 8601; what is none, beyond a day for instance, as its number."""
+    """Write dates, times and durations as ISO 8601; what cannot be one, beyond a day for instance, as its number."""
     if kinds.is_duration(type_):
         unit = _UNITS[type_.unit]
         return [None if value is None else _duration(value, unit) for value in array.cast(pa.int64()).to_pylist()]
@@ -117,7 +117,7 @@ def _moments(array: pa.Array, type_: pa.DataType) -> list[Any]:
 
 
 def _iso(text: str) -> str:
-    """Write Arrow's text of a moment as ISO 8601, without a fraction that is nothing; a number where it is none."""
+    """Write Arrow's text of a moment as ISO 8601, without a zero fraction; a number if it cannot be one."""
     if no_moment := _OUT_OF_RANGE.fullmatch(text):
         return no_moment[1]
     whole, dot, fraction = text.removesuffix("Z").replace(" ", "T").partition(".")

@@ -64,7 +64,7 @@ def moment_of(number: float, format_: DateFormat, counts_from_1904: bool) -> Mom
 
 
 def moment_in(text: str) -> Moment | None:
-    """Read an ISO 8601 date, time or both as a cell of type `d` holds it; None where it is none.
+    """Read an ISO 8601 date, time or both as a cell of type `d` holds it; None for anything else.
 
     Offsets are dropped, as Excel knows no zones. The days before its calendar stand for times of day.
     """

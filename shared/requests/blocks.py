@@ -1,4 +1,4 @@
-"""RowBlocks of plain rows, each with a prompt of its own: their requests are built in one step."""
+"""RowBlocks of plain rows, each with its own prompt: their requests are built in one step."""
 
 from collections.abc import Sequence
 from itertools import chain, repeat

@@ -16,7 +16,7 @@ type Part = Mapping[str, object]
 
 
 def blob_images(body: Mapping[str, object], url: str) -> list[Reference]:
-    """List the images of blobs in a request's messages; raises UnsendableError for an address that is none."""
+    """List the images of blobs in a request's messages; raises UnsendableError for an invalid address."""
     return [_reference(address) for part in _parts(body, url) if (address := _address_of(part))]
 
 

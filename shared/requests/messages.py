@@ -63,7 +63,7 @@ class Conversation:
 
 
 def with_images(messages: Sequence[Message], text_type: str) -> list[Message]:
-    """Put the row's images after the text of the last user message, or into one of their own where there is none.
+    """Put the row's images after the text of the last user message, or into a new one if there is none.
 
     `text_type` is what the route calls a part that is text.
     """

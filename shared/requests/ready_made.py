@@ -1,4 +1,4 @@
-"""Ready-made batch requests: checked, completed where model or response format is missing, else sent as they are."""
+"""Ready-made batch requests: checked, completed where model or response format is missing, else sent unchanged."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

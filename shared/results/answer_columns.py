@@ -1,7 +1,7 @@
 """A JSON Schema's fields as columns of a table, and an answer's values in them.
 
 An object that is not recursive is flattened into one column per property (`address.city`), also where it may be null.
-Anything else has one column: a plain value stands there as it is, a list or object as JSON.
+Anything else has one column: a plain value unchanged, a list or object as JSON.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +49,7 @@ def union(of_schemas: Iterable[Sequence[Field]]) -> tuple[Field, ...]:
 
 
 def by_column(answers: Sequence[object], fields: Sequence[Field]) -> list[Sequence[object]]:
-    """Take the answers' values, a list for each column: like `flatten`, but values as they are."""
+    """Take the answers' values, a list for each column: like `flatten`, but with the values unchanged."""
     if any(field.split or len(field.path) != 1 for field in fields):
         return list(zip(*(flatten(answer, fields) for answer in answers), strict=True))
     objects = [answer if isinstance(answer, dict) else {} for answer in answers]
@@ -58,7 +58,7 @@ def by_column(answers: Sequence[object], fields: Sequence[Field]) -> list[Sequen
 
 
 def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:
-    """Take an answer's values for the columns: None where there is none, lists and objects as JSON."""
+    """Take an answer's values for the columns: None for an absent one, lists and objects as JSON."""
     row: list[Cell] = []
     for field in fields:
         value = answer
@@ -71,14 +71,14 @@ def flatten(answer: object, fields: Sequence[Field]) -> list[Cell]:
 
 
 def cell_of(value: object) -> Cell:
-    """Show one value in a table: plain ones as they are, all others as JSON."""
+    """Show one value in a table: plain ones unchanged, all others as JSON."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     return json_codec.dumps(value).decode()
 
 
 def _covered(value: Mapping[str, object], path: tuple[str, ...], paths: set[tuple[str, ...]]) -> bool:
-    """Return whether other columns hold all of an object's values, so that it needs none of its own."""
+    """Return whether other columns hold all of an object's values, so that it needs no column itself."""
     return all(
         (*path, name) in paths or (isinstance(inner, dict) and _covered(inner, (*path, name), paths))
         for name, inner in value.items()

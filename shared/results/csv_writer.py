@@ -102,5 +102,5 @@ def _has_outer_space(texts: Sequence[Any]) -> bool:
 
 
 def is_formula(text: str) -> bool:
-    """Return whether a spreadsheet would run a text; a number with a sign is none (OWASP: CSV injection)."""
+    """Return whether a spreadsheet would run a text; a number with a sign is not (OWASP: CSV injection)."""
     return text[:1] in _RISKY and _NUMBER.fullmatch(text) is None

@@ -119,7 +119,7 @@ def _target(item: Any, own: Target, environment: Mapping[str, str]) -> Target:
 
 
 def _described(texts: Mapping[str, str], own: Target, environment: Mapping[str, str]) -> Target:
-    """Fill in a target; one without an endpoint takes the app's own resource as it is."""
+    """Fill in a target; one without an endpoint is at the app's own resource."""
     target = replace(own, deployment=texts["deployment"])
     if "endpoint" in texts:
         target = _elsewhere(texts["endpoint"], texts["deployment"])

@@ -81,7 +81,7 @@ def checked(job_id: str) -> str:
 
 
 def job_of(app: App, job_id: str) -> Job:
-    """Read a job; raises NotFound where there is none, or where the id cannot be one."""
+    """Read a job; raises NotFound if it does not exist, or the id cannot be one."""
     known = checked(job_id)
     job = app.store.job(known)
     if job is None:

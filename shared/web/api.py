@@ -95,7 +95,7 @@ def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str],
 
 
 def _status(app: App, job: Job) -> dict[str, Any]:
-    """Return the job as its status.json shows it; once it has ended, the file itself, as it is what was promised."""
+    """Return the job as its status.json shows it; once it has ended, the file itself, which is the promise."""
     if job.state.ended:
         try:
             name = blob_names.status_file(job.prompt_file, job.job_id)

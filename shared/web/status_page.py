@@ -1,4 +1,4 @@
-"""The status page as it is served: one HTML document, and a policy under which nothing but its own script can run."""
+"""The status page as served: one HTML document, and a policy under which only its own script can run."""
 
 import base64
 import hashlib

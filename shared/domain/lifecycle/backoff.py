@@ -31,7 +31,7 @@ def next_backoff(
     tries = 0 if before is None else before.tries
     length = min(first * 2 ** min(tries, 30), LONGEST_WAIT)
     share = hashlib.sha256(f"{key}/{tries}".encode()).digest()[0] / 1024
-    # Whatever a header says is a float: not a number is asked for by nobody.
+    # A header may hold anything that a float can be, even NaN.
     asked = min(retry_after, 3600.0) if retry_after is not None and retry_after > 0 else 0.0
     length = max(length * (1 + share), timedelta(seconds=asked))
     return Wait(until=now + length, tries=tries + 1, message=cut(message))

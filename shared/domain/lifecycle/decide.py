@@ -27,7 +27,7 @@ class Due:
 def decide(
     job: Job, batches: Sequence[Batch], backoffs: Mapping[str, DeploymentBackoff], now: datetime, max_wait: timedelta
 ) -> list[Due]:
-    """Say which steps of a job are due now. Steps that somebody works on, or that wait, are not."""
+    """Say which steps of a job are due now. Steps that a worker is at, or that wait, are not."""
     if job.state.ended:
         return []
     if not job.built:

@@ -94,7 +94,7 @@ class Job:
     held_by: str = ""
     """What the job is held by, one of the contract's words; version 1.0.0, which knew one reason only, left it out."""
     held_in: str = ""
-    """The month, such as `2026-11`, in whose budget there was no room for the job."""
+    """The month, such as `2026-11`, whose budget had no room for the job."""
     released: bool = False
     caps_lifted: bool = False
     """Whether a release before the pilot was judged has lifted all caps."""

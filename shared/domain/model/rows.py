@@ -1,4 +1,4 @@
-"""A row on its way: as it was read, as it is sent, and what became of it.
+"""A row on its way: as read, as sent, and what became of it.
 
 What exists once a row is a named tuple, which takes a third of the time of a frozen dataclass to make.
 """
@@ -120,7 +120,7 @@ class Usage:
 class Outcome(NamedTuple):
     """What became of one row in one batch, or before any: a result (`code` is None) or a named error.
 
-    `output` is the parsed answer where it is a result; `text` the raw answer that was paid but is none.
+    `output` is the parsed answer where it is a result; `text` the raw answer that was paid for but is not a result.
     `schema` is the number of the answer's schema in the job's list, -1 without one.
     """
 
@@ -160,5 +160,5 @@ class FailedRow(NamedTuple):
 
 
 def block_of_one(record: Record) -> RowBlock:
-    """Return a row as a block of its own."""
+    """Return a row as a block of one."""
     return RowBlock(record.row, tuple(record.values), [tuple(record.values.values())], odd=record)

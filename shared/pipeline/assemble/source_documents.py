@@ -38,7 +38,7 @@ class RowDocuments:
         return self._by_address.pictures(reference)
 
     def text(self, reference: Reference) -> str:
-        """Return a text file; raises UnsendableError where it is gone, or is no text any more."""
+        """Return a text file; raises UnsendableError if it is gone, or no longer a text."""
         try:
             return text_of(self._app.files.read_range(Container.PROMPTS, reference.address, 0, MAX_TEXT + 1))
         except (NotFound, UnsupportedDocumentError) as error:

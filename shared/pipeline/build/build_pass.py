@@ -239,7 +239,7 @@ class BuildPass:
             self._built.first_fault = f"row {record.row}: {fault.code.value}: {fault.message}"
 
     def _close(self) -> None:
-        # Files of a job that somebody else has built meanwhile, and sent, must not be touched any more.
+        # Files of a job that another worker has built meanwhile, and sent, must not be touched any more.
         self._claim.keep()
         self._built.batches = self._files.close()
         if self._reused is not None:

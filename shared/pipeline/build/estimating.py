@@ -105,6 +105,6 @@ def schema_key(deployment: str, digest: bytes) -> str:
 
 
 def model_behind(settings: Settings, deployment: str, outputs: OutputTokens | None) -> str:
-    """Find a deployment's model: as it is set, as its earlier answers named it, or by the deployment's own name."""
+    """Find a deployment's model: from the setting, from its earlier answers, or from the deployment's own name."""
     told = settings.deployment_models.get(deployment) or (outputs.model if outputs else "")
     return told or deployment.removesuffix("-batch")

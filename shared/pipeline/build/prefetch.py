@@ -127,7 +127,7 @@ class RowFiles:
             raise UnsendableError(RowCode.DOCUMENT_UNSUPPORTED, f"The file /{name} cannot be sent: {error}.") from None
 
     def close(self) -> None:
-        """Forget what nobody asked for."""
+        """Forget what was not asked for."""
         for fetch in self._fetches.values():
             self._prefetcher.drop(fetch)
         self._found.clear()

@@ -50,7 +50,7 @@ def take(records: JobRecords, claim: Claim[Job]) -> Copied:
             return Copied()
         raise JobFault(
             JobCode.SOURCE_CHANGED,
-            f"{job.prompt_file} was changed or deleted before it could be copied; a new version has a job of its own.",
+            f"{job.prompt_file} was changed or deleted before it could be copied; a new version becomes a new job.",
         ) from error
     try:
         copy.commit()

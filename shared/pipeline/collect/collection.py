@@ -1,7 +1,7 @@
 """An ended batch → the outcomes of its rows, and a follow-up batch of those worth asking again.
 
-What is downloaded, and the outcomes, are written create-only, and the first copy counts: whoever repeats the step, or
-does it at the same time, goes on from the same bytes.
+What is downloaded, and the outcomes, are written create-only, and the first copy counts: if the step is repeated, or
+done twice at the same time, it goes on from the same bytes.
 """
 
 import logging

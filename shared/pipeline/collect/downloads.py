@@ -19,7 +19,7 @@ FILES: Final = ("output", "error")
 """A batch's files with answers."""
 
 READS: Final = 3
-"""How often files that seem to be incomplete are fetched again before they are taken as they are."""
+"""How often files that seem to be incomplete are fetched again before they are accepted as incomplete."""
 
 
 def ask_again(app: App, claim: Claim[Batch]) -> None:
@@ -45,9 +45,9 @@ def blobs_of(app: App, batch: Batch) -> set[str]:
 def download(
     app: App, claim: Claim[Batch], there: set[str], *, what_there_is: bool = False
 ) -> list[Callable[[], Iterator[bytes]]]:
-    """Give the output and the error file, each opened by calling it, as often as needed; empty where there is none.
+    """Give the output and the error file, each opened by calling it, as often as needed; a missing file is empty.
 
-    Whoever reads a file that is not in the work container yet gets it from the service while it is copied there, once
+    A file that is not in the work container yet comes from the service while it is copied there, once
     for each reading. Its end raises Transient where it broke off, and OvertakenError where another copy counts: what
     was read until then must be forgotten. `there` are the work files of the batch, to which copies made here are added.
     `what_there_is` copies them beforehand, and passes over those that cannot be

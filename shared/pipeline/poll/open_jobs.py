@@ -51,7 +51,7 @@ class OpenNow:
                 self.save(batch)
 
     def settled(self, batch: Batch) -> Batch | None:
-        """Return a batch as it is stored, saved if need be; None where another worker was quicker."""
+        """Return a batch in its stored form, saved if need be; None if another worker was quicker."""
         return self.save(batch) if batch.key in self._unsaved else batch
 
 

@@ -46,7 +46,7 @@ class Asking:
         """Yield the service's word on the batches wanted, each at most once.
 
         The list is read back to the time `since` at least, where there is one, so that no batch of a doubtful creation
-        is passed over; these pages count as calls of their own.
+        is passed over; these pages are counted apart.
         """
         budget = self._calls
         try:

@@ -42,7 +42,7 @@ def take_in(app: App, remote: RemoteBatch, known: Known) -> None:
     """
     row = _row_of(app, remote, known)
     if row is None or row.batch_id == remote.batch_id or remote.status == "failed":
-        return  # Somebody else's, known, or refused, and its rows wait to be sent again.
+        return  # Not ours, known, or refused while its rows wait to be sent again.
     if row.batch_id or row.state in (BatchState.ENDED, BatchState.COLLECTED):
         _cancel_twin(app, remote, row.job_id)
     elif row.creating_since is not None or remote.status not in ("cancelling", "cancelled"):

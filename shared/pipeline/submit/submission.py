@@ -63,7 +63,7 @@ def submit(records: JobRecords, index: int, attempt: int) -> None:
         except AnswerLost as error:
             pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
             message = f"{error}: looking for the batch before creating it again."
-            # A look is no refusal: it makes no later wait longer.
+            # Looking for the batch is not a refusal: it makes no later wait longer.
             tries = claim.record.wait.tries if claim.record.wait else 0
             claim.release(wait=Wait(until=app.now() + pause, tries=tries, message=message))
         except Transient as error:
@@ -217,7 +217,7 @@ def _create(records: JobRecords, claim: Claim[Batch]) -> None:
 
 
 def _cancel_own_twin(app: App, batch: Batch, remote: RemoteBatch) -> None:
-    """Cancel the batch just created where another worker, who took over meanwhile, has recorded one of its own."""
+    """Cancel the batch just created if another worker took over meanwhile and recorded its own."""
     stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
     if stored is not None and stored.batch_id and stored.batch_id != remote.batch_id:
         log.error("a second batch for the same rows is cancelled", extra={"job_id": batch.job_id})
@@ -255,7 +255,7 @@ def _refused_at_creation(app: App, claim: Claim[Batch], error: Refused) -> None:
 
 
 def _see_to_file(app: App, claim: Claim[Batch], error: Refused) -> None:
-    """Raise where a refusal may be about the input file: it is gone, or nobody can tell whether it is processed."""
+    """Raise if a refusal may be about the input file: it is gone, or may not be processed yet."""
     file = app.service.file(claim.record.file_id)
     if file is None:
         _forget_file(claim)
