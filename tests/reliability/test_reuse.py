@@ -285,8 +285,8 @@ def test_an_age_beyond_all_time_is_any_age() -> None:
 
 def test_answers_of_another_prompt_file_are_not_used() -> None:
     simulation = Simulation()
-    run(simulation, prompts("one"), "folder/table.csv.csv")
-    run(simulation, prompts("one"), "table.csv")
+    for other in ("folder/table.csv.csv", "table.csv", "folder/other.csv"):
+        run(simulation, prompts("one"), other, schema_name="table")
     second = run(simulation, prompts("one"), schema_name="table", reuse=True)
 
     assert second.rows_reused == 0
