@@ -13,7 +13,7 @@ from shared.requests.limits import BYTES_PER_TOKEN, check_size, check_text
 from shared.requests.skeleton import SLOT, RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons, RowImages
 
-NO_IMAGES: Final = b"null"
+NO_IMAGES: Final = (b"null",)
 """Stands in a request's wording where its images are."""
 
 
@@ -46,12 +46,22 @@ class ImageRequests:
             alone = self._skeletons.of_row(values, layout, has_prompt, RowImages.ALONE)
             assert isinstance(alone, RequestSkeleton)  # It differs from the other in its messages alone.
             skeleton, texts = alone, [None]
-        images = b",".join(image_part(picture.url, self._detail, is_chat=self._is_chat) for picture in pictures)
-        line = _line(custom_id, skeleton, texts, images)
-        check_size(line, self._max_bytes)
+        line = _line(custom_id, skeleton, texts, self._pieces(pictures))
+        if len(line) > self._max_bytes:
+            check_size(line[:-1], self._max_bytes)
         wording = _line(custom_id, skeleton, texts, NO_IMAGES)
         tokens = sum(picture.tokens(skeleton.model, self._detail) for picture in pictures)
         return request_with_images(row, custom_id, skeleton.model, skeleton.url, line, skeleton.schema, tokens, wording)
+
+    def _pieces(self, pictures: Sequence[Picture]) -> list[bytes]:
+        """Write images as parts of a message, in pieces: they are long, and should be copied once."""
+        detail = encode(self._detail)
+        if self._is_chat:
+            before, after = b'{"type":"image_url","image_url":{"url":', b',"detail":' + detail + b"}}"
+        else:
+            before, after = b'{"type":"input_image","image_url":', b',"detail":' + detail + b"}"
+        pieces = [piece for picture in pictures for piece in (b",", before, picture.url, after)]
+        return pieces[1:]
 
     def _texts(self, skeleton: RequestSkeleton, prompt: str, values: Mapping[str, object]) -> list[str | None]:
         """Return a request's texts in their order, None for its images."""
@@ -70,23 +80,18 @@ class ImageRequests:
 def request_with_images(
     row: int, custom_id: str, model: str, url: str, line: bytes, schema: int, tokens: int, wording: bytes
 ) -> RequestBlock:
-    """Return one request as a block; `tokens` are those of its images, `wording` is the request without their bytes."""
+    """Return one request as a block, `line` with its end.
+
+    `tokens` are those of its images, `wording` is the request without their bytes.
+    """
     text_tokens = len(wording) // BYTES_PER_TOKEN + 1
-    return RequestBlock(
-        (row,), (custom_id,), model, url, line + b"\n", (schema,), text_tokens + tokens, tokens, wording + b"\n"
-    )
+    return RequestBlock((row,), (custom_id,), model, url, line, (schema,), text_tokens + tokens, tokens, wording)
 
 
-def image_part(url: bytes, detail: str, *, is_chat: bool) -> bytes:
-    """Write one image of a message; `url` is the JSON text of its address."""
-    said = encode(detail)
-    if is_chat:
-        return b"".join((b'{"type":"image_url","image_url":{"url":', url, b',"detail":', said, b"}}"))
-    return b"".join((b'{"type":"input_image","image_url":', url, b',"detail":', said, b"}"))
-
-
-def _line(custom_id: str, skeleton: RequestSkeleton, texts: Sequence[str | None], images: bytes) -> bytes:
+def _line(custom_id: str, skeleton: RequestSkeleton, texts: Sequence[str | None], images: Sequence[bytes]) -> bytes:
+    """Return a request's line, with its end."""
     line = [START, encode(custom_id), skeleton.parts[0]]
     for text, part in zip(texts, skeleton.parts[1:], strict=True):
-        line += images if text is None else encode(text), part
-    return b"".join(line)
+        line += images if text is None else (encode(text),)
+        line.append(part)
+    return b"".join((*line, b"\n"))

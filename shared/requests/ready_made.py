@@ -68,8 +68,8 @@ class ReadyMadeRequests:
         line = serialised(request | {"body": with_pictures(body, url, found)})
         check_size(line, self._max_bytes)
         tokens = sum(picture.tokens(body["model"], "auto") for picture in pictures)
-        wording = json_codec.encode(request)
-        return request_with_images(row, request["custom_id"], body["model"], url, line, schema, tokens, wording)
+        wording = json_codec.encode(request) + b"\n"
+        return request_with_images(row, request["custom_id"], body["model"], url, line + b"\n", schema, tokens, wording)
 
     def _with_model(self, body: dict[str, object]) -> dict[str, object]:
         model = body.get("model")
