@@ -14,6 +14,7 @@ from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import Container
 from shared.pipeline import job_control, receiving, steps
 from shared.pipeline.build import building, reuse
+from testing.documents import image
 from testing.fakes import Plan
 from testing.seeding import loaded
 from tests.reliability.kinds import QUICK
@@ -195,6 +196,19 @@ def test_a_schema_that_checks_more_though_its_body_is_the_same_makes_it_another(
     second = run(simulation, json.dumps(again) + "\n", "folder/lines.jsonl", reuse=True)
 
     assert (second.rows_reused, second.errors) == (0, {"invalid_output": 1})
+
+
+def test_an_image_that_was_replaced_makes_it_another_request() -> None:
+    simulation = Simulation()
+    for name in ("a", "b"):
+        simulation.files.write(Container.PROMPTS, f"folder/{name}.png", image())
+    asked = "Custom ID,Prompt,Image\na,What?,a.png\nb,What is it?,b.png\n"
+    first = run(simulation, asked)
+    simulation.files.write(Container.PROMPTS, "folder/b.png", image(color="olive"))
+    second = run(simulation, asked, reuse=True)
+
+    assert reused_from(simulation, second) == {1: first.job_id, 2: None}
+    assert billed(simulation, second) == ["b"]
 
 
 def test_only_successes_are_used_again() -> None:
