@@ -7,4 +7,5 @@ storage_queues    the two queues and their messages
 openai_batches    the batch service; openai_objects reads what it gives
 web_hook          notices over HTTP
 storage_errors    Azure's refusals in the app's own words; retry_after reads how long to wait
+page_renderer     pages of PDFs, rendered in a child process
 """

@@ -3,6 +3,14 @@
 `prepare` makes a schema strict if that does not change its meaning, and says what it changed; everything else is
 a SchemaFault with the JSON path and the remedy of each fault. `lint` and `check` judge schemas that are sent as they
 are, with `strict: true` and without.
+
+required_column      the column `Required` as a schema
+strict_form          the strict form, with closed_object, enums, nullable, unwrapping, impossible, kinds and references
+recursion, limits    schemas without end, and those that are too large; first_keys warns of objects that look alike
+sent_form            the schema as sent: other checks in words; restored reads them back
+keywords             what the service does with each keyword
+report               faults and changes, with their places
+schema_list          a job's schemas, by number
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,10 @@
-"""A job's own settings: `_job.json` files of the prompt file's folders → one checked record."""
+"""A job's own settings: `_job.json` files of the prompt file's folders → one checked record.
+
+keys        the keys, as a JSON Schema: checks, messages and docs all follow it
+job_file    one file, checked, with messages for the person who wrote it
+plan        what a job's requests depend on, fixed when it starts
+templates   prompt templates with {columns}
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

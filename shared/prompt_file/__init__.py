@@ -5,6 +5,17 @@
 ('Prompt',)
 >>> [record.values for record in file.records]
 [{'Prompt': 'Who built the Shard?'}]
+
+form                 whether a blob is a prompt file, and which form it has, by its name
+encoding, lines      bytes → text → lines; gzip_stream for .gz, ranges for forms read from their end
+header, columns      what tables have in common; what their columns mean
+csv_reader           .csv and .tsv, with csv_header, csv_lines and csv_row
+json_lines           .jsonl and .ndjson; json_file .json, with json_array and json_object
+json_record          one JSON value as a row; json_syntax says what is wrong with one
+xlsx_reader          .xlsx: xlsx_package and xlsx_book find the sheet, xlsx_sheet reads it, xlsx_cells and xlsx_dates
+                     give its values; xlsx_gaps and xlsx_sniffing say what is missing, or what the file is instead
+parquet_reader       .parquet, with parquet_values
+look_alikes          files of another form under a text form's name
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

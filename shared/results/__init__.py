@@ -7,6 +7,7 @@ csv_writer       results.csv
 jsonl_writer     results.jsonl and errors.jsonl
 xlsx_writer      results.xlsx; xlsx_cells, xlsx_parts and xlsx_widths are what it consists of
 parquet_writer   results.parquet; arrow_types and arrow_columns are its types and values
+chunks           how files are written; half_pairs replaces what UTF-8 cannot hold
 """
 
 from typing import Final

@@ -4,4 +4,6 @@ assembly          the step
 source_rows       the prompt file's rows, as the result files need them
 row_writer        rows and outcomes → the files of shared.results
 typed_table       the typed columns of results.parquet
+source_documents  the documents of failed rows, for errors.jsonl
+judging           the verdict on a collected pilot
 """
