@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from benchmarks.measure import cost_of, peak_mb
 from benchmarks.stand_ins import local_app
+from shared.domain.batch_service import BatchService
 from shared.domain.model import Batch, BatchState, Job, JobState, OpenJob, RemoteBatch
-from shared.domain.ports import App, BatchService, Listed
+from shared.domain.ports import App, Listed
 from shared.pipeline.poll import polling
-from testing.fakes import FakeClock, MemoryFiles, MemoryStore
+from testing.fakes import FakeClock, MemoryFiles, MemoryServices, MemoryStore
 from testing.memory_ledger import MemoryLedger
 
 BATCHES_OF_A_JOB = 10
@@ -98,13 +99,12 @@ def measured(open_batches: int, closed_jobs: int, closed_between: int, filters: 
 
 
 def app_over(clock: FakeClock, store: MemoryStore, service: ListingService) -> App:
-    any_service: Any = service
     return replace(
         local_app(Path("unused")),
         files=MemoryFiles(clock),
         store=store,
         ledger=MemoryLedger(),
-        service=cast(BatchService, any_service),
+        services=MemoryServices(cast(BatchService, service)),
         now=clock.now,
     )
 

@@ -9,12 +9,13 @@ from typing import Any, cast
 from benchmarks.local_files import LocalFiles
 from shared.adapters.blob_files import PIECE
 from shared.adapters.page_renderer import PageRenderer
+from shared.domain.batch_service import BatchService
 from shared.domain.model import BatchState, Job, OpenJob, RemoteFile, job_id_of
-from shared.domain.ports import App, BatchService, Container
+from shared.domain.ports import App, Container
 from shared.pipeline.receiving import new_job
 from shared.settings import read_settings
 from shared.wiring import utc_now
-from testing.fakes import FakeClock, MemoryQueues, MemoryStore, SilentHook
+from testing.fakes import FakeClock, MemoryQueues, MemoryServices, MemoryStore, SilentHook
 from testing.memory_ledger import MemoryLedger
 
 SETTINGS = {
@@ -50,7 +51,7 @@ def local_app(root: Path, **settings: str) -> App:
         files=LocalFiles(root),
         store=MemoryStore(),
         ledger=MemoryLedger(),
-        service=cast(BatchService, service),
+        services=MemoryServices(cast(BatchService, service)),
         queues=MemoryQueues(clock),
         hook=SilentHook(),
         renderer=PageRenderer(),

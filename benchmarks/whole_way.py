@@ -20,6 +20,7 @@ from benchmarks.measure import Cost, cost_of, in_child, peak_mb
 from local.servers.stack import app_settings, running_servers
 from shared import wiring
 from shared.domain import blob_names
+from shared.domain.batch_service import BatchService
 from shared.domain.model import TERMINAL_STATUSES, Batch, BatchState, Job
 from shared.domain.ports import App, Container
 from shared.pipeline import receiving, steps
@@ -145,12 +146,16 @@ def _tick(app: App) -> None:
         steps.handle(app, message)
 
 
+def _service(app: App) -> BatchService:
+    return app.services.at(app.settings.own_target(""))
+
+
 def _wait(app: App, clock: _JumpingClock, job: Job) -> None:
     """Let the job's batches end at the service, or time for something else pass."""
     at_work = [batch for batch in app.store.batches(job.job_id) if batch.state is BatchState.SUBMITTED]
     clock.advance(3600 if at_work else 60)
     for batch in at_work:
-        while (remote := app.service.batch(batch.batch_id)) and remote.status not in TERMINAL_STATUSES:
+        while (remote := _service(app).batch(batch.batch_id)) and remote.status not in TERMINAL_STATUSES:
             time.sleep(0.5)
 
 
@@ -159,8 +164,8 @@ def _move(app: App, name: str, inputs: list[tuple[Batch, bytes]], results: list[
     for _ in app.files.read(Container.PROMPTS, name):
         pass
     for batch, content in inputs:
-        app.service.upload("input.jsonl", io.BytesIO(content))
-        for _ in app.service.read_file(batch.output_file_id):
+        _service(app).upload("input.jsonl", io.BytesIO(content))
+        for _ in _service(app).read_file(batch.output_file_id):
             pass
     for file, content in results:
         writer = app.files.writer(Container.RESULTS, f"moved/{name}/{file}")

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, cast
@@ -22,8 +23,9 @@ from shared.adapters.storage_queues import BLOB_POISON, StorageQueues
 from shared.adapters.table_ledger import TableLedger
 from shared.adapters.table_store import TableJobStore
 from shared.adapters.web_hook import HttpWebHook
-from shared.domain.ports import App, BatchService, Container, Queues
-from shared.settings import Settings, StorageAccount, read_settings, settings_message
+from shared.domain.batch_service import BatchService
+from shared.domain.ports import App, Container, Queues
+from shared.settings import Settings, StorageAccount, Target, read_settings, settings_message
 
 log = logging.getLogger("structuredbatch.wiring")
 
@@ -78,20 +80,37 @@ def build(environment: Mapping[str, str]) -> App:
         files=BlobFiles(_blobs(settings.storage), container_names(settings)),
         store=TableJobStore(table),
         ledger=TableLedger(table),
-        service=cast(BatchService, _Once(lambda: _service(settings))),
+        services=_Services(settings),
         queues=cast(Queues, _Once(lambda: _queues(settings))),
         hook=HttpWebHook(),
         renderer=PageRenderer(),
         now=utc_now,
         sleep=time.sleep,
         new_id=lambda: uuid.uuid4().hex,
+        beside=lambda work: threading.Thread(target=work, daemon=True).start(),
     )
 
 
-def _service(settings: Settings) -> BatchService:
+class _Services:
+    """The batch services of the resources that are used, each made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._made: dict[Target, BatchService] = {}
+
+    def at(self, target: Target) -> BatchService:
+        resource = replace(target, deployment="")
+        with self._lock:
+            if resource not in self._made:
+                self._made[resource] = _service(self._settings, resource)
+            return self._made[resource]
+
+
+def _service(settings: Settings, target: Target) -> BatchService:
     from shared.adapters.openai_batches import OpenAIBatchService, client_of
 
-    return OpenAIBatchService(client_of(settings, _token(settings) if not settings.api_key else None), settings)
+    return OpenAIBatchService(client_of(target, _token(settings) if not target.api_key else None), settings, target)
 
 
 def quieten() -> None:

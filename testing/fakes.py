@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlencode
 import msgspec
 from pydantic import TypeAdapter
 
+from shared.domain.batch_service import BatchService
 from shared.domain.errors import (
     AnswerLost,
     AppError,
@@ -30,6 +31,7 @@ from shared.domain.errors import (
 )
 from shared.domain.model import Batch, BlobEvent, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile, newest_first
 from shared.domain.ports import BlobWriter, Container, DeploymentBackoff, Listed, Message
+from shared.settings import Target
 
 LONGEST_NAME = 1024
 TRANSACTION_LIMIT = 100
@@ -250,12 +252,12 @@ class MemoryStore:
                     found.append((job, status))
         return found[:limit]
 
-    def deployment_backoff(self, model: str) -> DeploymentBackoff | None:
-        found: DeploymentBackoff | None = self._get(DeploymentBackoff, "gate", model)
+    def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
+        found: DeploymentBackoff | None = self._get(DeploymentBackoff, "gate", target)
         return found
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
-        self._put("gate", backoff.model, _text(replace(backoff, version="")))
+        self._put("gate", backoff.target, _text(replace(backoff, version="")))
 
     def installed_at(self, now: datetime) -> datetime:
         key = ("app", "installed")
@@ -411,6 +413,17 @@ class _Fault:
     method: str
     kind: str
     left: int
+
+
+class MemoryServices:
+    """The batch services by their resources' names; a single one is at every resource."""
+
+    def __init__(self, single: BatchService, others: Mapping[str, BatchService] | None = None) -> None:
+        self._single = single
+        self._others = others or {}
+
+    def at(self, target: Target) -> BatchService:
+        return self._others.get(target.resource, self._single)
 
 
 class MemoryBatchService:

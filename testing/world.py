@@ -13,6 +13,7 @@ from azure.storage.blob import BlobServiceClient
 
 from local.batch_service.server import RunningService
 from shared import wiring
+from shared.domain.batch_service import BatchService
 from shared.domain.model import BlobEvent, Job
 from shared.domain.ports import App, Message
 from shared.pipeline import receiving, steps
@@ -68,6 +69,11 @@ class World:
     service: RunningService
     blobs: BlobServiceClient
     environment: Mapping[str, str]
+
+    @property
+    def batch_service(self) -> BatchService:
+        """The app's way to the service."""
+        return self.app.services.at(self.app.settings.own_target("m"))
 
     def drop(self, name: str, content: bytes | str, **job_settings: Any) -> str:
         """Put a prompt file, with a _job.json beside it where settings are given, and return the file's name."""

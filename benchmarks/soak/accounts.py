@@ -130,7 +130,7 @@ class Accounts:
         found: dict[str, Mapping[str, str]] = {}
         after = ""
         while True:
-            page, after = self._app.service.page(after)
+            page, after = self._app.services.at(self._app.settings.own_target("")).page(after)
             found.update({remote.batch_id: remote.metadata for remote in page})
             if not after:
                 return found

@@ -1,4 +1,4 @@
-"""Adapter: the Azure OpenAI Files and Batch API through the openai client, behind shared.domain.ports.BatchService."""
+"""Adapter: the Files and Batch API of one resource through the openai client, behind domain.batch_service."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.model import Batch, RemoteBatch, RemoteFile
-from shared.settings import Settings
+from shared.settings import Platform, Settings, Target
 
 CALL_TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
 """Seconds for one call; for transfers, the longest silence between two pieces."""
@@ -39,28 +39,30 @@ PASSING_CODES: Final = frozenset(
 """Codes that say with a 400 what another status would: it may pass, as when a file is not processed yet."""
 
 
-def client_of(settings: Settings, token: Callable[[], str] | None) -> openai.OpenAI:
-    """Return a client for the v1 route, or the dated one if an api version is set; by key, else by Entra ID.
+def client_of(target: Target, token: Callable[[], str] | None) -> openai.OpenAI:
+    """The client for a resource's v1 route, or the dated one where it has an api version; by key, else by token.
 
     It never retries by itself: a creating call that is repeated may be paid twice, and the app waits better than it.
     """
     common: dict[str, Any] = {"timeout": CALL_TIMEOUT, "max_retries": 0}
-    if settings.api_version:
-        by = {"api_key": settings.api_key} if settings.api_key else {"azure_ad_token_provider": token}
-        return openai.AzureOpenAI(azure_endpoint=settings.endpoint, api_version=settings.api_version, **by, **common)
-    return openai.OpenAI(base_url=f"{settings.endpoint}/openai/v1/", api_key=settings.api_key or token, **common)
+    if target.api_version:
+        by = {"api_key": target.api_key} if target.api_key else {"azure_ad_token_provider": token}
+        return openai.AzureOpenAI(azure_endpoint=target.endpoint, api_version=target.api_version, **by, **common)
+    route = "/v1/" if target.platform is Platform.OPENAI else "/openai/v1/"
+    return openai.OpenAI(base_url=f"{target.endpoint}{route}", api_key=target.api_key or token, **common)
 
 
 class OpenAIBatchService:
-    """The batch service; see the port for what each method promises."""
+    """The batch service at one target's resource; see the port for what each method promises."""
 
-    def __init__(self, client: openai.OpenAI, settings: Settings) -> None:
+    def __init__(self, client: openai.OpenAI, settings: Settings, target: Target) -> None:
         self._client = client
         self._reader = client.with_options(max_retries=2)
         # A creating call ends before its worker's lease does.
         seconds = min(60.0, settings.lease.total_seconds() * 0.8)
         self._creator = client.with_options(timeout=httpx2.Timeout(seconds, connect=min(10.0, seconds)))
         self._settings = settings
+        self._target = target
 
     def upload(self, name: str, content: BinaryIO) -> RemoteFile:
         seconds = int(self._settings.file_expiry.total_seconds())
@@ -97,7 +99,7 @@ class OpenAIBatchService:
             pass  # Gone is what was wanted.
 
     def create(self, batch: Batch, *, metadata: dict[str, str], output_folder: str = "") -> RemoteBatch:
-        endpoint: Any = self._settings.batch_endpoint
+        endpoint: Any = self._endpoint_of(batch)
         try:
             if output_folder:
                 # The service reads and writes blobs itself; such batches take no metadata.
@@ -124,9 +126,15 @@ class OpenAIBatchService:
         except ValueError as error:
             raise AnswerLost("The answer to the creation of a batch cannot be read") from error
 
+    def _endpoint_of(self, batch: Batch) -> str:
+        """Azure takes one path for all batches; the OpenAI platform wants the url of the requests."""
+        if self._target.platform is Platform.OPENAI:
+            return self._target.url(batch.url)
+        return self._settings.batch_endpoint
+
     def _output_expiry(self) -> OutputExpiresAfter | openai.Omit:
         """Say when answers expire: they must not stay at the service for ever; dated routes may not know this field."""
-        if self._settings.api_version:
+        if self._target.api_version:
             return openai.omit
         return {"anchor": "created_at", "seconds": int(self._settings.file_expiry.total_seconds())}
 

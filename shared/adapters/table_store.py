@@ -158,12 +158,12 @@ class TableJobStore:
         matching = (entity for entity in found if str(entity["PromptFile"]).startswith(prefix))
         return [(record_in(Job, entity), status_in(entity)) for entity in islice(matching, limit)]
 
-    def deployment_backoff(self, model: str) -> DeploymentBackoff | None:
-        entity = self._get("gate", name_hash(model))
+    def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
+        entity = self._get("gate", name_hash(target))
         return None if entity is None else versioned(DeploymentBackoff, entity)
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
-        self._put(entity_of("gate", name_hash(backoff.model), backoff))
+        self._put(entity_of("gate", name_hash(backoff.target), backoff))
 
     def installed_at(self, now: datetime) -> datetime:
         entity = self._get("app", "installed")

@@ -110,6 +110,11 @@ def batch_input(batch: Batch) -> str:
     return f"{batch.job_id}/batch-{batch.key}/{INPUT}"
 
 
+def batch_input_at(batch: Batch, mark: str) -> str:
+    """The copy of the batch's input file for one deployment, which the service reads by itself."""
+    return f"{batch.job_id}/batch-{batch.key}/input-{mark}.jsonl"
+
+
 def batch_rows(batch: Batch) -> str:
     """Return which row each line of the input file is."""
     return f"{batch.job_id}/batch-{batch.key}/{ROWS}"

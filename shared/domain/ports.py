@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
+from shared.domain.batch_service import BatchServices
 from shared.domain.ledger import Ledger
-from shared.domain.model import Batch, BlobEvent, BlobInfo, Job, OpenJob, RemoteBatch, RemoteFile
+from shared.domain.model import Batch, BlobEvent, BlobInfo, Job, OpenJob
 from shared.settings import Settings
 
 
@@ -77,11 +78,17 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentBackoff:
-    """A deployment that refused for lack of quota: no creating call before `until`, `tries` refusals in a row."""
+    """A target that refused: no creating call before `until`, `tries` refusals in a row.
 
-    model: str
+    `is_full`: its quota was used up; else it was missing or out of service. `limit` is its quota of enqueued tokens,
+    where it ever named that; 0 where it did not.
+    """
+
+    target: str
     until: datetime
     tries: int
+    is_full: bool = True
+    limit: int = 0
     version: str = ""
 
 
@@ -163,11 +170,11 @@ class JobStore(Protocol):
         where these are not empty.
         """
 
-    def deployment_backoff(self, model: str) -> DeploymentBackoff | None:
-        """Return the deployment's backoff, None where it never refused."""
+    def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
+        """Return a target's backoff by its name, None where it never refused."""
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
-        """Write a deployment's backoff; the last writer wins, as it only spaces calls out."""
+        """Write a target's backoff; the last writer wins, as it only spaces calls out."""
 
     def installed_at(self, now: datetime) -> datetime:
         """Return when the app first asked this, now for the first time: its sweep ignores older prompt files."""
@@ -180,38 +187,6 @@ class JobStore(Protocol):
 
     def save_bookmark(self, name: str, value: str) -> None:
         """Remember where such a walk stopped."""
-
-
-class BatchService(Protocol):
-    """The Azure OpenAI Files and Batch API."""
-
-    def upload(self, name: str, content: BinaryIO) -> RemoteFile:
-        """Upload an input file, which expires by itself."""
-
-    def file(self, file_id: str) -> RemoteFile | None:
-        """Return a file's state, None where it is gone."""
-
-    def read_file(self, file_id: str) -> Iterator[bytes]:
-        """Return a file's bytes in chunks; NotFound where it is gone, Unavailable where it breaks off."""
-
-    def delete_file(self, file_id: str) -> None:
-        """Delete a file; one that is gone already is fine."""
-
-    def create(self, batch: Batch, *, metadata: dict[str, str], output_folder: str = "") -> RemoteBatch:
-        """Create a batch over `batch.file_id`, once: AnswerLost where it is not known whether it took effect."""
-
-    def batch(self, batch_id: str) -> RemoteBatch | None:
-        """Return one batch, None where unknown."""
-
-    def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
-        """Return up to 100 batches, newest first, and the id to go on after (empty at the end).
-
-        Where `status` is given, those of that status alone: not every service knows such lists, so it may be refused,
-        or nothing or others may be shown.
-        """
-
-    def cancel(self, batch_id: str) -> None:
-        """Ask for a batch to be cancelled; one that has ended already is fine."""
 
 
 class RenderingError(Exception):
@@ -285,12 +260,14 @@ class App:
     files: Files
     store: JobStore
     ledger: Ledger
-    service: BatchService
+    services: BatchServices
     queues: Queues
     hook: WebHook
     renderer: PdfRenderer
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     new_id: Callable[[], str]
+    beside: Callable[[Callable[[], None]], None] = lambda work: work()
+    """Does some work beside what follows; where nothing else is said, before it."""
     known_jobs: dict[str, None] = field(default_factory=dict)
     """Ids of jobs that this process has seen in the table, where they stay."""

@@ -1,6 +1,7 @@
 """All that a job's requests depend on, fixed when the job starts, so that building again gives the same batches."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -20,8 +21,15 @@ class JobPlan:
     rejects_invalid_rows: bool
     formats: tuple[str, ...]
     formula_guard: bool
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """How many requests and bytes a batch may have, for models whose targets take less than the others."""
     is_fixed: bool = True
     """Whether the job's settings are in it; a job that ended before they could be read has them nowhere."""
+
+    @property
+    def row_bytes(self) -> int:
+        """How large a request may be, whichever batch it is for."""
+        return min(self.max_bytes, *(size for _, size in self.limits.values())) if self.limits else self.max_bytes
 
 
 def plan_without_settings(app: Settings) -> JobPlan:
@@ -31,11 +39,14 @@ def plan_without_settings(app: Settings) -> JobPlan:
 
 def make_plan(job: JobSettings, app: Settings) -> JobPlan:
     """Combine the two kinds of settings; the job's word beats the app's."""
+    max_requests, max_bytes = app.limits("")
+    limits = {name: app.limits(name) for name in app.deployments}
     return JobPlan(
         settings=job,
         default_model=app.deployment,
-        max_requests=app.max_requests,
-        max_bytes=app.max_bytes,
+        max_requests=max_requests,
+        max_bytes=max_bytes,
+        limits={name: found for name, found in limits.items() if found != (max_requests, max_bytes)},
         max_attempts=job.max_attempts or app.max_attempts,
         rejects_invalid_rows=(job.on_invalid_row or app.on_invalid_row) == "reject",
         formats=app.result_formats if job.formats is None else job.formats,

@@ -15,6 +15,7 @@ from shared.pipeline.receiving import new_job
 from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish, publish_first
 from shared.pipeline.spending import reserve_released
+from shared.pipeline.targets import service_of
 
 log = logging.getLogger("structuredbatch.steering")
 
@@ -77,7 +78,7 @@ def give_up(records: JobRecords) -> None:
 def cancel_batch(records: JobRecords, batch: Batch) -> None:
     """Ask the service to cancel a stopping job's batch; where it does not answer, the poll asks again."""
     try:
-        records.app.service.cancel(batch.batch_id)
+        service_of(records.app, batch).cancel(batch.batch_id)
     except Transient as error:
         log.warning("batch not cancelled yet: %s", error, extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
         return

@@ -3,12 +3,12 @@
 What another worker changes meanwhile shows as a Conflict at the write that it would break. Only then is all read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.answer_schema.schema_list import SchemaList, StoredSchemas
 from shared.domain import blob_names
 from shared.domain.errors import Conflict
-from shared.domain.model import Batch, BatchState, Job
+from shared.domain.model import Batch, Job
 from shared.domain.ports import App, DeploymentBackoff, Listed
 from shared.pipeline.outcome_files import work_lines
 
@@ -74,22 +74,21 @@ class JobRecords:
             self._schemas = SchemaList.read(work_lines(self.app, blob_names.schemas(self.job)))
         return self._schemas
 
-    def backoff(self, model: str) -> DeploymentBackoff | None:
-        """Return a deployment's backoff, read once; None where it never refused."""
-        if model not in self._backoffs:
-            self._backoffs[model] = self.app.store.deployment_backoff(model)
-        return self._backoffs[model]
+    def backoff(self, target: str) -> DeploymentBackoff | None:
+        """Return a target's backoff by its name, read once; None where it never refused."""
+        if target not in self._backoffs:
+            self._backoffs[target] = self.app.store.deployment_backoff(target)
+        return self._backoffs[target]
 
     def save_backoff(self, backoff: DeploymentBackoff) -> None:
-        """Write a deployment's backoff."""
+        """Write a target's backoff."""
         self.app.store.save_deployment_backoff(backoff)
-        self._backoffs[backoff.model] = backoff
+        self._backoffs[backoff.target] = backoff
 
-    def backoffs(self) -> dict[str, DeploymentBackoff]:
-        """Return the backoffs of the deployments that batches are still to be sent to, by their names."""
-        unsent = (batch.model for batch in self.batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
-        found = {model: self.backoff(model) for model in dict.fromkeys(unsent)}
-        return {model: backoff for model, backoff in found.items() if backoff is not None}
+    def backoffs(self, targets: Iterable[str]) -> dict[str, DeploymentBackoff]:
+        """Return the backoffs of targets, by their names; those that never refused are left out."""
+        found = {target: self.backoff(target) for target in targets}
+        return {target: backoff for target, backoff in found.items() if backoff is not None}
 
     def reload(self) -> None:
         """Read all again, after another worker has changed something; Conflict where the job is gone."""

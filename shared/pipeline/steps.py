@@ -15,6 +15,7 @@ from shared.pipeline.collect import collection
 from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish
 from shared.pipeline.submit import submission
+from shared.pipeline.targets import closed_models, unsent_targets
 
 log = logging.getLogger("structuredbatch.steps")
 
@@ -96,7 +97,10 @@ def message_of(job_id: str, due: Due) -> Message:
 def due_steps(records: JobRecords) -> list[Due]:
     """Return the steps that are due by the records in hand."""
     app = records.app
-    return decide(records.job, records.batches, records.backoffs(), app.now(), app.settings.max_wait)
+    batches, now = records.batches, app.now()
+    backoffs = records.backoffs(unsent_targets(app.settings, batches))
+    closed = closed_models(app.settings, batches, backoffs, now)
+    return decide(records.job, batches, closed, now, app.settings.max_wait)
 
 
 def _perform(records: JobRecords, due: Due) -> None:

@@ -1,7 +1,7 @@
 """Which requests go into which batch: of one model and url each, within the service's limits."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +24,8 @@ class Placement:
 @dataclass(slots=True)
 class _OpenBatch:
     index: int
+    max_requests: int
+    max_bytes: int
     requests: int = 0
     size: int = 0
 
@@ -39,6 +41,8 @@ class BatchCutter:
     max_requests: int
     max_bytes: int
     max_open: int = OPEN_BATCHES
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The requests and bytes of a batch of a model that has limits of its own."""
     opened: int = 0
     _open: OrderedDict[tuple[str, str, bool], _OpenBatch] = field(default_factory=OrderedDict)
 
@@ -76,9 +80,13 @@ class BatchCutter:
 
     def _check(self, block: RequestBlock, sizes: Sequence[int]) -> None:
         largest = max(sizes)
-        if largest > self.max_bytes:
+        _, max_bytes = self._limits_of(block.model)
+        if largest > max_bytes:
             row = block.rows[sizes.index(largest)]
-            raise ValueError(f"row {row} has {largest} bytes, a batch {self.max_bytes} at most")
+            raise ValueError(f"row {row} has {largest} bytes, a batch {max_bytes} at most")
+
+    def _limits_of(self, model: str) -> tuple[int, int]:
+        return self.limits.get(model, (self.max_requests, self.max_bytes))
 
     def _fill(self, batch: _OpenBatch, sizes: Sequence[int], start: int) -> int:
         """Put as many requests into a batch as fit; return the place of the first that does not."""
@@ -89,7 +97,7 @@ class BatchCutter:
 
     def _add(self, batch: _OpenBatch, requests: int, size: int) -> bool:
         """Put requests into a batch if all of them fit."""
-        if batch.requests + requests > self.max_requests or batch.size + size > self.max_bytes:
+        if batch.requests + requests > batch.max_requests or batch.size + size > batch.max_bytes:
             return False
         batch.requests += requests
         batch.size += size
@@ -98,6 +106,6 @@ class BatchCutter:
     def _new(self, kind: tuple[str, str, bool]) -> tuple[_OpenBatch, tuple[int, ...]]:
         """Open a batch; return it, and which one has to be closed for it."""
         closed = (self._open.popitem(last=False)[1].index,) if len(self._open) >= self.max_open else ()
-        batch = self._open[kind] = _OpenBatch(self.opened)
+        batch = self._open[kind] = _OpenBatch(self.opened, *self._limits_of(kind[0]))
         self.opened += 1
         return batch, closed

@@ -24,7 +24,7 @@ from shared.requests.response_format import Formats
 from shared.requests.row_documents import FILE_COLUMNS, TEXT_COLUMN, RowDocuments
 from shared.requests.skeleton import RequestSkeleton
 from shared.requests.skeletons import RequestSkeletons
-from shared.settings.reading import UPLOAD_BYTES
+from shared.settings.targets import UPLOAD_BYTES
 
 _LAYOUTS: Final = 64
 

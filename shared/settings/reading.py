@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.settings.records import SETTINGS, Settings, StorageAccount, settings_of
-from shared.settings.targets import resolve
+from shared.settings.targets import STORAGE_BYTES, UPLOAD_BYTES, resolve
 
 CONTAINERS: Final = ("PROMPTS_CONTAINER", "RESULTS_CONTAINER", "WORK_CONTAINER")
 QUEUES: Final = ("SUBMISSIONS_QUEUE", "COMPLETIONS_QUEUE")
-UPLOAD_BYTES: Final = 200_000_000
-STORAGE_BYTES: Final = 1_000_000_000
 
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 _LOCATE_STORAGE: Final = {*CONTAINERS, *QUEUES, "JOBS_TABLE"} | {name for name in _BY_NAME if name.startswith("Batch")}

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.settings import forms
-from shared.settings.targets import Target, declared, platform_of
+from shared.settings.targets import STORAGE_BYTES, UPLOAD_BYTES, Target, declared, platform_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,25 @@ class Settings:
     def targets(self, model: str) -> tuple[Target, ...]:
         """Return where a batch of this model may go, in order: what DEPLOYMENTS says, else the own resource alone."""
         return self.deployments.get(model) or (self.own_target(model),)
+
+    def limits(self, model: str) -> tuple[int, int]:
+        """Return how many requests and bytes a batch of this model may have: the smallest limits of its targets."""
+        limits = [self._limits_at(target) for target in self.targets(model)]
+        requests = min(self.max_requests, *(most for most, _ in limits))
+        size = min(largest for _, largest in limits)
+        if model in self.deployments:
+            # A deployment's name, which goes into each request, may be longer than the name that the rows use.
+            longest = max(len(target.deployment.encode()) for target in self.deployments[model])
+            size -= requests * max(longest - len(model.encode()) + len("/v1"), 0)
+        return requests, min(self.max_bytes, size)
+
+    def holds(self, target: Target, requests: int, size: int) -> bool:
+        """Say whether a target takes batches of this size."""
+        most, largest = self._limits_at(target)
+        return requests <= most and size <= largest
+
+    def _limits_at(self, target: Target) -> tuple[int, int]:
+        return target.platform.requests, STORAGE_BYTES if target.endpoint == self.endpoint else UPLOAD_BYTES
 
     def own_target(self, deployment: str) -> Target:
         """Return a deployment at AZURE_OPENAI_ENDPOINT as a target."""

@@ -20,11 +20,22 @@ _EXAMPLE: Final = (
 )
 
 
+UPLOAD_BYTES: Final = 200_000_000
+"""The largest input file that can be uploaded."""
+STORAGE_BYTES: Final = 1_000_000_000
+"""The largest that a resource reads in our own storage."""
+
+
 class Platform(StrEnum):
     """Whose API an endpoint speaks."""
 
     AZURE = "azure"
     OPENAI = "openai"
+
+    @property
+    def requests(self) -> int:
+        """How many requests one batch may have."""
+        return 50_000 if self is Platform.OPENAI else 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +58,19 @@ class Target:
         return f"{host}" if port == 443 else f"{host}:{port}"
 
     @property
+    def account(self) -> str:
+        """What tells resources apart, as text: on the OpenAI platform each key may see batches of its own."""
+        address = self.endpoint.partition("//")[2]
+        return f"{address} {self.key_setting}" if self.platform is Platform.OPENAI else address
+
+    @property
     def name(self) -> str:
         """The resource and the deployment, as `batches[].target` shows them."""
         return f"{self.resource}/{self.deployment}"
+
+    def url(self, url: str) -> str:
+        """Return a request's url as this target knows it: on the OpenAI platform all begin with /v1."""
+        return f"/v1{url}" if self.platform is Platform.OPENAI and not url.startswith("/v1/") else url
 
 
 def platform_of(endpoint: str) -> Platform:

@@ -143,7 +143,7 @@ def test_the_services_odd_habits_change_nothing(world: World, habits: dict[str, 
     batch_id = world.status(slow)["batches"][0]["batch_id"]
     world.clock.advance(100)
     world.tick()
-    world.app.service.cancel(batch_id)
+    world.batch_service.cancel(batch_id)
 
     status = wait_all(world, [name])[name]
 

@@ -127,7 +127,7 @@ def test_a_batch_cancelled_at_the_service_is_not_followed_up(world: World) -> No
     world.event(name)
     batch_id = world.status(name)["batches"][0]["batch_id"]
     world.clock.advance(70)
-    world.app.service.cancel(batch_id)
+    world.batch_service.cancel(batch_id)
 
     status = world.wait(name)
 

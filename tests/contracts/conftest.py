@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.domain.batch_service import BatchService
 from shared.domain.ledger import Ledger
-from shared.domain.ports import BatchService, Files, JobStore
+from shared.domain.ports import Files, JobStore
 from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
 from testing.memory_ledger import MemoryLedger
 from testing.world import World
@@ -101,7 +102,7 @@ def _emulated(world: World) -> Rig:
         play({"calls": [{**paths[method], "answer": {"status": status, **wait}}]})
 
     return Rig(
-        world.app.service,
+        world.batch_service,
         world.clock.advance,
         lambda when: play({"calls": [{**create, "drop": when}]}),
         answer,

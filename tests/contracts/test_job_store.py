@@ -260,7 +260,7 @@ def test_gates_and_places_are_remembered(store: JobStore) -> None:
 
     gate = store.deployment_backoff("m/x ü")
     assert gate is not None
-    assert (gate.model, gate.until, gate.tries) == ("m/x ü", NOW, 2)
+    assert (gate.target, gate.until, gate.tries) == ("m/x ü", NOW, 2)
     assert store.bookmark("sweep") == "ü/x"
     store.installed_at(NOW)
     assert store.bookmarks() == {"sweep": "ü/x", "installed": NOW.isoformat()}

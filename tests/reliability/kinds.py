@@ -17,6 +17,7 @@ from shared.pipeline import job_control, steps
 from testing.documents import image
 from testing.fakes import Plan
 from tests.reliability.simulation import Killed, Simulation, table
+from tests.reliability.two_resources import WEST, deployments
 
 QUICK = Plan(validating=10, running=20, finalizing=10, cancelling=10)
 ENDLESS = Plan(validating=10, running=10**8, finalizing=10, cancelling=10)
@@ -52,6 +53,8 @@ class Kind:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     spent: float = 0.0
     """What earlier jobs have cost this month, in US dollars."""
+    others: tuple[str, ...] = ()
+    """Other resources that batches may go to, without quotas."""
 
 
 def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simulation:
@@ -65,6 +68,8 @@ def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simula
     simulation.service.quota = kind.quota
     if kind.spent:
         simulation.spend(kind.spent)
+    for host in kind.others:
+        simulation.add_resource(host)
     simulation.tick(simulation.host())
     simulation.clock.advance(60)
     if kind.earlier:
@@ -260,4 +265,12 @@ KINDS = (
         acts=(Act(lambda simulation: any(is_held(job) for job in simulation.jobs()), _release),),
     ),
     Kind("storage transfer", table("abc"), environment={"BATCH_TRANSFER": "storage"}, rows={"b": ["500", "ok"]}),
+    Kind(
+        "two resources",
+        table("abcd"),
+        environment={"MAX_REQUESTS_PER_BATCH": "2", "DEPLOYMENTS": deployments(WEST)},
+        rows={"b": ["500", "ok"], "c": ["500", "ok"]},
+        quota=(200, "late"),
+        others=(WEST,),
+    ),
 )

@@ -18,7 +18,16 @@ from shared.pipeline import poison, receiving, steps
 from shared.pipeline.month import tidy
 from shared.pipeline.poll import polling
 from shared.settings import read_settings
-from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryQueues, MemoryStore, SilentHook
+from testing.fakes import (
+    Billed,
+    FakeClock,
+    MemoryBatchService,
+    MemoryFiles,
+    MemoryQueues,
+    MemoryServices,
+    MemoryStore,
+    SilentHook,
+)
 from testing.memory_ledger import MemoryLedger
 
 ENVIRONMENT = {
@@ -76,6 +85,8 @@ class Simulation:
         self.ledger = MemoryLedger()
         self.queues = MemoryQueues(self.clock)
         self.service = MemoryBatchService(self.clock, self.files)
+        self.others: dict[str, MemoryBatchService] = {}
+        """The services at other resources, by their names."""
         self.hook = SilentHook()
         self.settings = read_settings({**ENVIRONMENT, **settings})
         self.spent: defaultdict[str, float] = defaultdict(float)
@@ -89,7 +100,7 @@ class Simulation:
             files=self.files,
             store=self.store,
             ledger=self.ledger,
-            service=self.service,
+            services=MemoryServices(self.service, self.others),
             queues=self.queues,
             hook=self.hook,
             renderer=PageRenderer(),
@@ -97,6 +108,17 @@ class Simulation:
             sleep=self.clock.advance,
             new_id=self._new_id,
         )
+
+    def add_resource(self, host: str) -> MemoryBatchService:
+        """Add a resource, whose service does to each row what the own one does."""
+        service = self.others[host] = MemoryBatchService(self.clock, self.files)
+        service.rows, service.plan_of, service._runs = self.service.rows, self.service.plan_of, self.service._runs
+        return service
+
+    def billed(self) -> list[tuple[str, Billed]]:
+        """All rows that were billed, each with its resource; the ids of two resources' batches may be the same."""
+        services = {"": self.service, **self.others}
+        return [(host, row) for host, service in services.items() for row in service.billed]
 
     def drop(self, name: str, content: str | bytes, **job_settings: Any) -> str:
         """Put a prompt file, with settings for its folder where some are given."""
@@ -211,18 +233,18 @@ def end_of(simulation: Simulation) -> End:
     for name in simulation.result_names():
         data = b"".join(simulation.files.read(Container.RESULTS, name))
         if name.endswith(".json"):
-            statuses[_plain(name)] = timeless(json.loads(data))
+            statuses[_plain(name)] = timeless(json.loads(data), but_for=("target",) if simulation.others else ())
         else:
             files[_plain(name)] = data
-    billed = Counter((_plain(row.job_id), row.index, row.attempt, row.custom_id) for row in simulation.service.billed)
+    billed = Counter((_plain(row.job_id), row.index, row.attempt, row.custom_id) for _, row in simulation.billed())
     return End(files, statuses, dict(billed))
 
 
-def timeless(status: dict[str, Any]) -> dict[str, Any]:
-    """A status.json without times and ids."""
+def timeless(status: dict[str, Any], *, but_for: Sequence[str] = ()) -> dict[str, Any]:
+    """A status.json without times and ids, and without what else of a batch is of no account."""
     kept = {key: value for key, value in status.items() if not key.endswith("_at")}
     kept["job_id"], kept["retry_of"] = _plain(status["job_id"]), _plain(status["retry_of"] or "")
-    of_no_account = ("batch_id", "created_at")
+    of_no_account = ("batch_id", "created_at", *but_for)
     batches = [{key: value for key, value in batch.items() if key not in of_no_account} for batch in kept["batches"]]
     return {**kept, "batches": batches}
 
@@ -235,8 +257,8 @@ def _plain(text: str) -> str:
 def check_payment(simulation: Simulation) -> None:
     """At most one batch of each (job, batch index, attempt) was billed."""
     paid = defaultdict(set)
-    for row in simulation.service.billed:
-        paid[row.job_id, row.index, row.attempt].add(row.batch_id)
+    for host, row in simulation.billed():
+        paid[row.job_id, row.index, row.attempt].add((host, row.batch_id))
     twice = {key: batches for key, batches in paid.items() if len(batches) > 1}
     assert not twice, f"paid twice: {twice}"
 

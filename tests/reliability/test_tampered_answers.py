@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from shared.domain.ports import BatchService
+from shared.domain.batch_service import BatchService
 from shared.pipeline import receiving, steps
+from testing.fakes import MemoryServices
 from testing.world import World
 from tests.reliability.simulation import table
 
@@ -54,8 +55,8 @@ def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
     new_world: Callable[..., World], change: Callable[[Lines], list[bytes]], caplog: pytest.LogCaptureFixture
 ) -> None:
     world = new_world(AZURE_OPENAI_DEPLOYMENT="m")
-    service = cast(BatchService, Tampered(world.app.service, change))
-    tampered = replace(world, app=replace(world.app, service=service))
+    service = cast(BatchService, Tampered(world.batch_service, change))
+    tampered = replace(world, app=replace(world.app, services=MemoryServices(service)))
     name = tampered.drop("table.csv", table("abcd"))
     job = receiving.receive(tampered.app, name)
     assert job is not None
@@ -74,8 +75,8 @@ def test_lines_that_are_strange_repeated_or_out_of_order_cost_no_row(
 
 def _answers(world: World) -> list[dict[str, Any]]:
     """The service's own answers, in the order of the file's rows."""
-    (batch,) = [remote for remote in world.app.service.page("")[0] if remote.output_file_id]
-    lines = [json.loads(line) for line in b"".join(world.app.service.read_file(batch.output_file_id)).splitlines()]
+    (batch,) = [remote for remote in world.batch_service.page("")[0] if remote.output_file_id]
+    lines = [json.loads(line) for line in b"".join(world.batch_service.read_file(batch.output_file_id)).splitlines()]
     return [line["response"]["body"] for line in sorted(lines, key=lambda line: str(line["custom_id"]))]
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
+from shared.domain.batch_service import BatchService, BatchServices
 from shared.domain.ports import App
+from shared.settings import Target
 
 _gives_a_stream = lru_cache(256)(inspect.isgeneratorfunction)
 
@@ -29,10 +31,21 @@ def watched(app: App, before: Around, after: Around = nothing) -> App:
         files=watch(app.files, "files"),
         store=watch(app.store, "store"),
         ledger=watch(app.ledger, "ledger"),
-        service=watch(app.service, "service"),
+        services=_WatchedServices(app.services, lambda service: watch(service, "service")),
         queues=watch(app.queues, "queues"),
         hook=watch(app.hook, "hook"),
     )
+
+
+class _WatchedServices:
+    """Batch services that are watched, each at its resource."""
+
+    def __init__(self, services: BatchServices, watch: Callable[[object], Any]) -> None:
+        self._services, self._watch = services, watch
+
+    def at(self, target: Target) -> BatchService:
+        """Return the watched service of a target's resource."""
+        return cast(BatchService, self._watch(self._services.at(target)))
 
 
 class _Watched:

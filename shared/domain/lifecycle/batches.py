@@ -61,6 +61,7 @@ def put_back(batch: Batch, wait: Wait) -> Batch:
         failure=None,
         message="",
         lease=None,
+        turn="",
         wait=wait,
         refusals=batch.refusals + 1,
     )

@@ -1,6 +1,6 @@
 """Which steps of a job are due now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from shared.domain.lifecycle.jobs import (
     waits_for_pilot,
 )
 from shared.domain.model import Batch, BatchState, Job
-from shared.domain.ports import DeploymentBackoff, Step
+from shared.domain.ports import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,12 @@ class Due:
 
 
 def decide(
-    job: Job, batches: Sequence[Batch], backoffs: Mapping[str, DeploymentBackoff], now: datetime, max_wait: timedelta
+    job: Job, batches: Sequence[Batch], closed: Collection[str], now: datetime, max_wait: timedelta
 ) -> list[Due]:
-    """Say which steps of a job are due now. Steps that a worker is at, or that wait, are not."""
+    """Say which steps of a job are due now. Steps that a worker is at, or that wait, are not.
+
+    `closed` are the models for which no target has room.
+    """
     if job.state.ended:
         return []
     if not job.built:
@@ -38,7 +41,7 @@ def decide(
     if gives_up(job, batches, now, max_wait):
         due.append(Due(Step.GIVE_UP))
     for batch in batches:
-        step = _batch_step(job, batch, backoffs.get(batch.model), now)
+        step = _batch_step(job, batch, is_closed=batch.model in closed, now=now)
         if step is not None:
             due.append(Due(step, batch))
     if pilot_is_due(job, batches) and _is_idle(job, now):
@@ -48,7 +51,7 @@ def decide(
     return due
 
 
-def _batch_step(job: Job, batch: Batch, backoff: DeploymentBackoff | None, now: datetime) -> Step | None:
+def _batch_step(job: Job, batch: Batch, *, is_closed: bool, now: datetime) -> Step | None:
     if not _is_free(batch, now):
         return None
     if batch.state is BatchState.SUBMITTED:
@@ -61,8 +64,7 @@ def _batch_step(job: Job, batch: Batch, backoff: DeploymentBackoff | None, now: 
         return None
     if is_stopping(job):
         return Step.SUBMIT
-    closed = backoff is not None and backoff.until > now
-    may_go = not is_held(job) and not waits_for_pilot(job, batch) and not closed
+    may_go = not is_held(job) and not waits_for_pilot(job, batch) and not is_closed
     return Step.SUBMIT if may_go and _is_idle(batch, now) else None
 
 

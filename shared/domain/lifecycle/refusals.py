@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 
 class Refusal(StrEnum):
@@ -14,13 +15,25 @@ class Refusal(StrEnum):
     FINAL = "final"
 
 
+_MISSING: Final = frozenset(
+    {
+        "model_not_found",
+        "deploymentnotfound",
+        "deployment_not_found",
+        "billing_hard_limit_reached",
+        "insufficient_quota",
+    }
+)
+"""Codes for a deployment that does not exist, or of an account that is out of money."""
+
+
 def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
     """Read a failed batch's errors (code, message, line): may it be accepted later, and what has to happen first?"""
     for code, message, _ in errors:
         text = message.lower()
-        if code == "token_limit_exceeded" or "token_limit_exceeded" in text or "enqueued tokens" in text:
+        if code == "token_limit_exceeded" or "token_limit_exceeded" in text or "enqueued token" in text:
             return Refusal.QUOTA
-        if code.lower() in ("model_not_found", "deploymentnotfound", "deployment_not_found"):
+        if code.lower() in _MISSING:
             return Refusal.DEPLOYMENT
         if code == "invalid_request" and re.search(r"\bsku\b|batch deployment|deployment type", text):
             return Refusal.DEPLOYMENT
@@ -30,8 +43,8 @@ def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
 
 
 def token_limit(message: str) -> int | None:
-    """Return the deployment's limit of enqueued tokens where a refusal names it, as in `limit of 30K`."""
-    found = re.search(r"limit of (\d[\d,]*(?:\.\d+)?)\s?([KMB]?)\b", message, re.IGNORECASE | re.ASCII)
+    """Return the deployment's limit of enqueued tokens where a refusal names it (`limit of 30K`, `Limit: 30,000`)."""
+    found = re.search(r"limit(?: of|:) (\d[\d,]*(?:\.\d+)?)\s?([KMB]?)\b", message, re.IGNORECASE | re.ASCII)
     if found is None:
         return None
     number = float(found[1].replace(",", ""))

@@ -128,6 +128,10 @@ class Batch:
     """The uploaded input file; with storage transfer the address of the input blob."""
     target: str = ""
     """The resource's host and the deployment that the batch goes to, `host/deployment`; empty until its upload."""
+    endpoint: str = ""
+    """The target's endpoint; empty for the app's own resource."""
+    turn: str = ""
+    """The target, by its name, at which the poll has given the batch its turn."""
     uploaded_at: datetime | None = None
     file_expires_at: datetime | None = None
     creating_since: datetime | None = None

@@ -121,7 +121,7 @@ def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: Un
             headers=headers,
             default_model=plan.default_model or None,
             schemas=unshown.schemas,
-            max_bytes=plan.max_bytes,
+            max_bytes=plan.row_bytes,
         )
     except JobFault:
         return None

@@ -117,7 +117,7 @@ class BuildPass:
                 headers=file.headers,
                 default_model=self._plan.default_model or None,
                 schemas=self._schemas,
-                max_bytes=self._plan.max_bytes,
+                max_bytes=self._plan.row_bytes,
                 below=file.below,
             )
         except JobFault as fault:

@@ -145,7 +145,7 @@ def _files(app: App, job: Job, plan: JobPlan, *, anew: bool) -> RequestFiles:
     """Open the batches' files; but for `anew`, those that an earlier run has written whole stay."""
     prefix = blob_names.batch_folders(job)
     there = {} if anew else {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=prefix)}
-    return RequestFiles(app, job, plan.max_requests, plan.max_bytes, there)
+    return RequestFiles(app, job, plan, there)
 
 
 def _end_with(claim: Claim[Job], fault: JobFault, **changes: Any) -> None:

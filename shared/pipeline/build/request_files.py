@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.domain import blob_names
 from shared.domain.model import Batch, BatchState, Job, RequestBlock
 from shared.domain.ports import App, BlobWriter, Container
+from shared.job_settings.plan import JobPlan
 from shared.requests.batch_cutter import BatchCutter
 from shared.requests.batch_file import BatchFileWriter
 
@@ -17,8 +18,8 @@ class OutdatedError(Exception):
 class RequestFiles:
     """Writes a job's requests into the files of its batches."""
 
-    def __init__(self, app: App, job: Job, max_requests: int, max_bytes: int, there: Mapping[str, int]) -> None:
-        """The limits are those of a batch; `there` has the size of each file that was written before, by its name.
+    def __init__(self, app: App, job: Job, plan: JobPlan, there: Mapping[str, int]) -> None:
+        """The plan has the limits of a batch; `there` has the size of each file that was written before, by its name.
 
         What an earlier run has written whole is counted, and not sent again: so a job that is too large for one run of
         the function comes further with each. Raises OutdatedError where it has another size.
@@ -26,7 +27,7 @@ class RequestFiles:
         self._app = app
         self._job = job
         self.there = there
-        self._cutter = BatchCutter(max_requests, max_bytes)
+        self._cutter = BatchCutter(plan.max_requests, plan.max_bytes, limits=plan.limits)
         self._open: dict[int, BatchFileWriter] = {}
         self._batches: list[Batch] = []
         self._notes: dict[int, BlobWriter] = {}

@@ -11,6 +11,7 @@ from shared.domain.errors import AppError, Conflict, Misconfigured, NotFound, Tr
 from shared.domain.model import Batch, BatchState
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim
+from shared.pipeline.targets import is_by_storage, service_of
 
 log = logging.getLogger("structuredbatch.downloads")
 
@@ -25,7 +26,7 @@ READS: Final = 3
 def ask_again(app: App, claim: Claim[Batch]) -> None:
     """Take the files' ids from the batch itself once more: a list may show less of it, or its end before its files."""
     batch = claim.record
-    remote = app.service.batch(batch.batch_id)
+    remote = service_of(app, batch).batch(batch.batch_id)
     if remote is None:
         return
     output, error = remote.output_file_id or remote.output_blob, remote.error_file_id or remote.error_blob
@@ -85,7 +86,7 @@ def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: 
     copy = app.files.writer(Container.WORK, name, create_only=True)
     size = 0
     try:
-        for chunk in _remote_chunks(app, file_id):
+        for chunk in _remote_chunks(app, claim.record, file_id):
             copy.write(chunk)
             size += len(chunk)
             yield chunk
@@ -93,7 +94,7 @@ def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: 
         if not size:
             return
         raise Unavailable(f"File {file_id} broke off after {size} bytes") from error
-    promised = _size_at_service(app, file_id) if claim.record.reads < READS else None
+    promised = _size_at_service(app, claim.record, file_id) if claim.record.reads < READS else None
     if promised is not None and size < promised:
         claim.change(reads=claim.record.reads + 1)
         raise Unavailable(f"File {file_id} broke off after {size} bytes")
@@ -110,28 +111,28 @@ def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: 
 def are_cut_off(app: App, batch: Batch) -> bool:
     """Return whether a batch's files were copied short; they are then taken only if they answer every row."""
     return any(
-        info.size < (_size_at_service(app, file_id) or 0)
+        info.size < (_size_at_service(app, batch, file_id) or 0)
         for kind, file_id in zip(FILES, (batch.output_file_id, batch.error_file_id), strict=True)
         if file_id and (info := app.files.info(Container.WORK, blob_names.batch_answers(batch, kind))) is not None
     )
 
 
-def _size_at_service(app: App, file_id: str) -> int | None:
+def _size_at_service(app: App, batch: Batch, file_id: str) -> int | None:
     """Return the size of a file by the service's word, None where it gives none: a readable file may report no size."""
-    if app.settings.transfer != "upload":
+    if is_by_storage(app.settings, batch):
         return None
     try:
-        file = app.service.file(file_id)
+        file = service_of(app, batch).file(file_id)
     except Transient as error:
         log.info("could not get a file's size: %s", error)
         return None
     return None if file is None else file.size
 
 
-def _remote_chunks(app: App, file_id: str) -> Iterable[bytes]:
-    if app.settings.transfer == "storage":
+def _remote_chunks(app: App, batch: Batch, file_id: str) -> Iterable[bytes]:
+    if is_by_storage(app.settings, batch):
         return app.files.read(Container.WORK, _name_of(app, file_id))
-    return app.service.read_file(file_id)
+    return service_of(app, batch).read_file(file_id)
 
 
 def _name_of(app: App, url: str) -> str:
@@ -144,9 +145,9 @@ def _name_of(app: App, url: str) -> str:
 
 def delete_input(app: App, batch: Batch) -> None:
     """Delete a collected batch's input file at the service, where files without number are not allowed."""
-    if batch.state is not BatchState.COLLECTED or not batch.file_id or app.settings.transfer != "upload":
+    if batch.state is not BatchState.COLLECTED or not batch.file_id or is_by_storage(app.settings, batch):
         return
     try:
-        app.service.delete_file(batch.file_id)
+        service_of(app, batch).delete_file(batch.file_id)
     except AppError as error:
         log.info("input file left to expire: %s", error, extra={"job_id": batch.job_id})

@@ -1,29 +1,43 @@
-"""One tick of the timer: ask the service for all open batches at once, and see that whatever is due goes on.
+"""One tick of the timer: ask each resource for all its open batches at once, and see that whatever is due goes on.
 
 Nothing here is heavy: what takes long is sent to the queues. Whatever was lost (an event, a message, a worker) is found
 again from the states alone.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.domain.errors import AppError, Conflict
-from shared.domain.lifecycle import Due, decide
-from shared.domain.model import Batch, BatchState, RemoteBatch
-from shared.domain.ports import App, DeploymentBackoff, Step
+from shared.domain.errors import AppError, Conflict, Misconfigured
+from shared.domain.lifecycle import Due, decide, is_stopping
+from shared.domain.model import Batch, BatchState
+from shared.domain.ports import App, Step
 from shared.pipeline import steps
 from shared.pipeline.month import tidy
 from shared.pipeline.poll.lost_events import sweep
 from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
+from shared.pipeline.poll.side_by_side import side_by_side
 from shared.pipeline.poll.status_queries import Asking
 from shared.pipeline.poll.status_updates import apply, mark_unreachable
 from shared.pipeline.poll.unknown_batches import Known, take_in
 from shared.pipeline.reporting import publish
 from shared.pipeline.spending import has_new_month, try_again
+from shared.pipeline.submit.lost_creations import BOOKMARK as UNANSWERED
 from shared.pipeline.submit.lost_creations import unanswered_since
+from shared.pipeline.targets import (
+    Backoffs,
+    account_of,
+    bookmark_of,
+    choose,
+    closed_models,
+    is_refusing,
+    resources,
+    target_of,
+    unsent_targets,
+)
+from shared.settings import Target
 
 log = logging.getLogger("structuredbatch.polling")
 
@@ -40,9 +54,9 @@ def poll(app: App) -> None:
     bookmarks = app.store.bookmarks()
     sweep(app, bookmarks)
     jobs = list(open_jobs(app))
-    _ask(app, jobs, bookmarks)
+    silent = _ask(app, jobs, bookmarks)
     _look_at_new_month(jobs)
-    _queue_due(app, jobs)
+    _queue_due(app, jobs, silent)
     refresh = app.now().minute % REFRESH_MINUTES == 0
     if refresh:
         with passing_over(""):
@@ -66,55 +80,88 @@ def _look_at_new_month(jobs: Sequence[OpenNow]) -> None:
                 item.changed = True
 
 
-def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> None:
-    """Bring all batches at the service up to date."""
-    asked = {
-        batch.batch_id: (item, batch)
-        for item in jobs
-        for batch in item.records.batches
-        if batch.state is BatchState.SUBMITTED
+@dataclass(slots=True)
+class _Resource:
+    """What is to be asked of one resource: its batches that are there, and since when others of ours may be."""
+
+    target: Target
+    wanted: dict[str, tuple[OpenNow, Batch]] = field(default_factory=dict)
+    since: datetime | None = None
+
+
+def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> set[str]:
+    """Bring all batches at the services up to date; return the accounts of the resources that could not be asked."""
+    found = _resources(app, jobs, bookmarks)
+    known = Known(app.settings, jobs)
+    questions = {
+        account: Asking(app, one.target, [batch for _, batch in one.wanted.values()]).answers(one.since)
+        for account, one in found.items()
     }
-    since = unanswered_since(app.now(), bookmarks, (batch for item in jobs for batch in item.records.batches))
-    if not asked and since is None:
-        return
-    known = Known(jobs)
+    silent = set()
+    for account, answer in side_by_side(app, questions):
+        resource = found[account]
+        if isinstance(answer, AppError):
+            silent.add(account)
+            log.warning("the batch service could not be asked: %s", answer)
+            _mark_unreachable(resource.wanted.values(), str(answer))
+        elif answer is not None and answer.batch_id in resource.wanted:
+            item, batch = resource.wanted.pop(answer.batch_id)
+            with passing_over(item.job.job_id):
+                apply(item, batch, answer)
+        elif answer is not None:
+            with passing_over(answer.metadata.get("job", "")):
+                take_in(app, resource.target, answer, known)
+    return silent
 
-    def take_unknown(remote: RemoteBatch) -> None:
-        with passing_over(remote.metadata.get("job", "")):
-            take_in(app, remote, known)
 
-    wanted = [batch for _, batch in asked.values()]
+def _resources(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> dict[str, _Resource]:
+    """Return what has to be asked of each resource, by its account; those with nothing to ask are left out."""
+    found = {account: _Resource(target) for account, target in resources(app.settings).items()}
+    unanswered: dict[str, list[Batch]] = {}
+    for item in jobs:
+        for batch in item.records.batches:
+            if batch.state is BatchState.SUBMITTED:
+                _add(app, found, item, batch)
+            elif batch.creating_since is not None:
+                unanswered.setdefault(account_of(app.settings, batch), []).append(batch)
+    for account, resource in found.items():
+        noted = bookmarks.get(bookmark_of(app.settings, UNANSWERED, account), "")
+        resource.since = unanswered_since(app.now(), noted, unanswered.get(account, ()))
+    return {account: one for account, one in found.items() if one.wanted or one.since is not None}
+
+
+def _add(app: App, found: dict[str, _Resource], item: OpenNow, batch: Batch) -> None:
     try:
-        for remote in Asking(app, wanted, take_unknown).answers(since):
-            item, batch = asked.pop(remote.batch_id)
-            with passing_over(item.job.job_id):
-                apply(item, batch, remote)
-    except AppError as error:
-        log.warning("the batch service could not be asked: %s", error)
-        for item, batch in asked.values():
-            with passing_over(item.job.job_id):
-                mark_unreachable(item, batch, str(error))
+        target = target_of(app.settings, batch)
+    except Misconfigured as error:
+        _mark_unreachable([(item, batch)], str(error))
+    else:
+        found.setdefault(target.account, _Resource(target)).wanted[batch.batch_id] = (item, batch)
 
 
-def _queue_due(app: App, jobs: Sequence[OpenNow]) -> None:
-    backoffs = _backoffs(app, jobs)
+def _mark_unreachable(batches: Iterable[tuple[OpenNow, Batch]], message: str) -> None:
+    for item, batch in batches:
+        with passing_over(item.job.job_id):
+            mark_unreachable(item, batch, message)
+
+
+def _queue_due(app: App, jobs: Sequence[OpenNow], silent: Collection[str]) -> None:
+    """Let whatever is due go on, but for cancellations at a resource that did not answer: each would wait for it."""
+    batches = [batch for item in jobs for batch in item.records.batches]
+    targets = {name: app.store.deployment_backoff(name) for name in unsent_targets(app.settings, batches)}
+    backoffs = {name: backoff for name, backoff in targets.items() if backoff is not None}
     now = app.now()
+    closed = closed_models(app.settings, batches, backoffs, now)
     found = [
         (item, due)
         for item in jobs
-        for due in decide(item.job, item.records.batches, backoffs, now, app.settings.max_wait)
+        for due in decide(item.job, item.records.batches, closed, now, app.settings.max_wait)
     ]
-    for item, due in _taking_turns(found, backoffs):
-        with passing_over(item.job.job_id):
-            _queue(app, item, due, now)
-
-
-def _backoffs(app: App, jobs: Sequence[OpenNow]) -> dict[str, DeploymentBackoff]:
-    """Read the backoffs of the deployments that batches are still to be sent to, each once for all jobs."""
-    batches = (batch for item in jobs for batch in item.records.batches)
-    unsent = (batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
-    found = {model: app.store.deployment_backoff(model) for model in dict.fromkeys(unsent)}
-    return {model: backoff for model, backoff in found.items() if backoff is not None}
+    for item, due in _taking_turns(app, found, backoffs, now):
+        in_vain = due.step is Step.CANCEL and due.batch is not None and account_of(app.settings, due.batch) in silent
+        if not in_vain:
+            with passing_over(item.job.job_id):
+                _queue(app, item, due, now)
 
 
 def _level(jobs: Iterable[OpenNow]) -> int:
@@ -123,26 +170,25 @@ def _level(jobs: Iterable[OpenNow]) -> int:
 
 
 def _taking_turns(
-    found: Iterable[tuple[OpenNow, Due]], backoffs: dict[str, DeploymentBackoff]
+    app: App, found: Sequence[tuple[OpenNow, Due]], backoffs: Backoffs, now: datetime
 ) -> Iterator[tuple[OpenNow, Due]]:
-    """Yield all steps that are due, but for a deployment that was refusing only its longest waiting batch."""
-    first_in_line: dict[str, tuple[OpenNow, Due]] = {}
+    """Yield all steps that are due, but to a target that was refusing only its longest waiting batch."""
+    unsent = []
     for item, due in found:
-        batch = due.batch
-        backoff = backoffs.get(batch.model) if batch is not None and due.step is Step.SUBMIT else None
-        if batch is None or backoff is None or not backoff.tries:
+        if due.batch is None or due.step is not Step.SUBMIT or is_stopping(item.job):
             yield item, due
-        elif batch.model not in first_in_line or _waiting_since(item, batch) < _waiting_since(
-            *_with_batch(first_in_line[batch.model])
-        ):
-            first_in_line[batch.model] = (item, due)
-    yield from first_in_line.values()
-
-
-def _with_batch(turn: tuple[OpenNow, Due]) -> tuple[OpenNow, Batch]:
-    item, due = turn
-    assert due.batch is not None  # Only submissions take turns.
-    return item, due.batch
+        else:
+            unsent.append((item, due.batch))
+    tried_again: set[str] = set()
+    if backoffs:
+        unsent.sort(key=lambda one: _waiting_since(*one))
+    for item, batch in unsent:
+        target = choose(app.settings, batch, backoffs, now, tried_again)
+        if target is None:
+            continue
+        if is_refusing(backoffs.get(target.name)):
+            tried_again.add(target.name)
+        yield item, Due(Step.SUBMIT, replace(batch, turn=target.name))
 
 
 def _waiting_since(item: OpenNow, batch: Batch) -> tuple[datetime, str]:

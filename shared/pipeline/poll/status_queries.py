@@ -7,7 +7,7 @@ turns, so that every batch is seen within 100 ticks even where lists are of no h
 
 import logging
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +15,8 @@ from shared.domain.errors import AppError, Throttled
 from shared.domain.lifecycle import ends_before
 from shared.domain.model import Batch, RemoteBatch
 from shared.domain.ports import App
+from shared.pipeline.targets import bookmark_of
+from shared.settings import Target
 
 log = logging.getLogger("structuredbatch.polling")
 
@@ -31,11 +33,12 @@ BOOKMARK: Final = "asked"
 
 
 class Asking:
-    """The questions of one tick about `wanted` batches, which are at the service; `take_in` gets all others."""
+    """The questions of one tick to one resource, about `wanted` batches, which are there."""
 
-    def __init__(self, app: App, wanted: Sequence[Batch], take_in: Callable[[RemoteBatch], None]) -> None:
+    def __init__(self, app: App, resource: Target, wanted: Sequence[Batch]) -> None:
         self._app = app
-        self._take_in = take_in
+        self._service = app.services.at(resource)
+        self._bookmark = bookmark_of(app.settings, BOOKMARK, resource.account)
         self._wanted = {batch.batch_id for batch in wanted}
         self._left = set(self._wanted)
         self._calls = len(wanted) // PAGE + EXTRA_CALLS
@@ -43,7 +46,7 @@ class Asking:
         self._oldest = min((time for time in times if time is not None), default=None) if all(times) else None
 
     def answers(self, since: datetime | None) -> Iterator[RemoteBatch]:
-        """Yield the service's word on the batches wanted, each at most once.
+        """Yield the service's word on the batches wanted, each at most once, and on all others that its lists show.
 
         The list is read back to the time `since` at least, where there is one, so that no batch of a doubtful creation
         is passed over; these pages are counted apart.
@@ -90,7 +93,7 @@ class Asking:
 
     def _page(self, after: str, status: str = "") -> tuple[list[RemoteBatch], str]:
         self._calls -= 1
-        return self._app.service.page(after, status=status)
+        return self._service.page(after, status=status)
 
     def _known(self, page: Sequence[RemoteBatch]) -> Iterator[RemoteBatch]:
         for remote in page:
@@ -100,7 +103,7 @@ class Asking:
                 self._left.discard(remote.batch_id)
                 yield remote
             elif remote.batch_id not in self._wanted:
-                self._take_in(remote)
+                yield remote
 
     def _ours(self, page: Sequence[RemoteBatch]) -> int:
         return sum(remote.batch_id in self._wanted for remote in page)
@@ -112,7 +115,7 @@ class Asking:
     def _one_by_one(self, batch_ids: Sequence[str]) -> Iterator[RemoteBatch]:
         """Ask for batches by their ids while calls and time last: the next tick goes on where this one stopped."""
         end = self._app.now() + TIME
-        stopped_at = self._app.store.bookmark(BOOKMARK) if batch_ids else ""
+        stopped_at = self._app.store.bookmark(self._bookmark) if batch_ids else ""
         first = bisect_right(batch_ids, stopped_at)
         turns = [*batch_ids[first:], *batch_ids[:first]][: self._calls]
         last = ""
@@ -121,7 +124,7 @@ class Asking:
                 if last and self._app.now() >= end:
                     break
                 last = batch_id
-                found = self._app.service.batch(batch_id)
+                found = self._service.batch(batch_id)
                 if found is not None:
                     yield found
                 else:
@@ -129,4 +132,4 @@ class Asking:
         finally:
             # One that cannot be asked about must not hold up those after it either.
             if last != stopped_at:
-                self._app.store.save_bookmark(BOOKMARK, last)
+                self._app.store.save_bookmark(self._bookmark, last)

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from shared.domain.lifecycle import Refusal, next_backoff, observed, put_back, refusal_of
+from shared.domain.lifecycle import Refusal, next_backoff, observed, refusal_of
 from shared.domain.model import Batch, BatchState, RemoteBatch, RowCode
-from shared.domain.ports import App
-from shared.pipeline.claims import Claim, claim_batch
+from shared.pipeline.claims import claim_batch
 from shared.pipeline.poll.open_jobs import OpenNow
-from shared.pipeline.submit.refusals import deployment_fault, refuse_for_quota
+from shared.pipeline.submit.refusals import deployment_fault, refuse_for_quota, refuse_late
+from shared.pipeline.targets import target_of
 
 
 def apply(item: OpenNow, batch: Batch, remote: RemoteBatch) -> None:
@@ -29,21 +29,16 @@ def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> 
     claim = claim_batch(item.records, batch.index, batch.attempt, BatchState.SUBMITTED)
     if claim is None:
         return True  # Another poll, or a step, was quicker: the next tick sees what it did.
+    app, target = item.records.app, target_of(item.records.app.settings, batch)
     reason = "; ".join(f"{code} {text}" for code, text, _ in remote.errors[:3])
     if refusal is Refusal.QUOTA:
-        refuse_for_quota(item.records, claim, reason)
+        refuse_for_quota(item.records, claim, target, reason)
         return True
-    message = str(deployment_fault(item.records.app, batch, reason))
+    message = str(deployment_fault(app, batch, target, reason))
     if refusal is Refusal.PERMISSION:
         message = f"The batch service may not read the input blob: give its identity access to WORK_CONTAINER. {reason}"
-    _wait_again(item.records.app, claim, message)
+    refuse_late(item.records, claim, target, message)
     return True
-
-
-def _wait_again(app: App, claim: Claim[Batch], message: str) -> None:
-    batch = claim.record
-    wait = next_backoff(batch.wait, message, app.now(), app.settings.backoff, batch.full_name)
-    claim.replace(put_back(batch, wait))
 
 
 def mark_unreachable(item: OpenNow, batch: Batch, message: str) -> None:

@@ -8,8 +8,10 @@ from shared.domain.ports import App
 from shared.pipeline.claims import claim_batch
 from shared.pipeline.poll.open_jobs import OpenNow
 from shared.pipeline.records import load
-from shared.pipeline.submit.lost_creations import name_of
+from shared.pipeline.submit.lost_creations import look_out, name_of
 from shared.pipeline.submit.submission import record
+from shared.pipeline.targets import account_of, target_of
+from shared.settings import Settings, Target
 
 log = logging.getLogger("structuredbatch.polling")
 
@@ -17,41 +19,45 @@ log = logging.getLogger("structuredbatch.polling")
 class Known:
     """The open jobs, and their batches by what the service may call them: each listed batch is looked up here."""
 
-    def __init__(self, jobs: Sequence[OpenNow]) -> None:
+    def __init__(self, settings: Settings, jobs: Sequence[OpenNow]) -> None:
         self.jobs = jobs
-        self._by_file: dict[str, Batch] = {}
+        self._by_file: dict[tuple[str, str], Batch] = {}
         self._by_name: dict[tuple[str, str, str], Batch] = {}
         for item in jobs:
             for batch in item.records.batches:
-                self._by_file[batch.file_id] = batch
+                self._by_file[account_of(settings, batch), batch.file_id] = batch
                 self._by_name[batch.job_id, str(batch.index), str(batch.attempt)] = batch
 
-    def find(self, remote: RemoteBatch) -> Batch | None:
-        """Return the batch that reads the same input file, or bears the same name."""
+    def find(self, account: str, remote: RemoteBatch) -> Batch | None:
+        """Return the batch that reads the same input file of this resource, or bears the same name."""
         for file in (remote.input_file_id, remote.input_blob):
-            if file and (found := self._by_file.get(file)) is not None:
+            if file and (found := self._by_file.get((account, file))) is not None:
                 return found
         name = remote.metadata
         return self._by_name.get((name.get("job", ""), name.get("index", ""), name.get("attempt", "")))
 
 
-def take_in(app: App, remote: RemoteBatch, known: Known) -> None:
+def take_in(app: App, resource: Target, remote: RemoteBatch, known: Known) -> None:
     """Take in a listed batch that no open row knows: adopt it if its creation's answer was lost, cancel it if a twin.
 
     The row is read again first: it may have been written since this tick began.
     """
-    row = _row_of(app, remote, known)
-    if row is None or row.batch_id == remote.batch_id or remote.status == "failed":
+    row = _row_of(app, resource, remote, known)
+    if row is None or _is_at(app, row, resource, remote) or remote.status == "failed":
         return  # Not ours, known, or refused while its rows wait to be sent again.
     if row.batch_id or row.state in (BatchState.ENDED, BatchState.COLLECTED):
-        _cancel_twin(app, remote, row.job_id)
+        _cancel_twin(app, resource, remote, row.job_id)
     elif row.creating_since is not None or remote.status not in ("cancelling", "cancelled"):
-        _adopt(app, row, remote, known.jobs)
+        _adopt(app, row, resource, remote, known.jobs)
 
 
-def _row_of(app: App, remote: RemoteBatch, known: Known) -> Batch | None:
+def _is_at(app: App, row: Batch, resource: Target, remote: RemoteBatch) -> bool:
+    return row.batch_id == remote.batch_id and account_of(app.settings, row) == resource.account
+
+
+def _row_of(app: App, resource: Target, remote: RemoteBatch, known: Known) -> Batch | None:
     """Return our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
-    batch = known.find(remote)
+    batch = known.find(resource.account, remote)
     if batch is not None:
         return app.store.batch(batch.job_id, batch.index, batch.attempt)
     if remote.status in TERMINAL_STATUSES:
@@ -60,7 +66,7 @@ def _row_of(app: App, remote: RemoteBatch, known: Known) -> Batch | None:
     return None if name is None else app.store.batch(*name)
 
 
-def _adopt(app: App, row: Batch, remote: RemoteBatch, jobs: Sequence[OpenNow]) -> None:
+def _adopt(app: App, row: Batch, resource: Target, remote: RemoteBatch, jobs: Sequence[OpenNow]) -> None:
     items = [item for item in jobs if item.job.job_id == row.job_id]
     records = items[0].records if items else load(app, row.job_id)
     if records is None:
@@ -69,14 +75,25 @@ def _adopt(app: App, row: Batch, remote: RemoteBatch, jobs: Sequence[OpenNow]) -
     claim = claim_batch(records, row.index, row.attempt, BatchState.PREPARED, BatchState.UPLOADED)
     if claim is None:
         return
-    record(records, claim, remote)
+    target = _target_at(app, row, resource)
+    if row.creating_since is not None and account_of(app.settings, row) != resource.account:
+        look_out(app, target_of(app.settings, row), row.creating_since)
+    record(records, claim, target, remote)
     for item in items:
         item.changed = True
     log.warning("batch adopted", extra={"job_id": row.job_id, "batch_id": remote.batch_id})
 
 
-def _cancel_twin(app: App, remote: RemoteBatch, job_id: str) -> None:
+def _target_at(app: App, row: Batch, resource: Target) -> Target:
+    """Return the row's target at a resource, which may be one that it has left since."""
+    if account_of(app.settings, row) == resource.account:
+        return target_of(app.settings, row)
+    targets = app.settings.targets(row.model)
+    return next((target for target in targets if target.account == resource.account), resource)
+
+
+def _cancel_twin(app: App, resource: Target, remote: RemoteBatch, job_id: str) -> None:
     if remote.status in TERMINAL_STATUSES or remote.status == "cancelling":
         return
     log.error("a second batch for the same rows is cancelled", extra={"job_id": job_id, "batch_id": remote.batch_id})
-    app.service.cancel(remote.batch_id)
+    app.services.at(resource).cancel(remote.batch_id)

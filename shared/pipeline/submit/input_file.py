@@ -1,24 +1,31 @@
-"""A batch's input file as a file object for the upload: read as a stream, and the claim kept while it is read."""
+"""A batch's input file as its target gets it: read as a stream, with the target's deployment as its model."""
 
+import hashlib
 import io
 from collections.abc import Iterator
 
+from shared.domain import blob_names
 from shared.domain.model import Batch
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim
+from shared.requests.readdressed import Readdressing
+from shared.settings import Target
 
 
 class InputFile(io.RawIOBase):
-    """The work blob `name`, of the claimed batch's size; the piece that is sent is in memory, and the next on its way.
+    """The claimed batch's work blob `name`; the piece that is sent is in memory, and the next on its way.
+
+    The claim is kept while it is read.
 
     Clients look for its size, and begin again where they try again: it is read on from any place.
     """
 
-    def __init__(self, app: App, claim: Claim[Batch], name: str) -> None:
+    def __init__(self, app: App, claim: Claim[Batch], name: str, target: Target) -> None:
         self._app = app
         self._claim = claim
         self._name = name
-        self._size = claim.record.size
+        self._lines = Readdressing(claim.record.model, claim.record.url, target)
+        self._size = claim.record.size + claim.record.requests * self._lines.growth
         self._at = 0
         self._start = 0
         self._piece = b""
@@ -55,9 +62,25 @@ class InputFile(io.RawIOBase):
         """Take the piece at the present place; one before it means to begin again."""
         if self._at < self._start + len(self._piece) or not self._piece:
             self._start, self._piece = 0, b""
-            self._pieces = self._app.files.read(Container.WORK, self._name)
+            pieces = self._app.files.read(Container.WORK, self._name)
+            self._pieces = self._lines.applied(pieces) if self._lines.is_needed else pieces
         while self._start + len(self._piece) <= self._at:
             self._start += len(self._piece)
             self._piece = next(self._pieces, b"")
             if not self._piece:
                 return
+
+
+def own_copy(app: App, claim: Claim[Batch], target: Target) -> str:
+    """Return the name of the work blob that a service reads by itself; a copy where the target's requests differ."""
+    batch = claim.record
+    lines = Readdressing(batch.model, batch.url, target)
+    name = blob_names.batch_input(batch)
+    if not lines.is_needed:
+        return name
+    copy = blob_names.batch_input_at(batch, hashlib.sha256(target.deployment.encode()).hexdigest()[:8])
+    writer = app.files.writer(Container.WORK, copy)
+    for piece in claim.keeping(lines.applied(app.files.read(Container.WORK, name))):
+        writer.write(piece)
+    writer.commit()
+    return copy

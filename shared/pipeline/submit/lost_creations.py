@@ -5,13 +5,15 @@ after all, up to a day later, the poll finds it and cancels it, whether its job 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.errors import NotFound
 from shared.domain.model import Batch, RemoteBatch
 from shared.domain.ports import App, Container
+from shared.pipeline.targets import bookmark_of
+from shared.settings import Target
 
 BOOKMARK: Final = "doubt"
 LOOK_OUT: Final = timedelta(hours=24)
@@ -44,20 +46,24 @@ def name_of(app: App, remote: RemoteBatch) -> tuple[str, int, int] | None:
         return None
 
 
-def look_out(app: App, since: datetime) -> None:
-    """Let the poll look for batches created since then, for a day."""
+def look_out(app: App, target: Target, since: datetime) -> None:
+    """Let the poll look for batches created at a target's resource since then, for a day."""
     now = app.now()
-    noted = _noted(app.store.bookmark(BOOKMARK))
+    name = bookmark_of(app.settings, BOOKMARK, target.account)
+    noted = _noted(app.store.bookmark(name))
     if noted is not None and now < noted[1]:
         since = min(since, noted[0])
     until = now + LOOK_OUT
-    app.store.save_bookmark(BOOKMARK, json.dumps({"since": since.isoformat(), "until": until.isoformat()}))
+    app.store.save_bookmark(name, json.dumps({"since": since.isoformat(), "until": until.isoformat()}))
 
 
-def unanswered_since(now: datetime, bookmarks: Mapping[str, str], batches: Iterable[Batch]) -> datetime | None:
-    """Return since when batches may have been created although the answer was lost; None where there are none."""
+def unanswered_since(now: datetime, bookmark: str, batches: Iterable[Batch]) -> datetime | None:
+    """Return since when batches may have been created although the answer was lost; None where there are none.
+
+    All at one resource: `batches` are those that go there, and `bookmark` is what was noted of it.
+    """
     times = [batch.creating_since for batch in batches if batch.creating_since is not None]
-    noted = _noted(bookmarks.get(BOOKMARK, ""))
+    noted = _noted(bookmark)
     if noted is not None and now < noted[1]:
         times.append(noted[0])
     return min(times) - CLOCK_MARGIN if times else None

@@ -1,4 +1,4 @@
-"""A refusal of the service that may pass: the batch waits, and its deployment is left alone where it has no room."""
+"""A refusal that may pass: its target is left alone meanwhile, and the batch goes to another, or waits."""
 
 from shared import json_codec
 from shared.domain import blob_names
@@ -9,14 +9,22 @@ from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.splitting import split
+from shared.pipeline.targets import candidates, has_room
+from shared.settings import Target
 
 
-def deployment_fault(app: App, batch: Batch, reason: str) -> Transient:
+def deployment_fault(app: App, batch: Batch, target: Target, reason: str) -> Transient:
     """Say what to correct where a deployment is unknown or is not a batch deployment."""
+    named = f"{target.deployment}{_elsewhere(app, target)}"
     return Unavailable(
-        f"The deployment {batch.model} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
+        f"The deployment {named} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
         f"or correct the model name.{_named_by_column(app, batch)} The service says: {reason}"
     )
+
+
+def _elsewhere(app: App, target: Target) -> str:
+    """Say where a deployment is, if it is not at the app's own resource."""
+    return "" if target.endpoint == app.settings.endpoint else f" at {target.resource}"
 
 
 def _named_by_column(app: App, batch: Batch) -> str:
@@ -27,7 +35,7 @@ def _named_by_column(app: App, batch: Batch) -> str:
         return ""
     found = json_codec.mapping(json_codec.loads(text))
     column = json_codec.word(found.get("model_column"))
-    if not column or batch.model == found.get("job_model"):
+    if not column or batch.model == found.get("job_model") or batch.model in app.settings.deployments:
         return ""
     return (
         f' The name comes from the column "{column[:60]}": if that is a column of your own, say '
@@ -35,36 +43,87 @@ def _named_by_column(app: App, batch: Batch) -> str:
     )
 
 
-def refused_for_now(records: JobRecords, claim: Claim[Batch], error: Transient) -> None:
-    """Put the batch back to wait; a deployment without room is closed for all jobs meanwhile."""
-    app = records.app
+def wait_for(claim: Claim[Batch], app: App, error: Transient) -> None:
+    """Put the batch back to wait for what has nothing to do with other targets."""
     batch = claim.record
-    if isinstance(error, QuotaExceeded) and batch.file_id:
-        refuse_for_quota(records, claim, str(error), error.retry_after)
-        return
     wait = next_backoff(batch.wait, str(error), app.now(), app.settings.backoff, batch.full_name, error.retry_after)
     claim.release(wait=wait)
 
 
-def refuse_for_quota(records: JobRecords, claim: Claim[Batch], reason: str, retry_after: float | None = None) -> None:
-    """Let the deployment's backoff begin and put the batch back; one that can never fit is split in two."""
-    app = records.app
-    batch = claim.record
+def refused_at(records: JobRecords, claim: Claim[Batch], target: Target, error: Transient) -> None:
+    """Put a batch back that a target did not take; where others may, this one is closed for all jobs meanwhile."""
+    app, batch = records.app, claim.record
+    if isinstance(error, QuotaExceeded) and batch.file_id:
+        refuse_for_quota(records, claim, target, str(error), error.retry_after)
+    elif len(app.settings.targets(batch.model)) == 1:
+        wait_for(claim, app, error)
+    else:
+        _close(records, target, is_full=isinstance(error, QuotaExceeded), retry_after=error.retry_after)
+        claim.release(wait=_turn_of(records, batch, f"{target.name}: {error}"), turn="")
+
+
+def refuse_late(records: JobRecords, claim: Claim[Batch], target: Target, message: str) -> None:
+    """Put a batch back whose validation failed for a reason that may pass, but is none of quota."""
+    app, batch = records.app, claim.record
+    if len(app.settings.targets(batch.model)) == 1:
+        wait = next_backoff(batch.wait, message, app.now(), app.settings.backoff, batch.full_name)
+    else:
+        _close(records, target, is_full=False)
+        wait = _turn_of(records, batch, message)
+    claim.replace(put_back(batch, wait))
+
+
+def refuse_for_quota(
+    records: JobRecords, claim: Claim[Batch], target: Target, reason: str, retry_after: float | None = None
+) -> None:
+    """Let the target's backoff begin and put the batch back; one that can fit nowhere is split in two."""
+    app, batch = records.app, claim.record
     limit = token_limit(reason)
-    # Where not even one request of the usual size fits, smaller batches would be refused all the same.
-    one_fits = limit is not None and limit * batch.requests >= batch.input_tokens
-    if limit is not None and batch.requests > 1 and batch.input_tokens > limit and one_fits:
+    if limit is not None and batch.requests > 1 and _exceeds_all(records, batch, target, limit):
         split(records, claim)
         return
-    # Read anew: another worker's refusal meanwhile makes the wait longer.
-    backoff = app.store.deployment_backoff(batch.model)
-    before = Wait(until=app.now(), tries=backoff.tries, message="") if backoff is not None and backoff.tries else None
-    shared_wait = next_backoff(before, "", app.now(), app.settings.backoff, batch.model, retry_after)
-    records.save_backoff(DeploymentBackoff(batch.model, shared_wait.until, shared_wait.tries))
+    _close(records, target, is_full=True, limit=limit or 0, retry_after=retry_after)
     message = (
-        f"The deployment {batch.model} has no quota of enqueued tokens left: the batch is sent as soon as other "
-        f"batches have ended or the deployment's limit is raised. The service says: {reason}"
+        f"The deployment {target.deployment}{_elsewhere(app, target)} has no quota of enqueued tokens left: the batch "
+        f"is sent as soon as other batches have ended or the deployment's limit is raised. The service says: {reason}"
     )
-    # Its own wait makes the jobs take turns: who was refused last comes after those who have waited longer.
+    claim.replace(put_back(batch, _turn_of(records, batch, message)))
+
+
+def _exceeds_all(records: JobRecords, batch: Batch, target: Target, limit: int) -> bool:
+    """Say whether a batch fits into no target's quota, and smaller ones would."""
+    limits = [limit]
+    for other in records.app.settings.targets(batch.model):
+        backoff = records.app.store.deployment_backoff(other.name) if other.name != target.name else None
+        if backoff is not None and backoff.limit:
+            limits.append(backoff.limit)
+        elif other.name != target.name and (backoff is None or backoff.is_full or has_room(backoff, records.app.now())):
+            return False  # It may fit there, for all that is known.
+    largest = max(limits)
+    # Where not even one request of the usual size fits, smaller batches would be refused all the same.
+    return batch.input_tokens > largest and largest * batch.requests >= batch.input_tokens
+
+
+def _close(
+    records: JobRecords, target: Target, *, is_full: bool, limit: int = 0, retry_after: float | None = None
+) -> None:
+    """Leave a target alone for a while; each refusal in a row makes that longer."""
+    app = records.app
+    # Read anew: another worker's refusal meanwhile makes the wait longer.
+    known = app.store.deployment_backoff(target.name)
+    before = Wait(until=app.now(), tries=known.tries, message="") if known is not None and known.tries else None
+    wait = next_backoff(before, "", app.now(), app.settings.backoff, target.name, retry_after)
+    limit = limit or (known.limit if known is not None else 0)
+    records.save_backoff(DeploymentBackoff(target.name, wait.until, wait.tries, is_full=is_full, limit=limit))
+
+
+def _turn_of(records: JobRecords, batch: Batch, message: str) -> Wait:
+    """Return the wait until some target may be tried, which is now where one has room.
+
+    Its own wait makes the jobs take turns: who was refused last comes after those who have waited longer.
+    """
+    app, now = records.app, records.app.now()
+    backoffs = records.backoffs(target.name for target in app.settings.targets(batch.model))
+    times = [backoffs[t.name].until if t.name in backoffs else now for t in candidates(app.settings, batch)]
     tries = batch.wait.tries if batch.wait else 0
-    claim.replace(put_back(batch, Wait(until=shared_wait.until, tries=tries + 1, message=cut(message))))
+    return Wait(until=max(now, min(times)), tries=tries + 1, message=cut(message))

@@ -7,11 +7,12 @@ created again. A batch that shows up even later is found by polling, and cancell
 
 import io
 import logging
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 from shared.domain import blob_names
+from shared.domain.batch_service import BatchService
 from shared.domain.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
 from shared.domain.lifecycle import (
     Refusal,
@@ -24,12 +25,14 @@ from shared.domain.lifecycle import (
     waits_for_pilot,
 )
 from shared.domain.model import Batch, BatchState, Job, RemoteBatch, RowCode, Wait
-from shared.domain.ports import App, Container, DeploymentBackoff
+from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.records import JobRecords
-from shared.pipeline.submit.input_file import InputFile
+from shared.pipeline.submit.input_file import InputFile, own_copy
 from shared.pipeline.submit.lost_creations import CLOCK_MARGIN, is_ours, look_out
-from shared.pipeline.submit.refusals import deployment_fault, refused_for_now
+from shared.pipeline.submit.refusals import deployment_fault, refused_at, wait_for
+from shared.pipeline.targets import choose, is_by_storage, place_of, target_of
+from shared.settings import Target
 
 log = logging.getLogger("structuredbatch.submission")
 
@@ -50,6 +53,8 @@ LOOK_PAGES: Final = 100
 SEND_SIZE: Final = 256 * 1024
 """Bytes of an input file handed to the client at a time."""
 
+NO_FILE: Final[dict[str, Any]] = {"file_id": "", "file_expires_at": None, "uploaded_at": None}
+
 
 def submit(records: JobRecords, index: int, attempt: int) -> None:
     """Bring a batch to the service, or write down why it has to wait; a stopping job's batch is closed instead."""
@@ -67,7 +72,7 @@ def submit(records: JobRecords, index: int, attempt: int) -> None:
             tries = claim.record.wait.tries if claim.record.wait else 0
             claim.release(wait=Wait(until=app.now() + pause, tries=tries, message=message))
         except Transient as error:
-            refused_for_now(records, claim, error)
+            wait_for(claim, app, error)
 
 
 def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
@@ -78,15 +83,34 @@ def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
     if is_stopping(job):
         _close_unsent(job, claim)
         return
-    backoff = records.backoff(claim.record.model)
-    if is_held(job) or waits_for_pilot(job, claim.record) or (backoff is not None and backoff.until > app.now()):
+    may_go = not is_held(job) and not waits_for_pilot(job, claim.record)
+    target = _choose(records, claim.record) if may_go else None
+    if target is None:
         claim.release()
         return
-    _drop_stale_file(app, claim)
+    try:
+        _bring(records, claim, target)
+    except AnswerLost:
+        raise
+    except Transient as error:
+        refused_at(records, claim, target, error)
+
+
+def _choose(records: JobRecords, batch: Batch) -> Target | None:
+    """Choose the batch's target, now that it is about to be sent."""
+    settings = records.app.settings
+    backoffs = records.backoffs(target.name for target in settings.targets(batch.model))
+    return choose(settings, batch, backoffs, records.app.now())
+
+
+def _bring(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
+    """Upload the batch's input file to its target and create the batch there, as far as that is not done."""
+    app = records.app
+    _drop_unfit_file(app, claim, target)
     if claim.record.state is BatchState.PREPARED:
-        _upload(app, claim)
-    if claim.record.creating_since is not None or _is_processed(app, claim):
-        _create(records, claim)
+        _upload(app, claim, target)
+    if claim.record.creating_since is not None or _is_processed(app, claim, target):
+        _create(records, claim, target)
 
 
 def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
@@ -94,24 +118,25 @@ def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
     app = records.app
     since = claim.record.creating_since
     assert since is not None
-    found = _look(app, claim.record)
+    target = target_of(app.settings, claim.record)
+    found = _look(app.services.at(target), claim.record)
     if found is not None:
-        record(records, claim, found)
+        record(records, claim, target, found)
         return True
     if app.now() < since + app.settings.settle:
         raise AnswerLost("The answer to the creation of a batch was lost")
-    look_out(app, since)
+    look_out(app, target, since)
     claim.change(creating_since=None)
     return False
 
 
-def _look(app: App, batch: Batch) -> RemoteBatch | None:
+def _look(service: BatchService, batch: Batch) -> RemoteBatch | None:
     """Find a live batch over our input file among those created since the call began."""
     assert batch.creating_since is not None
     oldest = batch.creating_since - CLOCK_MARGIN
     after = ""
     for _ in range(LOOK_PAGES):
-        page, after = app.service.page(after)
+        page, after = service.page(after)
         for remote in page:
             if is_ours(batch, remote) and remote.status != "failed":
                 return remote
@@ -130,24 +155,30 @@ def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
     )
 
 
-def _drop_stale_file(app: App, claim: Claim[Batch]) -> None:
-    expires = claim.record.file_expires_at
-    if claim.record.state is BatchState.UPLOADED and expires is not None and expires - app.now() < FILE_MARGIN:
-        claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
+def _drop_unfit_file(app: App, claim: Claim[Batch], target: Target) -> None:
+    """Forget an uploaded file that soon expires, or that is at another target; the service deletes it in time."""
+    batch = claim.record
+    expires = batch.file_expires_at
+    is_stale = expires is not None and expires - app.now() < FILE_MARGIN
+    # Version 1.0.0 knew the app's own resource only, and did not say so.
+    at_own = place_of(app.settings, app.settings.own_target(batch.model))
+    there = {"target": batch.target, "endpoint": batch.endpoint} if batch.target else at_own
+    is_elsewhere = there != place_of(app.settings, target)
+    if batch.state is BatchState.UPLOADED and (is_stale or is_elsewhere):
+        claim.change(state=BatchState.PREPARED, creating_since=None, **NO_FILE)
 
 
-def _upload(app: App, claim: Claim[Batch]) -> None:
+def _upload(app: App, claim: Claim[Batch], target: Target) -> None:
     batch = claim.record
     name = blob_names.batch_input(batch)
-    target = f"{urlsplit(app.settings.endpoint).netloc}/{batch.model}"
-    if app.settings.transfer == "storage":
-        claim.change(
-            state=BatchState.UPLOADED, file_id=app.files.url(Container.WORK, name), uploaded_at=app.now(), target=target
-        )
+    place = {**place_of(app.settings, target), "turn": ""}
+    if app.settings.transfer == "storage" and not place["endpoint"]:
+        url = app.files.url(Container.WORK, own_copy(app, claim, target))
+        claim.change(state=BatchState.UPLOADED, file_id=url, uploaded_at=app.now(), **place)
         return
-    content = io.BufferedReader(InputFile(app, claim, name), buffer_size=SEND_SIZE)
+    content = io.BufferedReader(InputFile(app, claim, name, target), buffer_size=SEND_SIZE)
     try:
-        file = app.service.upload(f"{batch.job_id}-{batch.key}.jsonl", content)
+        file = app.services.at(target).upload(f"{batch.job_id}-{batch.key}.jsonl", content)
     except Refused as error:
         raise Unavailable(f"{error}: the file is uploaded again later") from error
     if file.expires_at is None:
@@ -157,18 +188,18 @@ def _upload(app: App, claim: Claim[Batch]) -> None:
         file_id=file.file_id,
         file_expires_at=file.expires_at,
         uploaded_at=app.now(),
-        target=target,
+        **place,
         # One that is ready at once is used at once: both are written down together.
         creating_since=app.now() if file.status == "processed" else None,
     )
 
 
-def _is_processed(app: App, claim: Claim[Batch]) -> bool:
+def _is_processed(app: App, claim: Claim[Batch], target: Target) -> bool:
     """Wait a little for the service to process the file; False where the poll has to come back to it."""
-    if app.settings.transfer == "storage":
+    if is_by_storage(app.settings, claim.record):
         return True
     for pause in (*PROCESSING_CHECKS, None):
-        file = app.service.file(claim.record.file_id)
+        file = app.services.at(target).file(claim.record.file_id)
         if file is None or file.status in ("error", "deleted"):
             reason = file.message if file and file.message else "it gives no reason"
             _forget_file(claim)
@@ -189,46 +220,50 @@ def _is_processed(app: App, claim: Claim[Batch]) -> bool:
 
 
 def _forget_file(claim: Claim[Batch]) -> None:
-    claim.change(state=BatchState.PREPARED, file_id="", file_expires_at=None, uploaded_at=None)
+    claim.change(state=BatchState.PREPARED, **NO_FILE)
 
 
-def _create(records: JobRecords, claim: Claim[Batch]) -> None:
+def _create(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
     app = records.app
     batch = claim.record if claim.record.creating_since else claim.change(creating_since=app.now())
     metadata = {"job": batch.job_id, "index": str(batch.index), "attempt": str(batch.attempt)}
     folder = ""
-    if app.settings.transfer == "storage":
+    if is_by_storage(app.settings, batch):
         folder = app.files.url(Container.WORK, blob_names.batch_output_folder(batch))
     try:
-        remote = app.service.create(batch, metadata=metadata, output_folder=folder)
+        remote = app.services.at(target).create(batch, metadata=metadata, output_folder=folder)
     except AnswerLost:
         raise
     except Refused as error:
-        _refused_at_creation(app, claim, error)
+        _refused_at_creation(app, claim, target, error)
         return
     except Transient:
         claim.change(creating_since=None)
         raise
     try:
-        record(records, claim, remote)
+        record(records, claim, target, remote)
     except Conflict:
-        _cancel_own_twin(app, batch, remote)
+        _cancel_own_twin(app, batch, target, remote)
         raise
 
 
-def _cancel_own_twin(app: App, batch: Batch, remote: RemoteBatch) -> None:
+def _cancel_own_twin(app: App, batch: Batch, target: Target, remote: RemoteBatch) -> None:
     """Cancel the batch just created if another worker took over meanwhile and recorded its own."""
     stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
-    if stored is not None and stored.batch_id and stored.batch_id != remote.batch_id:
+    place = place_of(app.settings, target)
+    ours = (remote.batch_id, place["target"], place["endpoint"])
+    if stored is not None and stored.batch_id and (stored.batch_id, stored.target, stored.endpoint) != ours:
         log.error("a second batch for the same rows is cancelled", extra={"job_id": batch.job_id})
-        app.service.cancel(remote.batch_id)
+        app.services.at(target).cancel(remote.batch_id)
 
 
-def record(records: JobRecords, claim: Claim[Batch], remote: RemoteBatch) -> None:
-    """Write down the batch that the service created, and that its deployment has room again."""
+def record(records: JobRecords, claim: Claim[Batch], target: Target, remote: RemoteBatch) -> None:
+    """Write down the batch that was created at a target, and that this has room again."""
     app = records.app
     batch = claim.release(
         state=BatchState.SUBMITTED,
+        **place_of(app.settings, target),
+        turn="",
         batch_id=remote.batch_id,
         status=remote.status,
         counts=remote.counts,
@@ -238,25 +273,25 @@ def record(records: JobRecords, claim: Claim[Batch], remote: RemoteBatch) -> Non
         wait=claim.record.wait if claim.record.refusals else None,
         message="",
     )
-    backoff = records.backoff(batch.model)
+    backoff = records.backoff(target.name)
     if backoff is not None and backoff.tries:
-        records.save_backoff(DeploymentBackoff(batch.model, app.now(), 0))
+        records.save_backoff(replace(backoff, until=app.now(), tries=0, version=""))
     log.info("batch submitted", extra={"job_id": batch.job_id, "batch_id": batch.batch_id, "requests": batch.requests})
 
 
-def _refused_at_creation(app: App, claim: Claim[Batch], error: Refused) -> None:
+def _refused_at_creation(app: App, claim: Claim[Batch], target: Target, error: Refused) -> None:
     """End a batch that was refused, unless it may have been about the file, or about a deployment to be corrected."""
     claim.change(creating_since=None)
-    if app.settings.transfer == "upload":
-        _see_to_file(app, claim, error)
+    if not is_by_storage(app.settings, claim.record):
+        _see_to_file(app, claim, target, error)
     if refusal_of([(error.code, str(error), "")]) is not Refusal.FINAL:
-        raise deployment_fault(app, claim.record, str(error)) from error
+        raise deployment_fault(app, claim.record, target, str(error)) from error
     claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=cut(str(error)), wait=None)
 
 
-def _see_to_file(app: App, claim: Claim[Batch], error: Refused) -> None:
+def _see_to_file(app: App, claim: Claim[Batch], target: Target, error: Refused) -> None:
     """Raise if a refusal may be about the input file: it is gone, or may not be processed yet."""
-    file = app.service.file(claim.record.file_id)
+    file = app.services.at(target).file(claim.record.file_id)
     if file is None:
         _forget_file(claim)
         raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error

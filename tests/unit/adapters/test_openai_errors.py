@@ -174,7 +174,7 @@ def test_a_permission_message_names_the_role_and_no_key() -> None:
 def test_a_creating_call_is_never_repeated_by_the_client(world: World) -> None:
     world.service.scenario({"calls": [{"method": "POST", "path": "/batches", "answer": {"status": 500}}]})
     with pytest.raises(AnswerLost):
-        world.app.service.create(_batch(), metadata={})
+        world.batch_service.create(_batch(), metadata={})
 
     calls = [call for call in world.service.journal().calls if call["method"] == "POST"]
     assert len(calls) == 1
@@ -183,10 +183,11 @@ def test_a_creating_call_is_never_repeated_by_the_client(world: World) -> None:
 def test_a_creating_call_that_stalls_ends_before_its_workers_lease(new_world: Callable[..., World]) -> None:
     world = new_world(LEASE_SECONDS="1")
     world.service.scenario({"calls": [{"method": "POST", "path": "/batches", "delay": 3}]})
-    client = client_of(world.app.settings, None)
+    target = world.app.settings.own_target("m")
+    client = client_of(target, None)
 
     with pytest.raises(AnswerLost):
-        OpenAIBatchService(client, world.app.settings).create(_batch(), metadata={})
+        OpenAIBatchService(client, world.app.settings, target).create(_batch(), metadata={})
     client.close()
 
 

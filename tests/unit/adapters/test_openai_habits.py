@@ -45,14 +45,14 @@ WRITING: Calls = {
 
 @cache
 def _client() -> openai.OpenAI:
-    return client_of(SETTINGS, None)
+    return client_of(SETTINGS.own_target("m"), None)
 
 
 def _service(status: int, **answer: Any) -> OpenAIBatchService:
     """A service that gives the same answer to everything."""
     transport = httpx2.MockTransport(lambda request: httpx2.Response(status, **answer))
     client = _client().with_options(http_client=httpx2.Client(transport=transport))
-    service = OpenAIBatchService(client, SETTINGS)
+    service = OpenAIBatchService(client, SETTINGS, SETTINGS.own_target("m"))
     service._reader = client  # As it is, but for the seconds between its tries.
     return service
 
@@ -155,7 +155,8 @@ def test_an_identity_without_a_token_is_waited_for(call: str, error: Exception, 
     settings = read_settings(
         {"BatchStorage": "AccountName=a;AccountKey=b", "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1"}
     )
-    service = OpenAIBatchService(client_of(settings, token), settings)
+    target = settings.own_target("m")
+    service = OpenAIBatchService(client_of(target, token), settings, target)
     with pytest.raises(expected) as refused:
         {**READING, **WRITING}[call](service)
     assert "canary" not in str(refused.value)

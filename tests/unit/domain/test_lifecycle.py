@@ -1,6 +1,6 @@
 """What is due, what states mean, what refusals mean: tables of the pure decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ from shared.domain.model import (
     Usage,
     Wait,
 )
-from shared.domain.ports import DeploymentBackoff, Step
+from shared.domain.ports import Step
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -74,8 +74,8 @@ def batch(state: BatchState = P, index: int = 0, **changes: Any) -> Batch:
     return replace(made, **changes)
 
 
-def due(a_job: Job, *batches: Batch, backoffs: Mapping[str, DeploymentBackoff] | None = None) -> list[Step]:
-    return [step.step for step in decide(a_job, batches, backoffs or {}, NOW, MAX_WAIT)]
+def due(a_job: Job, *batches: Batch, closed: Collection[str] = ()) -> list[Step]:
+    return [step.step for step in decide(a_job, batches, closed, NOW, MAX_WAIT)]
 
 
 STOPS = {"cancelled": True}
@@ -145,12 +145,11 @@ def test_what_is_due_for_a_batch(of_batch: Batch, of_job: dict[str, Any], expect
     assert due(job(**of_job), of_batch) == expected
 
 
-def test_a_closed_gate_keeps_back_its_own_deployment_only() -> None:
-    closed = {"m": DeploymentBackoff("m", LATER, 1)}
-    assert due(job(), batch(P), backoffs=closed) == []
-    assert due(job(), batch(P, model="other"), backoffs=closed) == [Step.SUBMIT]
-    assert due(job(), batch(P), backoffs={"m": DeploymentBackoff("m", NOW, 1)}) == [Step.SUBMIT]
-    assert due(job(**STOPS), batch(P), backoffs=closed) == [Step.SUBMIT]
+def test_a_model_without_room_keeps_back_its_own_batches_only() -> None:
+    assert due(job(), batch(P), closed={"m"}) == []
+    assert due(job(), batch(P, model="other"), closed={"m"}) == [Step.SUBMIT]
+    assert due(job(), batch(P)) == [Step.SUBMIT]
+    assert due(job(**STOPS), batch(P), closed={"m"}) == [Step.SUBMIT]
 
 
 def test_results_are_assembled_only_when_all_batches_are_collected() -> None:

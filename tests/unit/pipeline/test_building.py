@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shared.adapters.page_renderer import PageRenderer
 from shared.domain import blob_names
 from shared.domain.model import Job, OpenJob, job_id_of
-from shared.domain.ports import App, BatchService, Container
+from shared.domain.ports import App, Container
 from shared.pipeline.build import building
 from shared.pipeline.build.built import WARNING_LENGTH, WARNINGS
 from shared.pipeline.receiving import new_job
@@ -72,7 +72,7 @@ def built(name: str, content: str, environment: dict[str, str], **job_settings: 
         files=MemoryFiles(clock, chunk=4096),
         store=MemoryStore(),
         ledger=MemoryLedger(),
-        service=cast(BatchService, service),
+        services=service,
         queues=MemoryQueues(clock),
         hook=SilentHook(),
         renderer=PageRenderer(),

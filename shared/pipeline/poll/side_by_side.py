@@ -1,0 +1,63 @@
+"""Questions to several resources, asked side by side: one that gives no answer holds up no other."""
+
+import logging
+import queue
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from shared.domain.errors import AppError, Unavailable
+from shared.domain.model import RemoteBatch
+from shared.domain.ports import App
+
+log = logging.getLogger("structuredbatch.polling")
+
+SILENCE: Final = 50.0
+"""Seconds that a resource may be silent before it is left to the next tick, where others were asked too."""
+
+type Answer = RemoteBatch | AppError | None
+"""A batch; at the end why it broke off, or None."""
+
+
+def side_by_side(app: App, questions: Mapping[str, Iterator[RemoteBatch]]) -> Iterator[tuple[str, Answer]]:
+    """Give the answers of all resources as they come, each with its resource; each resource ends as `Answer` says."""
+    if len(questions) == 1:
+        for account, answers in questions.items():
+            yield from _to_the_end(account, answers)
+        return
+    come: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
+    for account, answers in questions.items():
+        app.beside(lambda account=account, answers=answers: _put_all(come, account, answers))  # type: ignore[misc]
+    heard = dict.fromkeys(questions, time.monotonic())
+    while heard:
+        try:
+            account, answer = come.get(timeout=max(min(heard.values()) + SILENCE - time.monotonic(), 0.001))
+        except queue.Empty:
+            silent = min(heard, key=lambda account: heard[account])
+            del heard[silent]
+            yield silent, Unavailable(f"The batch service at {silent} gives no answer; it is asked again")
+            continue
+        if account not in heard:
+            continue  # It spoke after all, but too late for this tick.
+        heard[account] = time.monotonic()
+        if not isinstance(answer, RemoteBatch):
+            del heard[account]
+        yield account, answer
+
+
+def _put_all(come: "queue.SimpleQueue[tuple[str, Answer]]", account: str, answers: Iterator[RemoteBatch]) -> None:
+    try:
+        for answer in _to_the_end(account, answers):
+            come.put(answer)
+    except Exception as error:  # noqa: BLE001  # A fault of our own; its text might quote what a service says.
+        come.put((account, Unavailable(f"The batch service at {account} was not asked ({type(error).__name__})")))
+
+
+def _to_the_end(account: str, answers: Iterator[RemoteBatch]) -> Iterator[tuple[str, Answer]]:
+    try:
+        for answer in answers:
+            yield account, answer
+    except AppError as error:
+        yield account, error
+    else:
+        yield account, None

@@ -1,0 +1,96 @@
+"""The app over two emulated services, one of them the OpenAI platform: batches overflow, and rows come back whole."""
+
+import json
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.batch_service.server import RunningService, running_service
+from testing.world import World
+from tests.acceptance.reading import balances
+
+KEY = "sk-of-the-platform"
+SCHEMA = {"type": "object", "properties": {"A": {"type": "string"}}}
+TABLE = "Prompt\nOne?\nTwo?\nThree?\nFour?\n"
+
+
+@pytest.fixture(scope="module")
+def one_platform() -> Iterator[RunningService]:
+    form = {"platform": "openai", "keys": [KEY]}
+    with running_service(form, frozen=True, processing=0, validating=60, running=180, finalizing=60) as service:
+        yield service
+
+
+@pytest.fixture
+def platform(one_platform: RunningService) -> RunningService:
+    one_platform.reset()
+    return one_platform
+
+
+class _Both:
+    """The clock of two services, moved together."""
+
+    def __init__(self, world: World, platform: RunningService) -> None:
+        self._own, self._platform = world.clock.advance, platform
+
+    def advance(self, seconds: float) -> None:
+        self._own(seconds)
+        self._platform.advance(seconds)
+
+
+@pytest.fixture
+def world(new_world: Callable[..., World], platform: RunningService) -> World:
+    target = {"endpoint": f"{platform.url}/v1", "platform": "openai", "deployment": "gpt-5.4-mini", "key": "PLATFORM"}
+    names = json.dumps({"mini": ["mini-batch", target]})
+    world = new_world(AZURE_OPENAI_DEPLOYMENT="mini", DEPLOYMENTS=names, PLATFORM=KEY)
+    world.clock.advance = _Both(world, platform).advance  # type: ignore[method-assign]
+    return world
+
+
+def test_what_the_own_resource_has_no_quota_for_runs_on_the_openai_platform(
+    world: World, platform: RunningService
+) -> None:
+    world.service.quota("mini-batch", 1)
+    name = world.drop("over.csv", TABLE, schema=SCHEMA)
+    status = world.run(name)
+
+    assert (status["state"], status["rows"]["succeeded"]) == ("completed", 4)
+    (batch,) = status["batches"]
+    assert batch["target"] == f"{urlsplit(platform.url).netloc}/gpt-5.4-mini"
+    assert batch["model"] == "mini"
+    assert balances(world, name)
+    created = [call for call in platform.journal().calls if call["method"] == "POST" and "/batches" in call["path"]]
+    assert [call["status"] for call in created] == [200]
+    assert world.service.journal().billed == []
+    assert len(platform.journal().billed) == 4
+
+
+def test_the_own_resource_is_first_where_it_has_room(world: World, platform: RunningService) -> None:
+    status = world.run(world.drop("first.csv", TABLE, schema=SCHEMA))
+
+    (batch,) = status["batches"]
+    assert batch["target"] == f"{urlsplit(world.app.settings.endpoint).netloc}/mini-batch"
+    assert platform.journal().billed == []
+
+
+def test_the_platforms_quota_is_understood_and_its_batch_split(world: World, platform: RunningService) -> None:
+    world.service.quota("mini-batch", 150)
+    platform.quota("gpt-5.4-mini", 150)
+    name = world.drop("split.csv", "Prompt\n" + "Rate this?\n" * 8, schema=SCHEMA)
+    status = world.run(name)
+
+    assert (status["state"], status["rows"]["succeeded"]) == ("completed", 8)
+    assert any("Split into two" in (batch["message"] or "") for batch in status["batches"])
+    assert balances(world, name)
+
+
+def test_a_batch_that_expires_on_the_platform_is_followed_up(world: World, platform: RunningService) -> None:
+    world.service.quota("mini-batch", 1)
+    platform.scenario({"platform": "openai", "keys": [KEY], "batches": [{"running": 172_800, "times": 1}, {}]})
+    name = world.drop("expired.csv", TABLE, schema=SCHEMA)
+    status = world.run(name, hours=60)
+
+    assert (status["state"], status["rows"]["succeeded"]) == ("completed", 4)
+    assert [batch["attempt"] for batch in status["batches"]] == [1, 2]
+    assert balances(world, name)

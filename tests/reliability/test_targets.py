@@ -1,0 +1,248 @@
+"""One name over several resources: batches overflow, and each resource stands for itself."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.model import JobState
+from testing.fakes import MemoryBatchService, Plan
+from tests.reliability.simulation import Simulation, check_balance, check_payment, table
+from tests.reliability.two_resources import NORTH, OWN, WEST, deployments, down, spread, targets
+
+
+def _jobs(simulation: Simulation, count: int, rows: str = "abcd") -> None:
+    app = simulation.host()
+    for number in range(count):
+        simulation.event(app, simulation.drop(f"{number:02d}.csv", table(rows)))
+        simulation.clock.advance(1)
+
+
+def _models(service: MemoryBatchService) -> set[str]:
+    return {line["body"]["model"] for made in service._made.values() for line in made.lines}
+
+
+def _all_completed(simulation: Simulation) -> None:
+    assert {job.state for job in simulation.jobs()} == {JobState.COMPLETED}
+    check_balance(simulation)
+    check_payment(simulation)
+
+
+def test_a_batch_goes_to_the_first_target_under_its_deployments_name() -> None:
+    simulation, (own, west) = spread(WEST)
+    _jobs(simulation, 1)
+    simulation.go_on(simulation.host())
+
+    assert targets(simulation) == [f"{OWN}/m-batch"]
+    assert _models(own) == {"m-batch"}
+    assert west.created() == []
+    (batch,) = simulation.status(simulation.jobs()[0])["batches"]
+    assert batch["model"] == "gpt-4o-batch"
+    _all_completed(simulation)
+
+
+@pytest.mark.parametrize("mode", ["immediate", "late"])
+def test_a_batch_refused_for_quota_goes_to_the_next_target_and_back_when_there_is_room(mode: str) -> None:
+    simulation, (own, west) = spread(WEST)
+    own.quota = (1, mode)
+    _jobs(simulation, 1)
+    simulation.go_on(simulation.host())
+    assert targets(simulation) == [f"{WEST}/m-batch"]
+    assert _models(west) == {"m-batch"}
+
+    own.quota = None
+    simulation.clock.advance(3600)
+    _jobs(simulation, 1, "efgh")
+    simulation.go_on(simulation.host())
+    assert targets(simulation)[-1] == f"{OWN}/m-batch"
+    _all_completed(simulation)
+
+
+def test_a_missing_deployment_sends_its_batches_on() -> None:
+    simulation, (own, _) = spread(WEST)
+    own.plan_of = lambda metadata: Plan(faults=(("model_not_found", "It is not a deployment.", ""),))
+    _jobs(simulation, 2)
+    simulation.go_on(simulation.host(), minutes=60)
+    assert targets(simulation) == [f"{WEST}/m-batch"] * 2
+    _all_completed(simulation)
+
+
+def test_ten_jobs_end_sooner_on_three_resources_than_on_one_in_the_order_of_quotas() -> None:
+    minutes = {}
+    for hosts in ((), (WEST, NORTH)):
+        simulation, services = spread(*hosts)
+        for service, quota in zip(services, (300, 600, 1200), strict=False):
+            service.quota = (quota, "immediate")
+            service.plan_of = lambda metadata: Plan(validating=60, running=1200, finalizing=60)
+        _jobs(simulation, 10)
+        began = simulation.clock.now()
+        simulation.go_on(simulation.host())
+        minutes[len(services)] = (simulation.clock.now() - began) / timedelta(minutes=1)
+        _all_completed(simulation)
+    counts = [len(service.created()) for service in services]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[2]
+    assert minutes[3] < minutes[1] / 2
+
+
+def test_a_resource_that_is_down_for_an_hour_delays_only_its_own_batches() -> None:
+    simulation, (own, _) = spread(WEST)
+    own.plan_of = lambda metadata: Plan(validating=10, running=600, finalizing=10)
+    app = simulation.host()
+    _jobs(simulation, 1)
+    down(own)
+    _jobs(simulation, 1, "efgh")
+    for _ in range(60):
+        simulation.tick(app)
+        simulation.deliver(app)
+        simulation.clock.advance(60)
+
+    first, second = simulation.jobs()
+    assert not first.state.ended
+    assert (second.state, second.completed_at is not None) == (JobState.COMPLETED, True)
+    assert second.completed_at is not None
+    assert second.completed_at - second.created_at < timedelta(minutes=10)
+    own.mend()
+    simulation.go_on(app)
+    assert targets(simulation) == [f"{OWN}/m-batch", f"{WEST}/m-batch"]
+    _all_completed(simulation)
+
+
+def test_a_lost_creation_is_adopted_at_the_second_resource() -> None:
+    simulation, (own, west) = spread(WEST)
+    own.quota = (1, "immediate")
+    west.plan_of = lambda metadata: Plan(validating=10, running=600, finalizing=10, listed_after=120)
+    west.fail("create", "after")
+    _jobs(simulation, 1)
+    simulation.go_on(simulation.host())
+    assert west.created() == [(simulation.jobs()[0].job_id, "0", "1")]
+    assert targets(simulation) == [f"{WEST}/m-batch"]
+    _all_completed(simulation)
+
+
+def test_a_creation_in_doubt_waits_for_its_own_target_however_long_that_is_down() -> None:
+    simulation, (own, west) = spread(WEST)
+    own.fail("create", "after")
+    own.fail("page", "before", times=10**9)
+    _jobs(simulation, 1)
+    app = simulation.host()
+    for _ in range(300):
+        simulation.tick(app)
+        simulation.deliver(app)
+        simulation.clock.advance(60)
+    assert west.created() == []
+    own.mend()
+    simulation.go_on(app)
+    assert len(own.created()) == 1
+    assert west.created() == []
+    _all_completed(simulation)
+
+
+def test_a_lost_creation_that_shows_late_is_cancelled_where_it_is() -> None:
+    simulation, (own, west) = spread(WEST)
+    own.plan_of = lambda metadata: Plan(validating=10, running=10**6, listed_after=900)
+    own.fail("create", "after")
+    _jobs(simulation, 1)
+    app = simulation.host()
+    for minute in range(12):
+        own.quota = (1, "immediate") if minute else None
+        simulation.tick(app)
+        simulation.deliver(app)
+        simulation.clock.advance(60)
+    assert len(west.created()) == 1
+    simulation.clock.advance(900)
+    for _ in range(5):
+        simulation.tick(app)
+        simulation.deliver(app)
+        simulation.clock.advance(60)
+    assert set(own.statuses().values()) <= {"cancelling", "cancelled"}
+
+
+def test_a_batch_that_every_target_refuses_for_want_of_quota_is_split() -> None:
+    simulation, services = spread(WEST)
+    for service in services:
+        service.quota = (250, "immediate")
+    _jobs(simulation, 1, "abcdefgh")
+    simulation.go_on(simulation.host())
+    assert any(requests == "Split into two batches" for requests in _messages(simulation))
+    _all_completed(simulation)
+
+
+def test_a_batch_too_large_for_one_target_is_not_split_while_another_may_take_it() -> None:
+    simulation, (own, _) = spread(WEST)
+    own.quota = (250, "immediate")
+    _jobs(simulation, 1, "abcdefgh")
+    simulation.go_on(simulation.host())
+    assert targets(simulation) == [f"{WEST}/m-batch"]
+    _all_completed(simulation)
+
+
+def _messages(simulation: Simulation) -> list[str]:
+    statuses = [simulation.status(job) for job in simulation.jobs()]
+    return [(batch["message"] or "").split(",")[0] for status in statuses for batch in status["batches"]]
+
+
+def test_a_tick_asks_each_resource_for_as_few_calls_as_if_it_were_the_only_one() -> None:
+    simulation, services = spread(WEST)
+    for service in services:
+        service.plan_of = lambda metadata: Plan(running=10**6)
+    own, west = services
+    _jobs(simulation, 2)
+    own.quota = (1, "immediate")
+    _jobs(simulation, 5, "efgh")
+    app = simulation.host()
+    simulation.tick(app)
+    simulation.deliver(app)
+    assert len(west.created()) == 5
+    pages = []
+    for service in services:
+        whole = service.page
+
+        def page(after: str, *, status: str = "", whole=whole, service=service):  # type: ignore[no-untyped-def]
+            pages.append(service)
+            return whole(after, status=status)
+
+        service.page = page  # type: ignore[method-assign]
+    simulation.tick(app)
+    assert pages == [own, west] or pages == [west, own]
+
+
+def test_a_target_that_no_setting_names_any_more_is_waited_for() -> None:
+    simulation, (_, west) = spread(WEST)
+    named = json.loads(deployments(WEST))["gpt-4o-batch"][1:]
+    simulation.settings = Simulation(DEPLOYMENTS=json.dumps({"gpt-4o-batch": named})).settings
+    _jobs(simulation, 1)
+    assert len(west.created()) == 1
+    named, simulation.settings = simulation.settings, Simulation(DEPLOYMENTS=deployments()).settings
+    bare = simulation.host()
+    for _ in range(30):
+        simulation.tick(bare)
+        simulation.deliver(bare)
+        simulation.clock.advance(60)
+    (batch,) = simulation.status(simulation.jobs()[0])["batches"]
+    assert "put it back into DEPLOYMENTS" in batch["message"]
+    simulation.settings = named
+    simulation.go_on(simulation.host())
+    assert len(west.created()) == 1
+    _all_completed(simulation)
+
+
+def test_own_storage_is_for_the_apps_own_resource_and_others_get_uploads() -> None:
+    simulation, (own, west) = spread(WEST, BATCH_TRANSFER="storage")
+    _jobs(simulation, 1)
+    own.quota = (1, "immediate")
+    _jobs(simulation, 1, "efgh")
+    simulation.go_on(simulation.host())
+    assert targets(simulation) == [f"{OWN}/m-batch", f"{WEST}/m-batch"]
+    assert [made.storage for made in own._made.values()] == [True]
+    assert [made.storage for made in west._made.values()] == [False]
+    assert _models(own) == _models(west) == {"m-batch"}
+    _all_completed(simulation)
+
+
+def test_a_name_is_cut_to_the_smallest_limits_of_its_targets() -> None:
+    openai = {"endpoint": "https://api.openai.com/v1", "deployment": "gpt-5.4-mini", "key": "KEY"}
+    names = {"both": ["a", openai], "mine": ["a"]}
+    settings = Simulation(DEPLOYMENTS=json.dumps(names), KEY="sk-x").settings
+    assert settings.limits("both")[0] == 50_000
+    assert settings.limits("mine")[0] == settings.limits("")[0] == 100_000
