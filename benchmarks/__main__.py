@@ -34,6 +34,12 @@ def build(options: Options) -> Iterator[Figures]:
             yield {"of": f"build {kind}", **figures, "peak_mb": in_child("build", "peak", options.folder, kind, rows)}
 
 
+def estimate(options: Options) -> Iterator[Figures]:
+    """Estimating alone, without building."""
+    for rows in options.rows:
+        yield {"of": "estimate", **in_child("estimate", "measured", rows)}
+
+
 def collect(options: Options) -> Iterator[Figures]:
     """Measure collecting, result files included."""
     for rows in options.rows:
@@ -107,6 +113,7 @@ def service(options: Options) -> Iterator[Figures]:
 
 BENCHMARKS: dict[str, Callable[[Options], Iterator[Figures]]] = {
     "build": build,
+    "estimate": estimate,
     "collect": collect,
     "reuse": reuse,
     "parquet": parquet,

@@ -8,6 +8,7 @@ from typing import Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequenc
 PROGRAM = "python3 dev.py"
 BENCHMARKS = (
     "build",
+    "estimate",
     "collect",
     "parquet",
     "reuse",

@@ -1,7 +1,7 @@
 """What the outcomes of one batch add up to: rows, errors by code, tokens, cost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,8 +17,12 @@ MOST_SCHEMAS: Final = 50
 
 @dataclass(slots=True)
 class Tally:
-    """What the outcomes of one batch add up to."""
+    """What the outcomes of one batch add up to.
 
+    `models` names the models behind deployments: answers of the Responses route name the deployment alone.
+    """
+
+    models: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
@@ -63,7 +67,7 @@ class Tally:
     def _add_paid(self, model: str, paid: Sequence[tuple[int, int]]) -> None:
         self.input_tokens += sum([read for read, _written in paid])
         self.output_tokens += sum([written for _read, written in paid])
-        price = price_usd(model, paid)
+        price = price_usd(self.models.get(model, model), paid)
         self.cost_usd += price or 0.0
         self.unpriced_rows += len(paid) if price is None else 0
 

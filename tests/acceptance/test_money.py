@@ -223,6 +223,20 @@ def test_an_earlier_answer_names_the_model_behind_a_deployment(world: World) -> 
     )
 
 
+def test_answers_that_name_only_their_deployment_are_estimated_by_its_name_and_priced_by_deployment_models(
+    new_world: Worlds,
+) -> None:
+    world = new_world()
+    first = world.run(world.drop("table.csv", FOUR, model=MODEL, url="/v1/responses"))
+    world.event(world.drop("again.csv", FOUR, model=MODEL, url="/v1/responses"))
+    named = world.another(DEPLOYMENT_MODELS=f"{MODEL}=gpt-4o")
+    priced = named.run(named.drop("priced.csv", FOUR, model=MODEL, url="/v1/responses"))
+
+    assert first["cost"] == {"usd": 0, "unpriced_rows": 4}
+    assert world.status("again.csv")["estimate"]["usd"] == pytest.approx(usd_of(first), rel=0.05)
+    assert priced["cost"] == {"usd": pytest.approx(usd_of(priced)), "unpriced_rows": 0}
+
+
 def test_input_tokens_alone_hold_a_job_as_ever(new_world: Worlds) -> None:
     world = new_world(MAX_JOB_INPUT_TOKENS="10", MAX_JOB_COST_USD="0.0001")
     world.event(world.drop("table.csv", FOUR, model=MODEL, **CAPPED))

@@ -26,6 +26,7 @@ PAGES = (
     "core-tools.md",
     "recipes.md",
     "scaling.md",
+    "money.md",
     "telemetry.md",
     "architecture.md",
     "../CHANGELOG.md",

@@ -106,5 +106,7 @@ def schema_key(deployment: str, digest: bytes) -> str:
 
 def model_behind(settings: Settings, deployment: str, outputs: OutputTokens | None) -> str:
     """Find a deployment's model: from the setting, from its earlier answers, or from the deployment's own name."""
-    told = settings.deployment_models.get(deployment) or (outputs.model if outputs else "")
+    # Responses answers name the deployment itself.
+    named = outputs.model if outputs and outputs.model != deployment else ""
+    told = settings.deployment_models.get(deployment) or named
     return told or deployment.removesuffix("-batch")

@@ -127,7 +127,7 @@ def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
             return written
         if claim.record.lease is None:
             return None
-    tally = Tally()
+    tally = Tally(app.settings.deployment_models)
     for some in claim.keeping(outcomes_in(app, name)):
         tally.add(some)
     return tally
@@ -154,7 +154,7 @@ def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -
         attempts=batch.attempt if batch.batch_id else batch.attempt - 1,
         checks=Checks(lambda number: schemas[number].checked),
     )
-    tally = Tally()
+    tally = Tally(app.settings.deployment_models)
     part = app.files.writer(Container.WORK, blob_names.batch_outcomes(batch), create_only=True)
     for lines in claim.keeping(matching.lines()):
         tally.add(outcomes.read_lines(lines))
