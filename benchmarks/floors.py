@@ -1,6 +1,6 @@
 """The floors: the same input and the same output in the barest loops, with no recovery and no check of anything else.
 
-Nobody could run these: they believe that every row is good, every id new, every answer there and in order.
+Not fit for real work: they believe that every row is good, every id new, every answer there and in order.
 """
 
 import csv

@@ -454,7 +454,7 @@ class MemoryBatchService:
         """Let the next calls of a method fail: `before` or `after` it took effect, `429`, `503`, `cut` or `short`."""
         self._faults.append(_Fault(method, kind, times))
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Take back all faults."""
         self._faults.clear()
 

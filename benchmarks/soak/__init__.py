@@ -1,7 +1,7 @@
 """A soak: files of mixed kinds on several hosts, with faults and kills at random but seeded; then the accounts.
 
 `python3 dev.py bench soak --minutes 5 --seed 1 --hosts 3` drops a file every second or so and tells a random host of it
-(now and then two, now and then nobody). The hosts are processes that run function_app.py through Microsoft's runtime
+(now and then two, now and then none). The hosts are processes that run function_app.py through Microsoft's runtime
 library; the first lives all the time, so that its memory and open files tell, the others are killed with SIGKILL now
 and then. Calls of the batch service are refused, dropped or cut short, batches expire or show up late, quota runs out,
 and storage has outages of some seconds. People cancel, retry and release jobs, and overwrite files.

@@ -45,7 +45,7 @@ class FaultyStorage:
         """Let a share of all calls fail for some seconds."""
         self._outage = (outage, share, time.monotonic() + seconds)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Let all calls through."""
         self._outage = None
 

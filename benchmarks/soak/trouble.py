@@ -107,7 +107,7 @@ class Trouble:
     def settle(self, seconds: float) -> float:
         """Stop the faults, wait for every job to end, and return how long that took; at most `seconds`."""
         self._service.scenario({"rows": ROWS})
-        self._storage.mend()
+        self._storage.restore()
         begin = time.monotonic()
         while time.monotonic() - begin < seconds and not self._has_settled():
             self._release()
@@ -193,4 +193,4 @@ class Trouble:
                 steps.queue_due(self.app, job_control.release(self.app, job.job_id).job_id)
                 self.done["releases"] += 1
             except AppError:
-                pass  # Somebody was quicker.
+                pass  # Another was quicker.

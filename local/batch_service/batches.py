@@ -211,7 +211,7 @@ class Batches:
         )
 
     def _settle(self, now: float) -> None:
-        """Decide, in the order of creation, which batches validation has refused by now for want of quota."""
+        """Decide, in the order of creation, which batches validation has refused by now for lack of quota."""
         if not self._table.any_waiting:
             return
         with self._table.lock:

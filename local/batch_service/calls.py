@@ -64,7 +64,7 @@ class _Call:
         try:
             await app(self._scope, self._receive, self._noting if rule is None else self._bending)
         except ClientDisconnect:
-            return None  # the caller has gone, there is nobody to answer
+            return None  # the caller has gone, so there is no one to answer
         if rule is not None and rule.drop == "after":
             self._note(None)
             await self._abort()

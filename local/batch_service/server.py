@@ -50,7 +50,7 @@ class RunningService:
         return self.service.advance(seconds)
 
     def scenario(self, form: Mapping[str, Any]) -> None:
-        """Bring a scenario into force for all that comes from now on; an empty form is none."""
+        """Bring a scenario into force for all that comes from now on; an empty form means no scenario."""
         self.service.scripts.put(Scenario.model_validate(form))
 
     def quota(self, deployment: str, tokens: int, mode: str = "late") -> None:

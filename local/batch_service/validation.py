@@ -72,7 +72,7 @@ class _Checker:
         return self.rows > self.scenario.limits.rows
 
     def line(self, number: int, line: bytes) -> None:
-        """Check one line. A blank one counts only once another follows, where a blank last line is no fault."""
+        """Check one line. A blank one counts only once another follows, if a blank last line is not a fault."""
         if not line.strip() and self.scenario.blank_last_line == "ignored":
             self.blank.append(number)
             return

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 _UNWRAPPED = 100_000
-"""Characters of a line where nobody sees a screen: tables and messages in a pipe are not wrapped."""
+"""Characters of a line where there is no screen: tables and messages in a pipe are not wrapped."""
 
 
 class Screen:

@@ -1,7 +1,7 @@
 """The lease of a timer: of all hosts on one storage account, one at a time runs it.
 
 As the real host's singleton listener: a blob lease under azure-webjobs-hosts/locks, renewed at half of its time. A host
-that is killed can't give it back, so its timers rest until the lease has run out.
+that is killed can't release it, so its timers rest until the lease has run out.
 """
 
 import logging

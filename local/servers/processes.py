@@ -180,7 +180,7 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            pass  # nobody is left (macOS says "permission" where only a zombie is)
+            pass  # no process is left (macOS says "permission" where only a zombie is)
     process.wait()
 
 

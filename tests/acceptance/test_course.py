@@ -64,7 +64,7 @@ def test_retries_take_over_what_was_answered_and_read_settings_anew(world: World
     assert balances(world, name)
 
 
-def test_a_job_with_faulty_settings_can_be_retried_once_they_are_mended(world: World) -> None:
+def test_a_job_with_faulty_settings_can_be_retried_once_they_are_fixed(world: World) -> None:
     table = "Model,Model Name,Prompt\nm,m2,Who?\n"
     name = world.drop("f/x.csv", table, schema=SCHEMA)
     first = run_all(world, [name])[name]

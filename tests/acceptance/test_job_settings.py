@@ -191,7 +191,7 @@ def test_attempts_and_rejection_are_the_jobs_own(new_world: Callable[..., World]
         assert balances(world, name)
 
 
-def test_the_file_of_errors_of_a_job_with_faulty_settings_is_built_anew_once_they_are_mended(world: World) -> None:
+def test_the_file_of_errors_of_a_job_with_faulty_settings_is_built_anew_once_they_are_fixed(world: World) -> None:
     settings = {"model": "m", "system": "Be brief.", "schema": SCHEMA, "columns": {"prompt": "Question"}}
     whole = {"custom_id": "w", "method": "POST", "url": "/chat/completions", "body": {"messages": [{"content": "?"}]}}
     rows = [{"Custom ID": "a", "Question": "Who?", "Note": 1}, whole]

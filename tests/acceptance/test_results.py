@@ -238,7 +238,7 @@ def test_the_responses_route_from_end_to_end(world: World) -> None:
     assert all("answer" in line for line in world.errors(name))
 
 
-def test_keywords_that_the_service_lacks_are_checked_and_mended_schemas_are_told_of(world: World) -> None:
+def test_keywords_that_the_service_lacks_are_checked_and_changed_schemas_are_told_of(world: World) -> None:
     schema = {"type": "object", "properties": {"code": {"type": "string", "minLength": 3, "pattern": "^[A-Z]+$"}}}
     world.service.scenario(
         {

@@ -1,4 +1,4 @@
-"""Refusals that may pass: the job waits, says why and what to do, and goes on by itself once mended."""
+"""Refusals that may pass: the job waits, says why and what to do, and goes on by itself once they are fixed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ UPLOAD = {"method": "POST", "path": "/files"}
         ({"batches": [{"fail": [{"code": "token_limit_exceeded", "message": "enqueued tokens"}]}]}, "quota"),
     ],
 )
-def test_a_refusal_is_waited_for_and_the_job_goes_on_once_it_is_mended(
+def test_a_refusal_is_waited_for_and_the_job_goes_on_once_it_is_fixed(
     world: World, scenario: dict[str, Any], said: str
 ) -> None:
     status = _dropped(world, scenario)

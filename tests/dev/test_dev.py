@@ -167,7 +167,7 @@ def test_a_failed_installation_says_so_and_the_next_call_tries_again(made_projec
     assert failed.returncode == 1
     assert "pip could not install the requirements" in failed.stderr
     assert "no-such-folder-here" in failed.stderr, "pip's own words"
-    (made_project / "requirements.txt").write_text("# mended\n")
+    (made_project / "requirements.txt").write_text("# fixed\n")
     assert start(made_project, "demo").returncode == 7
 
 
@@ -186,7 +186,7 @@ def test_an_interrupted_installation_leaves_no_process_and_is_made_anew(made_pro
                 connection.settimeout(20)
                 while connection.recv(1000):
                     pass  # its request; then the end, as pip is gone
-    (made_project / "requirements.txt").write_text("# mended\n")
+    (made_project / "requirements.txt").write_text("# fixed\n")
     assert "Making .venv" in start(made_project, "demo").stderr
 
 

@@ -130,9 +130,9 @@ class Reliability(RuleBasedStateMachine):
                 assert self.ended.setdefault(job.job_id, files) == files
 
     def teardown(self) -> None:
-        """Once everything is mended, every file has a job, every job ends, and nothing was paid twice."""
+        """Once everything works again, every file has a job, every job ends, and nothing was paid twice."""
         simulation = self.simulation
-        simulation.service.mend()
+        simulation.service.restore()
         simulation.service.quota = None
         self.plans.clear()
         simulation.clock.advance(700)

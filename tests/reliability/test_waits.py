@@ -23,7 +23,7 @@ def test_looking_for_a_lost_batch_makes_no_later_wait_longer() -> None:
         simulation.service.fail("create", "503")
         simulation.tick(app)
         simulation.deliver(app)
-        simulation.service.mend()
+        simulation.service.restore()
 
     wait = simulation.store.batches(job_id)[0].wait
     assert wait is not None

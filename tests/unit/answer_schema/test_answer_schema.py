@@ -1,4 +1,4 @@
-"""Answer schemas: what is accepted as it is, mended, moved into descriptions, refused; and that none of it hangs."""
+"""Answer schemas: what is accepted unchanged, changed, moved into descriptions, refused; and that none of it hangs."""
 
 import json
 import re
@@ -266,7 +266,7 @@ class TestMended:
         assert bool(prepared.changes) == bool(change)
 
     @pytest.mark.parametrize(("given", "_sent", "_change"), CASES)
-    def test_what_was_mended_needs_no_second_mending(self, given: Schema, _sent: object, _change: str) -> None:
+    def test_what_was_changed_needs_no_second_change(self, given: Schema, _sent: object, _change: str) -> None:
         sent = answer_schema.prepare(of(given)).sent
         assert answer_schema.prepare(sent) == answer_schema.AnswerSchema(sent, sent)
         assert answer_schema.lint(sent) == ()

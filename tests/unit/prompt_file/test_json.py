@@ -274,8 +274,8 @@ def test_an_error_lines_source_request_stays_a_request() -> None:
 
 
 def test_an_error_lines_source_text_is_parsed_again() -> None:
-    mended = {"custom_id": "row-7", "source": '{"Prompt": "One"}', "input": {}, "error": ERROR}
-    for name, data in both(json.dumps(mended), json.dumps(mended | {"source": "{Prompt"})):
+    corrected = {"custom_id": "row-7", "source": '{"Prompt": "One"}', "input": {}, "error": ERROR}
+    for name, data in both(json.dumps(corrected), json.dumps(corrected | {"source": "{Prompt"})):
         first, second = read(name, data).records
         assert (first.values, first.custom_id, first.fault) == ({"Prompt": "One"}, "row-7", None)
         assert second.fault is not None

@@ -546,7 +546,7 @@ class TestWithoutSchema:
 
 
 class TestWarnings:
-    def test_what_was_mended_is_said_once(self) -> None:
+    def test_what_was_changed_is_said_once(self) -> None:
         loose = {"type": "object", "properties": {"a": {"type": "string", "minLength": 2}}}
         job = Job(("Prompt", "Schema"), schema=loose)
         for _ in range(3):
