@@ -102,7 +102,7 @@ def test_a_resource_that_is_down_for_an_hour_delays_only_its_own_batches() -> No
     assert (second.state, second.completed_at is not None) == (JobState.COMPLETED, True)
     assert second.completed_at is not None
     assert second.completed_at - second.created_at < timedelta(minutes=10)
-    own.mend()
+    own.restore()
     simulation.go_on(app)
     assert targets(simulation) == [f"{OWN}/m-batch", f"{WEST}/m-batch"]
     _all_completed(simulation)
@@ -131,7 +131,7 @@ def test_a_creation_in_doubt_waits_for_its_own_target_however_long_that_is_down(
         simulation.deliver(app)
         simulation.clock.advance(60)
     assert west.created() == []
-    own.mend()
+    own.restore()
     simulation.go_on(app)
     assert len(own.created()) == 1
     assert west.created() == []
