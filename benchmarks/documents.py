@@ -47,6 +47,7 @@ def app_side(images: int, runs: int, settings: Mapping[str, str]) -> dict[str, A
         written = cost_of(lambda: _read_encode_and_write(app, settings, images))
         built = cost_of(lambda number=number: _build(app, images, number))  # type: ignore[misc]
         costs.append((read, written, built))
+        _clear(app)
     costs = costs[1:]
     ratios = sorted(built.cpu / read.cpu for read, _, built in costs)
     return {
@@ -106,7 +107,10 @@ def _build(app: App, images: int, number: int) -> None:
     assert job is not None
     assert job.rows_total == images, job.message
     assert not job.unsent, job.unsent
-    for blob in app.files.blobs(Container.WORK, prefix=f"{job_id}/"):
+
+
+def _clear(app: App) -> None:
+    for blob in list(app.files.blobs(Container.WORK)):
         _delete(app, blob.name)
 
 
@@ -130,4 +134,3 @@ def _read_encode_and_write(app: App, settings: Mapping[str, str], images: int) -
         blob = client.get_blob_client(settings["PROMPTS_CONTAINER"], _name(number))
         writer.write(b2a_base64(blob.download_blob().readall(), newline=False))
     writer.commit()
-    _delete(app, "floor")
