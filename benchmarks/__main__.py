@@ -35,7 +35,7 @@ def build(options: Options) -> Iterator[Figures]:
 
 
 def estimate(options: Options) -> Iterator[Figures]:
-    """Estimating alone, without building."""
+    """Measure estimating alone, without building."""
     for rows in options.rows:
         yield {"of": "estimate", **in_child("estimate", "measured", rows)}
 
@@ -57,7 +57,7 @@ def parquet(options: Options) -> Iterator[Figures]:
 
 
 def reuse(options: Options) -> Iterator[Figures]:
-    """Answers used again, where one row in a hundred is new; beside a job without reuse."""
+    """Measure answers used again, with one row in a hundred new, beside a job without reuse."""
     for rows in options.rows:
         figures = in_child("reuse", "measured", options.folder, rows)
         yield {"of": "reuse", **figures, "peak_mb": in_child("reuse", "peak", options.folder, rows)}

@@ -40,7 +40,7 @@ PASSING_CODES: Final = frozenset(
 
 
 def client_of(target: Target, token: Callable[[], str] | None) -> openai.OpenAI:
-    """The client for a resource's v1 route, or the dated one where it has an api version; by key, else by token.
+    """Return the client for a resource's v1 route, or the dated one if it has an api version; by key, else by token.
 
     It never retries by itself: a creating call that is repeated may be paid twice, and the app waits better than it.
     """
@@ -127,7 +127,7 @@ class OpenAIBatchService:
             raise AnswerLost("The answer to the creation of a batch cannot be read") from error
 
     def _endpoint_of(self, batch: Batch) -> str:
-        """Azure takes one path for all batches; the OpenAI platform wants the url of the requests."""
+        """Return the endpoint to name: Azure takes one path for all batches, the OpenAI platform the requests' url."""
         if self._target.platform is Platform.OPENAI:
             return self._target.url(batch.url)
         return self._settings.batch_endpoint

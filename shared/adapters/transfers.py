@@ -10,7 +10,7 @@ LIMIT: Final = 4
 """How many transfers run beside their steps at once, in the whole process; who comes then waits for a place."""
 
 FETCHES: Final = 8
-"""How many documents are fetched at once, in the whole process; they have places of their own."""
+"""How many documents are fetched at once, in the whole process; they take no other transfer's place."""
 
 _places = BoundedSemaphore(LIMIT)
 _fetches = BoundedSemaphore(FETCHES)

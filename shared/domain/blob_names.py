@@ -76,12 +76,12 @@ def kept(job: Job) -> str:
 
 
 def earlier_answers(job: Job) -> str:
-    """Which requests earlier jobs have answered, as it was when the job was first built: a SQLite file."""
+    """Return the index of requests that earlier jobs had answered when the job was first built: a SQLite file."""
     return f"{job.job_id}/earlier-answers.sqlite"
 
 
 def reused(job: Job) -> str:
-    """The outcomes that a job takes from earlier jobs of the same prompt file's name."""
+    """Return the outcomes that a job takes from earlier jobs of the same prompt file's name."""
     return f"{job.job_id}/reused.jsonl"
 
 
@@ -111,7 +111,7 @@ def batch_input(batch: Batch) -> str:
 
 
 def batch_input_at(batch: Batch, mark: str) -> str:
-    """The copy of the batch's input file for one deployment, which the service reads by itself."""
+    """Return the copy of the batch's input file for one deployment, which the service reads by itself."""
     return f"{batch.job_id}/batch-{batch.key}/input-{mark}.jsonl"
 
 

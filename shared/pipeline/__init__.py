@@ -10,6 +10,7 @@ assemble        all outcomes → the result files
 steps           does what is due, at once or by a message
 records         a job and its batches, as one worker has them in hand
 claims          leases: which worker may do a step
+targets         which deployment and resource a batch goes to
 job_control     cancel, release, retry, give up
 reporting       status.json and latest.json; notice tells NOTIFY_URL
 spending        what a job reserves and costs, in the month's ledger

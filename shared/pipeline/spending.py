@@ -209,7 +209,7 @@ def _as_it_should_be(records: JobRecords, known: Entry | None) -> Entry | None:
 
 
 def _reserved_anew(records: JobRecords) -> float:
-    """What a job must have reserved that is under way without; 0 where there is no budget."""
+    """Return what a job under way must have reserved, but has not; 0 without a budget."""
     left = 0.0 if is_stopping(records.job) else left_usd(records.job, records.batches)
     if records.app.settings.monthly_budget_usd is None or not left:
         return 0.0

@@ -14,7 +14,7 @@ follow_up         what is sent once more
 unshown_schemas   what errors.jsonl must say of a schema
 limits            how large a request may be; request_lines the lines of a block
 image_requests    rows with images; row_documents finds them, body_images those of ready-made requests
-request_hash      which requests ask the same
+request_hash      which requests ask the same; readdressed requests name another deployment
 """
 
 from shared.requests.builder import RequestBuilder

@@ -42,14 +42,14 @@ class BatchCutter:
     max_bytes: int
     max_open: int = OPEN_BATCHES
     limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """The requests and bytes of a batch of a model that has limits of its own."""
+    """The requests and bytes of a batch of a model that has its own limits."""
     opened: int = 0
     _open: OrderedDict[tuple[str, str, bool], _OpenBatch] = field(default_factory=OrderedDict)
 
     def place(self, block: RequestBlock, *, pilot: bool = False) -> Iterator[Placement]:
         """Choose the batches of a block's requests, in their order, as for one request after another.
 
-        Those of the `pilot` go into batches of their own. Raises ValueError for a request that fits no batch.
+        Those of the `pilot` go into separate batches. Raises ValueError for a request that fits no batch.
         """
         kind = (block.model, block.url, pilot)
         batch = self._open.get(kind)

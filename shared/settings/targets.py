@@ -59,7 +59,7 @@ class Target:
 
     @property
     def account(self) -> str:
-        """What tells resources apart, as text: on the OpenAI platform each key may see batches of its own."""
+        """What tells resources apart, as text: on the OpenAI platform each key may see different batches."""
         address = self.endpoint.partition("//")[2]
         return f"{address} {self.key_setting}" if self.platform is Platform.OPENAI else address
 

@@ -139,7 +139,7 @@ def _rows_of(app: App, batches: Sequence[Batch]) -> Set[int]:
 
 
 def _only(blocks: Iterator[RowBlock], wanted: Set[int]) -> Iterator[RowBlock]:
-    """Pass on the rows with these numbers, each in a block of its own."""
+    """Pass on the rows with these numbers, each as a block of one."""
     for block in blocks:
         for place in range(len(block.rows)):
             if block.row + place in wanted:

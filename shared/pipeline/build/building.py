@@ -135,7 +135,7 @@ def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] |
 
 
 def _pilot(app: App, claim: Claim[Job], plan: JobPlan, rows: int, chunks: Iterable[bytes] | None) -> Sequence[int]:
-    """Choose the pilot's requests, by their positions; it takes a pass of its own to know how many there are."""
+    """Choose the pilot's requests, by their positions; it takes another pass to know how many there are."""
     found = RequestKinds()
     BuildPass(app, claim, plan, found).read(chunks)
     return pilot_positions(found.kinds, pilot_size(rows, len(found.kinds)))

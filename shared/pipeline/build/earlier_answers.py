@@ -115,7 +115,7 @@ class EarlierAnswers:
         return [checked_digest(schema.checked) for schema in stored]
 
     def _paid_at_by(self, job_id: str) -> int | None:
-        """When a job ended, in seconds; None where that is too long ago, or not known any more."""
+        """Return when a job ended, in seconds; None where that is too long ago, or not known any more."""
         if job_id not in self._ends:
             job = self._app.store.job(job_id)
             self._ends[job_id] = None if job is None else job.completed_at
@@ -145,7 +145,7 @@ class _Rows:
 
 
 def _before(now: datetime, days: float) -> datetime | None:
-    """So long ago; None where that is before all time."""
+    """Return the time so long ago; None if that is before all time."""
     try:
         return now - timedelta(days=days)
     except OverflowError:

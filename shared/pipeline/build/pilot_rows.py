@@ -1,4 +1,4 @@
-"""Which of a job's requests are its pilot: counted in a pass of their own, and taken out of their blocks when built."""
+"""Which of a job's requests are its pilot: counted in a separate pass, and taken out of their blocks when built."""
 
 from array import array
 from bisect import bisect_left

@@ -36,7 +36,7 @@ class RequestFiles:
         """Whether this run has written a batch whole."""
 
     def put(self, block: RequestBlock, image_note: bytes = b"", *, is_there: bool = False, pilot: bool = False) -> None:
-        """Write requests into the files of their batches; those of the `pilot` have batches of their own.
+        """Write requests into the files of their batches; those of the `pilot` have separate batches.
 
         `image_note` is what is noted of one with images. Where it `is_there`, in a batch that was written whole, only
         its size counts; raises OutdatedError where it would come into another.

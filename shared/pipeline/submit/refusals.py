@@ -63,7 +63,7 @@ def refused_at(records: JobRecords, claim: Claim[Batch], target: Target, error: 
 
 
 def refuse_late(records: JobRecords, claim: Claim[Batch], target: Target, message: str) -> None:
-    """Put a batch back whose validation failed for a reason that may pass, but is none of quota."""
+    """Put a batch back whose validation failed for a reason that may pass, but is not about quota."""
     app, batch = records.app, claim.record
     if len(app.settings.targets(batch.model)) == 1:
         wait = next_backoff(batch.wait, message, app.now(), app.settings.backoff, batch.full_name)
