@@ -115,12 +115,18 @@ def _reserve(
 
 
 def left_usd(job: Job, batches: Sequence[Batch]) -> float:
-    """Estimate what a job's batches that are not collected will cost: their share of the job's estimate, by rows."""
+    """Estimate what a job's batches that are not collected will cost: their share of the job's estimate, by rows.
+
+    Until a pilot is judged, only its batches are under way; after that, the estimate covers the others.
+    """
     if job.estimate is None or job.estimate.usd is None:
         return 0.0
-    first = sum(batch.requests for batch in batches if batch.attempt == 1)
-    left = sum(batch.requests for batch in batches if batch.state is not BatchState.COLLECTED)
-    return job.estimate.usd * left / first if first else 0.0
+    in_pilot = job.pilot is not None and not job.pilot.judged
+    after_pilot = job.pilot is not None and job.pilot.judged
+    estimated = sum(one.requests for one in batches if one.attempt == 1 and not (after_pilot and one.pilot))
+    open_ones = (one for one in batches if one.state is not BatchState.COLLECTED)
+    left = sum(one.requests for one in open_ones if one.pilot or not in_pilot)
+    return job.estimate.usd * left / estimated if estimated else 0.0
 
 
 def try_again(records: JobRecords) -> None:
