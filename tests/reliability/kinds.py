@@ -270,7 +270,7 @@ KINDS = (
         table("abcd"),
         environment={"MAX_REQUESTS_PER_BATCH": "2", "DEPLOYMENTS": deployments(WEST)},
         rows={"b": ["500", "ok"], "c": ["500", "ok"]},
-        quota=(200, "late"),
+        quota=(150, "immediate"),
         others=(WEST,),
     ),
 )
