@@ -273,4 +273,11 @@ KINDS = (
         quota=(150, "immediate"),
         others=(WEST,),
     ),
+    Kind(
+        "refused late, and sent elsewhere",
+        table("ab"),
+        environment={"DEPLOYMENTS": deployments(WEST)},
+        quota=(100, "late"),
+        others=(WEST,),
+    ),
 )

@@ -24,6 +24,7 @@ from tests.reliability import counts
 from tests.reliability.interleaving import Actor, Work, interleave
 from tests.reliability.kinds import QUICK
 from tests.reliability.simulation import Simulation, check_balance, check_money, check_payment, table
+from tests.reliability.two_resources import WEST, deployments
 
 LAPSED = 700.0
 """Seconds by which a worker is ahead who takes others for dead."""
@@ -31,8 +32,8 @@ LAPSED = 700.0
 NAME = "table.csv"
 
 
-def _dropped() -> Simulation:
-    simulation = Simulation(MAX_REQUESTS_PER_BATCH="3")
+def _dropped(**environment: str) -> Simulation:
+    simulation = Simulation(MAX_REQUESTS_PER_BATCH="3", **environment)
     simulation.service.plan_of = lambda metadata: QUICK
     simulation.service.rows = {"b": ["429", "ok"], "c": ["400"], "e": ["500", "ok"]}
     simulation.tick(simulation.host())
@@ -103,6 +104,16 @@ def _oversized() -> Simulation:
     return simulation
 
 
+def _overflowing() -> Simulation:
+    """A job over two resources, the first of which has no room."""
+    simulation = _dropped(DEPLOYMENTS=deployments(WEST))
+    simulation.add_resource(WEST)
+    receiving.receive(simulation.host(), NAME)
+    building.prepare(loaded(simulation.host(), simulation.jobs()[0].job_id))
+    simulation.service.quota = (100, "immediate")
+    return simulation
+
+
 def _reserved_behind_another() -> Simulation:
     """A job that reuses, beside one of the same name that has all its answers and has not ended."""
     simulation = _collected()
@@ -147,6 +158,16 @@ def _end_first_and_prepare_last(simulation: Simulation) -> Work:
 def _submit(simulation: Simulation) -> Work:
     job_id = simulation.jobs()[0].job_id
     return lambda app: submission.submit(loaded(app, job_id), 0, 1)
+
+
+def _submit_until_taken(simulation: Simulation) -> Work:
+    job_id = simulation.jobs()[0].job_id
+
+    def work(app: App) -> None:
+        for _ in range(2):  # The first resource refuses, the second takes it.
+            submission.submit(loaded(app, job_id), 0, 1)
+
+    return work
 
 
 def _submit_second(simulation: Simulation) -> Work:
@@ -212,6 +233,8 @@ MEETINGS = (
     ),
     Meeting("two submitters", _prepared, _submit, _submit, lapsed=True),
     Meeting("a submitter and a poll", _prepared, _submit, _poll),
+    Meeting("two submitters over two resources", _overflowing, _submit_until_taken, _submit_until_taken, lapsed=True),
+    Meeting("a submitter over two resources and a poll", _overflowing, _submit_until_taken, _poll),
     Meeting("two completions", _ended, _collect, _collect),
     Meeting("two completions, one taken for dead", _ended, _collect, _collect, lapsed=True),
     Meeting("a completion and a poll", _ended, _collect, _poll, lapsed=True),
@@ -269,7 +292,8 @@ def _check_end(meeting: Meeting, simulation: Simulation) -> None:
         (job,) = jobs
         expected = 5 if meeting.given is _oversized else 4
         assert (job.state, job.rows_succeeded) == (JobState.COMPLETED, expected)
-        keys = simulation.service.created()
+        services = (simulation.service, *simulation.others.values())
+        keys = [key for service in services for key in service.created()]
         assert meeting.lapsed or meeting.given is _oversized or len(set(keys)) == len(keys), "created twice"
 
 
