@@ -211,6 +211,17 @@ def test_an_image_that_was_replaced_makes_it_another_request() -> None:
     assert billed(simulation, second) == ["b"]
 
 
+@pytest.mark.parametrize(("new", "pilots"), [(8, [2]), (5, [])])
+def test_a_pilot_is_taken_of_the_rows_that_are_sent(new: int, pilots: list[int]) -> None:
+    simulation = Simulation()
+    asked = [f"question {number}" for number in range(20)]
+    run(simulation, prompts(*asked[new:]))
+    second = run(simulation, prompts(*asked), reuse=True, pilot=2)
+
+    assert [batch["requests"] for batch in simulation.status(second)["batches"] if batch["pilot"]] == pilots
+    assert (len(billed(simulation, second)), second.rows_reused, second.rows_succeeded) == (new, 20 - new, 20)
+
+
 def test_only_successes_are_used_again() -> None:
     simulation = Simulation()
     simulation.service.rows = {"b": ["400"], "c": ["refusal"], "d": ["bad"]}
