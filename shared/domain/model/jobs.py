@@ -13,7 +13,7 @@ from shared.domain.model.states import BatchState, JobCode, JobState, RowCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A worker's claim to a step, over when `until` has passed without renewal."""
+    """The record of a claim: which worker does a step; over when `until` has passed without renewal."""
 
     owner: str
     until: datetime
