@@ -260,7 +260,8 @@ KINDS = (
     Kind(
         "piloted and held",
         table("abcdefghi"),
-        settings={"pilot": 3},
+        settings={"pilot": 3, "parameters": {"max_completion_tokens": 100}},
+        environment={"MONTHLY_BUDGET_USD": "1"},
         rows={"e": ["refusal"]},
         acts=(Act(lambda simulation: any(is_held(job) for job in simulation.jobs()), _release),),
     ),

@@ -22,7 +22,7 @@ from shared.pipeline.build.estimating import model_behind
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.outcome_files import merged_batches, work_lines
 from shared.pipeline.records import JobRecords
-from shared.pipeline.spending import charged_so_far, reserve
+from shared.pipeline.spending import charge, charged_so_far, reserve
 from shared.requests.batch_file import read_rows
 from shared.results.answer_columns import fields_of, union
 from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, Layout, ResultFiles
@@ -75,6 +75,7 @@ def _judged(records: JobRecords, job: Job) -> dict[str, Any]:
     )
     lifted = job.caps_lifted or job.released
     job = replace(job, released=False, caps_lifted=lifted)
+    charge(records)  # Else a charge that failed earlier would be missing where the budget is looked at.
     held = reserve(app, job, rest, charged=charged_so_far(records), found=judged.hold)
     return {
         "estimate": rest,
