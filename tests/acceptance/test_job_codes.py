@@ -22,7 +22,7 @@ def _ends(world: World, name: str, code: str, total: int | None, errors: dict[st
 
 
 def test_unsupported_format(world: World) -> None:
-    message = _ends(world, world.drop("report.pdf", b"%PDF"), "unsupported_format", None, {})
+    message = _ends(world, world.drop("report.docx", b"PK"), "unsupported_format", None, {})
     assert ".csv" in message
 
 
