@@ -332,7 +332,7 @@ def test_a_schema_that_no_answer_fits_in_hundreds_of_batches_leaves_the_job_smal
 
     warnings = simulation.status(simulation.jobs()[0])["warnings"]
     assert len(warnings) == 40
-    assert warnings[-1].startswith("More batches")
+    assert warnings[-1].startswith("There are more warnings about batches")
 
 
 @pytest.mark.parametrize("kept_back", ["completed", "held"])

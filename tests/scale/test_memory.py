@@ -15,9 +15,14 @@ PIECES = 10
 """MB by which two runs may differ for other reasons: pieces of 4 MiB at other places."""
 
 
+def _peak(module: str, *arguments: object) -> float:
+    """The peak of the leaner of two runs: transfers beside the work may hold a piece more or less, by chance."""
+    return min(float(in_child(module, "peak", *arguments)) for _ in range(2))
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_building_twice_the_rows_takes_the_same_memory(tmp_path: Path, kind: str) -> None:
-    small, large = (in_child("build", "peak", str(tmp_path), kind, rows) for rows in (SMALL, LARGE))
+    small, large = (_peak("build", str(tmp_path), kind, rows) for rows in (SMALL, LARGE))
     assert large - small < PIECES + (LARGE - SMALL) * BYTES_A_ROW / 1e6
     assert large < 250
 
@@ -25,6 +30,6 @@ def test_building_twice_the_rows_takes_the_same_memory(tmp_path: Path, kind: str
 def test_collecting_twice_the_batches_takes_the_same_memory(tmp_path: Path) -> None:
     for rows in (SMALL, LARGE):
         in_child("collect", "make_inputs", str(tmp_path), rows, BATCH)
-    small, large = (in_child("collect", "peak", str(tmp_path), rows, BATCH) for rows in (SMALL, LARGE))
+    small, large = (_peak("collect", str(tmp_path), rows, BATCH) for rows in (SMALL, LARGE))
     assert large - small < PIECES + (LARGE - SMALL) * BYTES_A_ROW / 1e6
     assert large < 250
