@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 _HEADS = (
     "At least ", "At most ", "Greater than ", "Less than ", "A multiple of ", "Format: ", "Matches the regular ",
+    "A date as ", "A time of day ", "A date and time ",
     "No item twice.", "Contains an item ", "Encoded as ", "Of the media type ", "Examples: ",
 )  # fmt: skip
 _NEXT = rf"(?= (?:{'|'.join(map(re.escape, _HEADS))})|$)"
@@ -21,6 +22,13 @@ _NEXT = rf"(?= (?:{'|'.join(map(re.escape, _HEADS))})|$)"
 
 def _number(text: str) -> int | float:
     return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
+
+
+_TIMES = {
+    "A date as YYYY-MM-DD": "date",
+    "A time of day as HH:MM:SS": "time",
+    "A date and time as YYYY-MM-DDTHH:MM:SS": "date-time",
+}
 
 
 _SENTENCES: tuple[tuple[str, re.Pattern[str], Callable[[str], Any]], ...] = (
@@ -36,6 +44,7 @@ _SENTENCES: tuple[tuple[str, re.Pattern[str], Callable[[str], Any]], ...] = (
     ("exclusiveMaximum", re.compile(rf"Less than {_NUMBER}\.(?!\d)"), _number),
     ("multipleOf", re.compile(rf"A multiple of {_NUMBER}\.(?!\d)"), _number),
     ("format", re.compile(r"Format: ([a-z0-9-]+)\."), str),
+    ("format", re.compile(rf"({'|'.join(_TIMES)}), such as "), _TIMES.__getitem__),
     ("pattern", re.compile(rf"Matches the regular expression (.+?){_NEXT}", re.DOTALL), str),
     ("uniqueItems", re.compile(r"(No item twice)\."), bool),
 )

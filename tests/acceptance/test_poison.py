@@ -1,6 +1,5 @@
 """Failures that the app does not know: the step is free again at once, and time after time they end in words."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -14,7 +13,7 @@ TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\
 
 
 class Unreadable:
-    """Files whose copies of prompt files break the app in a way nobody thought of."""
+    """Files whose job settings break the app in a way nobody thought of, after the prompt file was copied."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -22,11 +21,11 @@ class Unreadable:
     def __getattr__(self, name: str) -> object:
         return getattr(self._files, name)
 
-    def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
-        """Read, but for copies of prompt files."""
-        if name.endswith("/prompts"):
+    def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
+        """Read, but for job settings."""
+        if container is Container.PROMPTS:
             raise RuntimeError("nobody thought of this")
-        return self._files.read(container, name, etag=etag)
+        return self._files.read_range(container, name, offset, length)
 
 
 def test_a_step_that_fails_for_an_unknown_reason_is_free_again_at_once(world: World) -> None:

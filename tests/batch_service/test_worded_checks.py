@@ -22,6 +22,9 @@ from local.batch_service.worded_checks import checks_in
         ("At least 1 character. At most 20 characters.", {"minLength": 1, "maxLength": 20}),
         ("At least 2 items. At most 1 item. No item twice.", {"minItems": 2, "maxItems": 1, "uniqueItems": True}),
         ("Format: date-time.", {"format": "date-time"}),
+        ("A date as YYYY-MM-DD, such as 2026-04-01.", {"format": "date"}),
+        ("A time of day as HH:MM:SS, such as 06:30:00, with or without an offset such as Z.", {"format": "time"}),
+        ("A date and time as YYYY-MM-DDTHH:MM:SS, such as 2026-04-01T06:30:00.", {"format": "date-time"}),
         (
             "Matches the regular expression ^[A-Z]{2}\\d. x$ At most 9 characters.",
             {"pattern": "^[A-Z]{2}\\d. x$", "maxLength": 9},
