@@ -94,7 +94,7 @@ def small_files(options: Options) -> Iterator[Figures]:
 
 def documents(options: Options) -> Iterator[Figures]:
     """Measure images of 1 MB through Azurite, as many as files were asked for."""
-    yield {"of": "documents", **in_child("documents", "measured", options.files, options.runs)}
+    yield {"of": "documents", **in_child("documents", "measured", options.folder, options.files, options.runs)}
 
 
 def cold_start(options: Options) -> Iterator[Figures]:

@@ -2,7 +2,7 @@
 
 import glob
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,11 @@ from shared.prompt_file import form_of
 
 _WILD: Final = re.compile(r"[*?\[]")
 _HIDDEN: Final = ("_", ".")
+_FOLDERS: Final = ("/", "_$folder$")
+"""How the names of blobs end that only mark a folder."""
+
+_SHOWN: Final = 3
+_SHOWN_LENGTH: Final = 60
 
 
 class InvalidPatternError(ValueError):
@@ -23,7 +28,10 @@ class FilePattern:
 
     text: str
     prefix: str
+    line: str
+    """How it is shown: its number, and what was written."""
     _matches: re.Pattern[str]
+    _matches_in_any_case: re.Pattern[str]
 
     def matches(self, name: str) -> bool:
         """Say whether the pattern takes a blob.
@@ -33,14 +41,64 @@ class FilePattern:
         """
         return bool(self._matches.fullmatch(name)) and self._spells_out(name)
 
+    def matches_in_any_case(self, name: str) -> bool:
+        """Say whether the pattern would take a blob if capital and small letters were the same."""
+        return bool(self._matches_in_any_case.fullmatch(name)) and self._spells_out(name)
+
     def _spells_out(self, name: str) -> bool:
         *folders, last = self.text.split("/")
         *its_folders, its_last = name.split("/")
+        if name.endswith(_FOLDERS):
+            return False
         if any(folder.startswith(_HIDDEN) and folder not in folders for folder in its_folders):
             return False
         if its_last.startswith(_HIDDEN) and not last.startswith(its_last[0]):
             return False
         return form_of(name) is None or last.lower().endswith(_extension(its_last))
+
+
+class FileList:
+    """The blobs that a list's patterns match, in the order of the patterns and then of names, each blob once."""
+
+    def __init__(self, patterns: Sequence[FilePattern], blobs_under: Callable[[str], Iterable[BlobInfo]]) -> None:
+        """`blobs_under` lists the blobs whose names have a beginning, by name."""
+        self._patterns = patterns
+        self._blobs_under = blobs_under
+        self._idle: list[FilePattern] = []
+        self._in_other_case: dict[str, None] = {}
+
+    def blobs(self) -> Iterator[BlobInfo]:
+        """List the blobs."""
+        seen: set[str] = set()
+        for pattern in self._patterns:
+            is_idle = True
+            for blob in self._blobs_under(pattern.prefix):
+                if pattern.matches(blob.name):
+                    is_idle = False
+                    self._in_other_case.pop(blob.name, None)
+                    if blob.name not in seen:
+                        seen.add(blob.name)
+                        yield blob
+                elif blob.name not in seen and pattern.matches_in_any_case(blob.name):
+                    self._in_other_case[blob.name] = None
+            if is_idle:
+                self._idle.append(pattern)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was left out and hardly meant, once all blobs were listed."""
+        found = []
+        if self._idle:
+            lines = _some([pattern.line for pattern in self._idle])
+            found.append(f"{_count(len(self._idle), 'pattern')} of the list matched no file: {lines}.")
+        if self._in_other_case:
+            names = _some([f"/{name}" for name in self._in_other_case])
+            count = len(self._in_other_case)
+            found.append(
+                f"{_count(count, 'file')} {'was' if count == 1 else 'were'} left out, as the list's patterns differ in "
+                f"capital and small letters: {names}."
+            )
+        return found
 
 
 def read_patterns(text: str, folder: str) -> list[FilePattern]:
@@ -52,28 +110,22 @@ def read_patterns(text: str, folder: str) -> list[FilePattern]:
     return [_pattern(line, number, folder) for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
 
 
-def matching(patterns: Iterable[FilePattern], blobs_under: Callable[[str], Iterable[BlobInfo]]) -> Iterator[BlobInfo]:
-    """List the blobs that the patterns match, in the order of the patterns and then of names, each blob once."""
-    seen: set[str] = set()
-    for pattern in patterns:
-        for blob in blobs_under(pattern.prefix):
-            if blob.name not in seen and pattern.matches(blob.name):
-                seen.add(blob.name)
-                yield blob
-
-
 def _pattern(line: str, number: int, folder: str) -> FilePattern:
     segments = line.split("/")
     if ".." in segments:
         raise InvalidPatternError(f"line {number}: a pattern cannot contain .., but can begin with / for the root")
     if segments[-1] in ("", "."):
         raise InvalidPatternError(f"line {number}: the pattern names no file")
+    if any("**" in segment and segment != "**" for segment in segments):
+        raise InvalidPatternError(f"line {number}: ** must stand alone between slashes, as in **/*.pdf")
     own = "/".join(segment for segment in segments if segment not in ("", "."))
     base = "" if line.startswith("/") or not folder else f"{folder.strip('/')}/"
     text = glob.escape(base) + own
     wild = _WILD.search(own)
     prefix = base + (own if wild is None else own[: wild.start()])
-    return FilePattern(text, prefix, re.compile(glob.translate(text, recursive=True, include_hidden=True, seps="/")))
+    expression = glob.translate(text, recursive=True, include_hidden=True, seps="/")
+    shown = f"line {number} ({line[:_SHOWN_LENGTH]})"
+    return FilePattern(text, prefix, shown, re.compile(expression), re.compile(expression, re.IGNORECASE))
 
 
 def _extension(name: str) -> str:
@@ -81,3 +133,12 @@ def _extension(name: str) -> str:
     if extension == "gz":
         extension = f"{stem.rpartition('.')[2]}.gz"
     return f"{dot}{extension}"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(name[-2 * _SHOWN_LENGTH :] for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

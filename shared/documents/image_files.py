@@ -1,9 +1,12 @@
 """What an image file is, read from its bytes without decoding a pixel: its kind, its size, and whether it can be sent.
 
+Damage is found where it costs little: by checksums (PNG), and by what the parts of a file say about their own lengths.
+
 Sources: PNG (W3C), JPEG (ITU-T T.81), GIF89a, WebP (RFC 9649).
 """
 
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +14,9 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 """The largest image that the service takes."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+"""The chunks without which a PNG cannot be shown; decoders pass over damage in the others."""
+
 _JPEG_SIZES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 
@@ -31,7 +37,7 @@ class ImageInfo:
 def inspect_image(data: bytes) -> ImageInfo:
     """Read an image's kind and size; raise UnsupportedDocumentError where it cannot be sent.
 
-    It is refused where it is another kind of file, animated, larger than 20 MB, without pixels, or cut off.
+    It is refused where it is another kind of file, animated, larger than 20 MB, without pixels, cut off or damaged.
     """
     if len(data) > MAX_BYTES:
         raise UnsupportedDocumentError(f"it has {len(data):,} bytes; 20 MB are allowed")
@@ -60,20 +66,27 @@ def _inspected(data: bytes) -> ImageInfo:
 
 def _png(data: bytes) -> ImageInfo:
     width, height = struct.unpack_from(">II", data, 16)
-    position = 8
+    if data[12:16] != b"IHDR":
+        raise UnsupportedDocumentError("it is damaged: its header cannot be read")
+    view = memoryview(data)
+    position, has_pixels = 8, False
     while True:
         length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
         if kind == b"acTL":
             raise UnsupportedDocumentError("it is animated")
-        position += 12 + length
-        if position > len(data):
+        if end > len(data):
             raise UnsupportedDocumentError("it is damaged: it ends early")
+        if kind in _PNG_NEEDED and view[end - 4 : end] != zlib.crc32(view[position + 4 : end - 4]).to_bytes(4):
+            raise UnsupportedDocumentError("it is damaged: a checksum in it is wrong")
+        has_pixels = has_pixels or kind == b"IDAT"
         if kind == b"IEND":
-            return ImageInfo("image/png", width, height)
+            return ImageInfo("image/png", width, height) if has_pixels else ImageInfo("image/png", 0, 0)
+        position = end
 
 
 def _jpeg(data: bytes) -> ImageInfo:
-    position = 2
+    position, height, width = 2, 0, 0
     while True:
         while data[position] == 0xFF and data[position + 1] == 0xFF:  # Markers may be filled up in front.
             position += 1
@@ -83,14 +96,15 @@ def _jpeg(data: bytes) -> ImageInfo:
         if kind in _JPEG_BARE:
             position += 2
             continue
+        if kind in (0xD9, 0xDA):  # The pixels begin, or the file is over without any.
+            break
         if kind in _JPEG_SIZES:
             height, width = struct.unpack_from(">HH", data, position + 5)
-            if b"\xff\xd9" not in data[-65536:]:
-                raise UnsupportedDocumentError("it is damaged: it ends early")
-            return ImageInfo("image/jpeg", width, height)
-        if kind in (0xD9, 0xDA):
-            raise UnsupportedDocumentError("it is damaged: it names no size")
         position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+    # The end mark mostly is at the end, but some phones append a film.
+    if data.rfind(b"\xff\xd9", max(position, len(data) - 1024)) < 0 and data.find(b"\xff\xd9", position) < 0:
+        raise UnsupportedDocumentError("it is damaged: it ends early")
+    return ImageInfo("image/jpeg", width, height)
 
 
 def _gif(data: bytes) -> ImageInfo:
@@ -111,26 +125,28 @@ def _gif(data: bytes) -> ImageInfo:
         while data[position]:  # Sub-blocks, each after its length.
             position += 1 + data[position]
         position += 1
-    return ImageInfo("image/gif", width, height)
+    return ImageInfo("image/gif", width, height) if frames else ImageInfo("image/gif", 0, 0)
 
 
 def _webp(data: bytes) -> ImageInfo:
     (size,) = struct.unpack_from("<I", data, 4)
     if size + 8 > len(data):
         raise UnsupportedDocumentError("it is damaged: it ends early")
-    kind = data[12:16]
-    if kind == b"VP8X":
-        if data[20] & 0x02:
+    width = height = 0
+    position = 12
+    while position + 8 <= size + 8:
+        kind, length = struct.unpack_from("<4sI", data, position)
+        start = position + 8
+        position = start + length + length % 2
+        if start + length > len(data):
+            raise UnsupportedDocumentError("it is damaged: it ends early")
+        if kind == b"VP8X" and data[start] & 0x02:
             raise UnsupportedDocumentError("it is animated")
-        width = 1 + int.from_bytes(data[24:27], "little")
-        height = 1 + int.from_bytes(data[27:30], "little")
-    elif kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    elif kind == b"VP8 ":
-        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
-    else:
-        raise UnsupportedDocumentError("it is damaged: its kind of WebP is unknown")
+        if kind == b"VP8 " and data[start + 3 : start + 6] == b"\x9d\x01\x2a":
+            width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, start + 6))
+        elif kind == b"VP8L" and data[start] == 0x2F:
+            (bits,) = struct.unpack_from("<I", data, start + 1)
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     return ImageInfo("image/webp", width, height)
 
 

@@ -1,17 +1,20 @@
 """Documents as requests carry them: images by their addresses, and texts."""
 
-from binascii import b2a_base64
+import re
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from shared.documents.image_files import UnsupportedDocumentError, inspect_image
+from shared.documents.image_files import MAX_BYTES, UnsupportedDocumentError, inspect_image
 from shared.documents.image_tokens import image_tokens
 from shared.documents.references import Reference, ReferenceKind, blob_address
 from shared.json_codec import encode
 
 MAX_TEXT: Final = 1024 * 1024
 """Bytes of a text document."""
+
+_DATA_URL: Final = re.compile(r"data:image/(png|jpe?g|gif|webp);base64,")
 
 _UNKNOWN_SIDE: Final = 1_024
 """Pixels of each side of an image that is not at hand, for the estimate."""
@@ -30,7 +33,7 @@ class Picture(NamedTuple):
 
 
 class Documents(Protocol):
-    """The documents that rows refer to; it raises what keeps a row from being sent."""
+    """The blobs and web addresses that rows refer to; it raises what keeps a row from being sent."""
 
     def pictures(self, reference: Reference) -> Sequence[Picture]:
         """Return an image, or the pages of a PDF."""
@@ -67,6 +70,23 @@ def picture_of(data: bytes) -> Picture:
     info = inspect_image(data)
     encoded = b2a_base64(data, newline=False)
     return Picture(b"".join((b'"data:', info.media_type.encode(), b";base64,", encoded, b'"')), info.width, info.height)
+
+
+def picture_of_url(url: str) -> Picture:
+    """Return an image that is given as a data URL; raises UnsupportedDocumentError where it cannot be sent."""
+    head = _DATA_URL.match(url)
+    if head is None:
+        raise UnsupportedDocumentError(
+            "it does not begin as the data: URL of an image does, with data:image/png;base64, (or jpeg, gif, webp)"
+        )
+    if len(url) > MAX_BYTES // 3 * 4 + 100:
+        raise UnsupportedDocumentError("it has more than 20 MB")
+    try:
+        data = a2b_base64(url[head.end() :], strict_mode=True)
+    except ValueError:
+        raise UnsupportedDocumentError("it is damaged: what follows base64, is not valid base64") from None
+    info = inspect_image(data)
+    return Picture(encode(url), info.width, info.height)
 
 
 def text_of(data: bytes) -> str:

@@ -50,6 +50,11 @@ def snapshot(job: Job) -> str:
     return f"{job.retry_of or job.job_id}/prompts"
 
 
+def list_warnings(job: Job) -> str:
+    """Return the warnings about a `.files` list, from when it was expanded into the snapshot."""
+    return f"{job.retry_of or job.job_id}/list-warnings.json"
+
+
 def plan(job: Job) -> str:
     """Return the job's plan, fixed when it starts."""
     return f"{job.job_id}/plan.json"

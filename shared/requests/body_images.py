@@ -1,50 +1,73 @@
-"""The images of blobs in ready-made requests: found by their `blob:` addresses, and put in their places."""
+"""The images in ready-made requests: those of blobs are found by their `blob:` addresses, and put in their places."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from shared.documents.pictures import Picture
+from shared.documents.image_files import UnsupportedDocumentError
+from shared.documents.pictures import Picture, picture_of_url
 from shared.documents.references import InvalidReferenceError, Reference, read_blob_address
 from shared.domain.errors import UnsendableError
 from shared.domain.model import CHAT_URLS, RowCode
+from shared.json_codec import encode
 from shared.requests.skeleton import RawJson
 
 _SCHEME: Final = "blob:"
 _TYPES: Final = ("image_url", "input_image")
+_NOTHING: Final = Picture(b"null")
 
 type Part = Mapping[str, object]
 
 
 def blob_images(body: Mapping[str, object], url: str) -> list[Reference]:
     """List the images of blobs in a request's messages; raises UnsendableError for an invalid address."""
-    return [_reference(address) for part in _parts(body, url) if (address := _address_of(part))]
+    return [_reference(address) for part in _images(body, url) if (address := _blob_address(part))]
 
 
-def count_images(body: Mapping[str, object], url: str) -> int:
-    """Count all images in a request's messages."""
-    return sum(part.get("type") in _TYPES for part in _parts(body, url))
+def has_images(body: Mapping[str, object], url: str) -> bool:
+    """Say whether there are images in a request's messages."""
+    return any(True for _ in _images(body, url))
 
 
-def with_pictures(body: Mapping[str, object], url: str, pictures: Sequence[Sequence[Picture]]) -> dict[str, object]:
+def pictures_of(
+    body: Mapping[str, object], url: str, of_blobs: Sequence[Sequence[Picture]]
+) -> list[tuple[Picture, str]]:
+    """Return all images of a request, each with its detail; those of blobs are given in the order of `blob_images`."""
+    following = iter(of_blobs)
+    return [
+        (picture, _detail(part))
+        for part in _images(body, url)
+        for picture in (next(following) if _blob_address(part) else [_as_given(part)])
+    ]
+
+
+def with_pictures(body: Mapping[str, object], url: str, of_blobs: Sequence[Sequence[Picture]]) -> dict[str, object]:
     """Return the body with the pictures of each blob in its place; those of a PDF's pages follow one another.
 
-    `pictures` are given in the order of `blob_images`. The body is to be written with `skeleton.serialised`.
+    The body is to be written with `skeleton.serialised`.
     """
-    following = iter(pictures)
+    following = iter(of_blobs)
+    return _changed(
+        body,
+        url,
+        lambda part: [_at(part, picture) for picture in next(following)] if _blob_address(part) else [part],
+    )
+
+
+def without_pictures(body: Mapping[str, object], url: str) -> dict[str, object]:
+    """Return the body with nothing where an image's address is, to be written with `skeleton.serialised`."""
+    return _changed(body, url, lambda part: [_at(part, _NOTHING)] if _address(part) else [part])
+
+
+def _changed(body: Mapping[str, object], url: str, change: Callable[[Part], Sequence[Part]]) -> dict[str, object]:
+    """Return the body with each part of its messages changed into some others."""
     key = _messages_key(url)
-    messages = [_with_pictures(message, following) for message in _list(body.get(key))]
-    return {**body, key: messages}
+    return {**body, key: [_with_parts(message, change) for message in _list(body.get(key))]}
 
 
-def _with_pictures(message: object, following: Iterator[Sequence[Picture]]) -> object:
+def _with_parts(message: object, change: Callable[[Part], Sequence[Part]]) -> object:
     if not isinstance(message, Mapping) or not isinstance(content := message.get("content"), list):
         return message
-    parts: list[object] = []
-    for part in content:
-        if isinstance(part, Mapping) and _address_of(part):
-            parts += [_at(part, picture) for picture in next(following)]
-        else:
-            parts.append(part)
+    parts = [one for part in content for one in (change(part) if isinstance(part, Mapping) else [part])]
     return {**message, "content": parts}
 
 
@@ -55,17 +78,40 @@ def _at(part: Part, picture: Picture) -> Part:
     return {**part, "image_url": {**given, "url": url} if isinstance(given, Mapping) else url}
 
 
-def _parts(body: Mapping[str, object], url: str) -> Iterator[Part]:
+def _as_given(part: Part) -> Picture:
+    """Return an image that is in the request already; of unknown size where that cannot be read."""
+    address = _address(part)
+    try:
+        return picture_of_url(address)
+    except UnsupportedDocumentError:
+        return Picture(encode(address))
+
+
+def _images(body: Mapping[str, object], url: str) -> Iterator[Part]:
     for message in _list(body.get(_messages_key(url))):
         content = message.get("content") if isinstance(message, Mapping) else None
-        yield from (part for part in _list(content) if isinstance(part, Mapping))
+        for part in _list(content):
+            if isinstance(part, Mapping) and part.get("type") in _TYPES:
+                yield part
 
 
-def _address_of(part: Part) -> str:
-    """Return an image's `blob:` address, empty where the part is something else."""
+def _address(part: Part) -> str:
+    """Return an image's address, empty where the part is something else."""
     given = part.get("image_url") if part.get("type") in _TYPES else None
     address = given.get("url") if isinstance(given, Mapping) else given
-    return address if isinstance(address, str) and address[:5].lower() == _SCHEME else ""
+    return address if isinstance(address, str) else ""
+
+
+def _blob_address(part: Part) -> str:
+    """Return an image's address where it is that of a blob, else nothing."""
+    address = _address(part)
+    return address if address[: len(_SCHEME)].lower() == _SCHEME else ""
+
+
+def _detail(part: Part) -> str:
+    given = part.get("image_url")
+    detail = given.get("detail") if isinstance(given, Mapping) else part.get("detail")
+    return detail if isinstance(detail, str) else "auto"
 
 
 def _reference(address: str) -> Reference:

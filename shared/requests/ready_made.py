@@ -1,6 +1,6 @@
 """Ready-made batch requests: checked, completed where model or response format is missing, else sent unchanged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from shared import json_codec
@@ -8,7 +8,7 @@ from shared.documents.pictures import Documents
 from shared.documents.references import Reference
 from shared.domain.errors import UnsendableError
 from shared.domain.model import CHAT_URLS, URLS, Record, RequestBlock, RowCode
-from shared.requests.body_images import blob_images, count_images, with_pictures
+from shared.requests.body_images import blob_images, has_images, pictures_of, with_pictures, without_pictures
 from shared.requests.custom_ids import custom_id_of
 from shared.requests.image_requests import request_with_images
 from shared.requests.limits import check_size, check_text
@@ -52,23 +52,22 @@ class ReadyMadeRequests:
         custom_id = custom_id_of(record, values.get("custom_id"))
         body = self._with_model(body)
         schema, body = self._with_schema(body, url, record)
-        if images := blob_images(body, url):
-            return self._with_images(_request(record, custom_id, body), images, schema, documents, record.row)
+        if has_images(body, url):
+            return self._with_images(_request(record, custom_id, body), schema, documents, record.row)
         line = json_codec.encode(_request(record, custom_id, body))
         check_size(line, self._max_bytes)
         return block_of((record.row,), (custom_id,), str(body["model"]), url, (line,), (schema,))
 
-    def _with_images(
-        self, request: dict[str, Any], images: Sequence[Reference], schema: int, documents: Documents, row: int
-    ) -> RequestBlock:
+    def _with_images(self, request: dict[str, Any], schema: int, documents: Documents, row: int) -> RequestBlock:
         body, url = request["body"], request["url"]
-        found = [documents.pictures(image) for image in images]
-        pictures = [picture for some in found for picture in some]
-        self._row_documents.check_count(count_images(body, url) - len(images) + len(pictures))
-        line = serialised(request | {"body": with_pictures(body, url, found)})
+        of_blobs = [documents.pictures(image) for image in blob_images(body, url)]
+        pictures = pictures_of(body, url, of_blobs)
+        if of_blobs:
+            self._row_documents.check_count(len(pictures))
+        line = serialised(request | {"body": with_pictures(body, url, of_blobs)})
         check_size(line, self._max_bytes)
-        tokens = sum(picture.tokens(body["model"], "auto") for picture in pictures)
-        wording = json_codec.encode(request) + b"\n"
+        tokens = sum(picture.tokens(body["model"], detail) for picture, detail in pictures)
+        wording = serialised(request | {"body": without_pictures(body, url)}) + b"\n"
         return request_with_images(row, request["custom_id"], body["model"], url, line + b"\n", schema, tokens, wording)
 
     def _with_model(self, body: dict[str, object]) -> dict[str, object]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from shared.documents.pictures import Documents, Picture
+from shared.documents.image_files import UnsupportedDocumentError
+from shared.documents.pictures import Documents, Picture, picture_of_url
 from shared.documents.references import InvalidReferenceError, Reference, ReferenceKind, read_reference
 from shared.domain.errors import UnsendableError
 from shared.domain.model import Record, RowCode
@@ -61,7 +62,12 @@ class RowDocuments:
 
     def pictures(self, references: Sequence[Reference], documents: Documents) -> list[Picture]:
         """Return the images of a row, each page of a PDF as one; raises UnsendableError."""
-        found = [picture for reference in references for picture in documents.pictures(reference)]
+        found: list[Picture] = []
+        for place, reference in enumerate(references, 1):
+            if reference.kind is ReferenceKind.DATA:
+                found.append(_picture_of_url(reference.address, place))
+            else:
+                found += documents.pictures(reference)
         self.check_count(len(found))
         return found
 
@@ -81,6 +87,16 @@ class RowDocuments:
             raise UnsendableError(
                 RowCode.IMAGE_UNSUPPORTED, f'The image in the column "{header[:60]}" cannot be sent: {error}.'
             ) from None
+
+
+def _picture_of_url(url: str, place: int) -> Picture:
+    """Return the image of a data URL, the row's image of the number `place`; raises UnsendableError."""
+    try:
+        return picture_of_url(url)
+    except UnsupportedDocumentError as error:
+        raise UnsendableError(
+            RowCode.IMAGE_UNSUPPORTED, f"The row's image {place}, a data: URL, cannot be sent: {error}."
+        ) from None
 
 
 def _cells(value: object, header: str) -> Iterator[str]:

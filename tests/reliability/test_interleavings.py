@@ -4,6 +4,8 @@ The second worker's clock may be so far ahead that it holds the first one's leas
 one whom everybody took for dead.
 """
 
+import json
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from shared.pipeline.build import building
 from shared.pipeline.collect import collection
 from shared.pipeline.poll import polling
 from shared.pipeline.submit import submission
+from testing.documents import image
 from testing.seeding import loaded
 from tests.reliability import counts
 from tests.reliability.interleaving import Actor, Work, interleave
@@ -30,6 +33,9 @@ LAPSED = 700.0
 """Seconds by which a worker is ahead who takes others for dead."""
 
 NAME = "table.csv"
+LIST = "scans/all.files"
+OLD, NEW = image(), image(size=(90, 70))
+"""What a document was, and what it is overwritten with."""
 
 
 def _dropped(**environment: str) -> Simulation:
@@ -122,9 +128,36 @@ def _reserved_behind_another() -> Simulation:
     return simulation
 
 
+def _listed() -> Simulation:
+    """A list of documents, dropped behind them."""
+    simulation = Simulation(MAX_REQUESTS_PER_BATCH="2")
+    simulation.service.plan_of = lambda metadata: QUICK
+    simulation.service.rows = {"scans/2.png": ["429", "ok"], "scans/3.png": ["400"], "scans/5.txt": ["500", "ok"]}
+    simulation.tick(simulation.host())
+    simulation.clock.advance(1)
+    for name, data in {"1.png": OLD, "2.png": OLD, "3.png": OLD, "4.txt": b"Text", "5.txt": b"Text"}.items():
+        simulation.files.write(Container.PROMPTS, f"scans/{name}", data)
+    simulation.drop(LIST, "*.png\n*.txt\n", required="Name", prompt="Read it. {Text}")
+    return simulation
+
+
+def _listed_and_reserved() -> Simulation:
+    simulation = _listed()
+    receiving.receive(simulation.host(), LIST)
+    return simulation
+
+
 def _event(simulation: Simulation) -> Work:
+    return _event_of(NAME)
+
+
+def _event_of_list(simulation: Simulation) -> Work:
+    return _event_of(LIST)
+
+
+def _event_of(name: str) -> Work:
     def work(app: App) -> None:
-        job = receiving.receive(app, NAME)
+        job = receiving.receive(app, name)
         if job is not None:
             steps.advance(job)
 
@@ -208,6 +241,24 @@ def _overwrite(simulation: Simulation) -> Work:
     return lambda app: app.files.write(Container.PROMPTS, NAME, table("vwxyz").encode())
 
 
+def _overwrite_documents(simulation: Simulation) -> Work:
+    def work(app: App) -> None:
+        for name in ("scans/1.png", "scans/2.png", "scans/6.png"):
+            app.files.write(Container.PROMPTS, name, NEW)
+
+    return work
+
+
+def _overwrite_documents_and_prepare(simulation: Simulation) -> Work:
+    overwrite, prepare = _overwrite_documents(simulation), _prepare(simulation)
+
+    def work(app: App) -> None:
+        overwrite(app)
+        prepare(app)
+
+    return work
+
+
 @dataclass(frozen=True)
 class Meeting:
     """Two workers who meet: how things stand, what both do, and whether the second takes the first for dead."""
@@ -249,6 +300,20 @@ MEETINGS = (
     Meeting("a retry and a poll", _failed_rows, _retry, _poll),
     Meeting("overwritten in mid-flight", _dropped, _event, _overwrite),
     Meeting("two batches split at once", _oversized, _submit, _submit_second),
+    Meeting("the same event of a list twice", _listed, _event_of_list, _event_of_list),
+    Meeting("an event of a list and a poll", _listed, _event_of_list, _poll),
+    Meeting("two builders of a list", _listed_and_reserved, _prepare, _prepare, lapsed=True),
+    Meeting(
+        "documents overwritten, and one more, while building", _listed_and_reserved, _prepare, _overwrite_documents
+    ),
+    Meeting(
+        "two builders of a list, between whom its documents are overwritten",
+        _listed_and_reserved,
+        _prepare,
+        _overwrite_documents_and_prepare,
+        lapsed=True,
+    ),
+    Meeting("cancel while building a list", _listed_and_reserved, _prepare, _cancel),
 )
 
 
@@ -272,10 +337,17 @@ def _check(meeting: Meeting, turns: list[bool]) -> None:
 
 def _check_end(meeting: Meeting, simulation: Simulation) -> None:
     jobs = simulation.jobs()
+    if meeting.given in (_listed, _listed_and_reserved):
+        _check_documents(simulation)
     if meeting.second is _cancel:
         (job,) = jobs
         assert job.state in (JobState.CANCELLED, JobState.COMPLETED)
         assert job.rows_total == 5
+    elif meeting.second in (_overwrite_documents, _overwrite_documents_and_prepare):
+        (job,) = jobs
+        # The new document is a row if it came before the list was expanded.
+        assert (job.state, job.rows_total) in ((JobState.COMPLETED, 5), (JobState.COMPLETED, 6))
+        assert job.rows_succeeded == job.rows_total - 1
     elif meeting.second is _overwrite:
         # The overwritten version ran if it had been copied before, the new one always.
         assert [job.code for job in jobs if job.code is not None] in ([], ["source_changed"])
@@ -295,6 +367,20 @@ def _check_end(meeting: Meeting, simulation: Simulation) -> None:
         services = (simulation.service, *simulation.others.values())
         keys = [key for service in services for key in service.created()]
         assert meeting.lapsed or meeting.given is _oversized or len(set(keys)) == len(keys), "created twice"
+
+
+def _check_documents(simulation: Simulation) -> None:
+    """Every request holds its document as it was or as it is, whole; a follow-up the same bytes as the first time."""
+    urls = {f"data:image/png;base64,{b64encode(data).decode()}" for data in (OLD, NEW)}
+    sent: dict[str, str] = {}
+    names = [blob.name for blob in simulation.files.blobs(Container.WORK) if blob.name.endswith("/input.jsonl")]
+    for name in sorted(names, key=lambda name: name.split("/")[1].split("-")[2]):
+        for line in b"".join(simulation.files.read(Container.WORK, name)).splitlines():
+            request = json.loads(line)
+            content = request["body"]["messages"][-1]["content"]
+            url = content if isinstance(content, str) else content[-1]["image_url"]["url"]
+            assert url in urls or request["custom_id"].endswith(".txt")
+            assert sent.setdefault(request["custom_id"], url) == url
 
 
 @pytest.mark.parametrize("meeting", MEETINGS, ids=lambda meeting: meeting.name)

@@ -16,6 +16,7 @@ from shared.money.pilot import pilot_positions, pilot_size
 from shared.pipeline.build import snapshot
 from shared.pipeline.build.build_pass import COLUMNS, BuildPass, UnfinishedError
 from shared.pipeline.build.built import Built
+from shared.pipeline.build.file_rows import list_warnings
 from shared.pipeline.build.pilot_rows import RequestKinds
 from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError, RequestFiles
@@ -74,6 +75,7 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
     except JobFault as fault:
         _end_with(claim, fault, settings=plan.settings.sources)
         return
+    built.warnings[:0] = list_warnings(app, job)
     if blob_names.results_name(job.prompt_file) != job.prompt_file:
         built.warnings.insert(
             0, f"The prompt file's name is too long: its results lie in {blob_names.results_folder(job)}"

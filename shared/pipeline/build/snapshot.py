@@ -8,10 +8,10 @@ from shared.domain import blob_names
 from shared.domain.errors import Conflict, JobFault, NotFound, Transient
 from shared.domain.model import Job, JobCode
 from shared.domain.ports import App, Container
-from shared.pipeline.build.file_rows import file_rows
+from shared.pipeline.build.file_rows import file_rows, is_file_list
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
-from shared.prompt_file import Form, Kind, PromptFile, Ranges, form_of, open_prompt_file
+from shared.prompt_file import Form, Kind, PromptFile, Ranges, open_prompt_file
 
 AT_HAND: Final = 1024 * 1024
 """Bytes of a prompt file that are kept while it is copied, so that a small one need not be read again at once."""
@@ -62,9 +62,7 @@ def take(records: JobRecords, claim: Claim[Job]) -> Copied:
 def _contents(app: App, job: Job) -> Iterator[bytes]:
     """Read the version of the prompt file that the job is about, or of a `.files` list, what it matches now."""
     read = app.files.read(Container.PROMPTS, job.prompt_file, etag=job.source_etag)
-    form = form_of(job.prompt_file)
-    is_list = form is not None and form.kind is Kind.FILE_LIST
-    return file_rows(app, job.prompt_file, read) if is_list else read
+    return file_rows(app, job, read) if is_file_list(job) else read
 
 
 def take_for_the_record(records: JobRecords, claim: Claim[Job]) -> None:

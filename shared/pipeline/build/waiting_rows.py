@@ -1,7 +1,7 @@
 """Rows on their way to the batches' files, in order, while the documents of some of them are fetched."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,9 @@ from shared.pipeline.build.prefetch import AHEAD, Prefetcher, RowFiles
 
 MOST_ROWS: Final = 256
 """Rows that wait at most, those without documents among them."""
+
+MOST_CHARACTERS: Final = 16 * 1024 * 1024
+"""Characters of their texts, as data URLs may be long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class WaitingRows:
         self._prefetcher = prefetcher
         self._rows: deque[WaitingRow] = deque()
         self._documents = 0
+        self._characters = 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -49,12 +53,26 @@ class WaitingRows:
         files = self._prefetcher.order(references) if references and built is None else None
         self._rows.append(WaitingRow(record, custom_id, fault, files, built))
         self._documents += len(files or ())
+        self._characters += _characters(record.values)
 
     def take(self, *, all_rows: bool = False) -> Iterator[WaitingRow]:
         """Take the first rows, in order: those behind which enough documents are on their way, or all."""
-        while self._rows and (all_rows or self._documents > AHEAD or len(self._rows) > MOST_ROWS):
+        while self._rows and (all_rows or self._are_many()):
             row = self._rows.popleft()
             yield row
+            self._characters -= _characters(row.record.values)
             if row.files is not None:
                 self._documents -= len(row.files)
                 row.files.close()
+
+    def _are_many(self) -> bool:
+        return self._documents > AHEAD or len(self._rows) > MOST_ROWS or self._characters > MOST_CHARACTERS
+
+
+def _characters(value: object) -> int:
+    """Count the characters of all texts in a row's values."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_characters, value.values()))
+    return sum(map(_characters, value)) if isinstance(value, list) else 0

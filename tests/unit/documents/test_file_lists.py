@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.documents.file_lists import InvalidPatternError, matching, read_patterns
+from shared.documents.file_lists import FileList, InvalidPatternError, read_patterns
 from shared.domain.model import BlobInfo
 
 NAMES = [
@@ -28,6 +28,18 @@ NAMES = [
 
 def matched(text: str, folder: str = "invoices", names: list[str] = NAMES) -> list[str]:
     """The names of the blobs that a list in `folder` matches."""
+    return [blob.name for blob in file_list(text, folder, names).blobs()]
+
+
+def warned(text: str, *names: str) -> list[str]:
+    """The warnings about a list in the folder `f`."""
+    found = file_list(text, "f", list(names))
+    list(found.blobs())
+    return found.warnings
+
+
+def file_list(text: str, folder: str, names: list[str]) -> FileList:
+    """A list in `folder`, of a container with blobs of these names."""
 
     def under(prefix: str) -> Iterator[BlobInfo]:
         return (
@@ -36,7 +48,7 @@ def matched(text: str, folder: str = "invoices", names: list[str] = NAMES) -> li
             if name.startswith(prefix)
         )
 
-    return [blob.name for blob in matching(read_patterns(text, folder), under)]
+    return FileList(read_patterns(text, folder), under)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +93,82 @@ def test_a_folder_that_looks_like_a_pattern_is_taken_literally() -> None:
     assert matched("*.pdf", folder="[ab]", names=["[ab]/1.pdf", "a/2.pdf"]) == ["[ab]/1.pdf"]
 
 
-@pytest.mark.parametrize(("text", "reason"), [("a\n../b", "line 2"), ("/", "names no file"), ("./", "names no file")])
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("[#]1.pdf", "#1.pdf"),
+        ("./#1.pdf", "#1.pdf"),
+        ("Invoice #12.pdf", "Invoice #12.pdf"),
+        ("50%25.pdf", "50%25.pdf"),
+        ("a  b.pdf", "a  b.pdf"),
+        ("a ?.pdf", "a b.pdf"),
+        ("[!a-c]*.png", "d.png"),
+        ("März*.pdf", "März 1.pdf"),
+        ("Ma\u0308rz.pdf", "Ma\u0308rz.pdf"),
+        ("{1}.pdf", "{1}.pdf"),
+        ("a[b.pdf", "a[b.pdf"),
+        ("**", "deep/er/x.pdf"),
+        ("a/**/b.pdf", "a/b.pdf"),
+        ("a.pdf\r", "a.pdf"),
+        ("list.FILES", "list.FILES"),
+        ("X.CSV", "X.CSV"),
+        ("*.csv", "a b#%.csv"),
+    ],
+)
+def test_odd_names_and_patterns_are_taken_as_they_are_written(pattern: str, name: str) -> None:
+    assert matched(pattern, "f", [f"f/{name}"]) == [f"f/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("[!a-c]*.png", "b.png"),
+        ("M\u00e4rz.pdf", "Ma\u0308rz.pdf"),
+        ("50%25.pdf", "50%.pdf"),
+        ("**", "data.csv"),
+        ("**", "data.jsonl.gz"),
+        ("*.gz", "data.jsonl.gz"),
+        ("**", "sub/"),
+        ("*", "sub_$folder$"),
+        ("**/*", "_old/1.pdf"),
+        ("**/*.pdf", ".git/1.pdf"),
+        ("_*", ".x.pdf"),
+    ],
+)
+def test_what_a_pattern_does_not_mean_is_left_out(pattern: str, name: str) -> None:
+    assert matched(pattern, "f", [f"f/{name}"]) == []
+
+
+def test_patterns_that_match_nothing_are_warned_of_by_their_lines() -> None:
+    assert warned("# all\n*.pdf\n*.tiff\n", "f/1.pdf") == ["1 pattern of the list matched no file: line 3 (*.tiff)."]
+    (warning,) = warned("".join(f"{number}.pdf\n" for number in range(9)), "f/1.pdf")
+    assert warning.startswith("8 patterns of the list matched no file: line 1 (0.pdf), line 3 (2.pdf), ")
+    assert warning.endswith(" and 5 more.")
+
+
+def test_a_line_whose_files_all_came_before_is_not_warned_of() -> None:
+    assert warned("*.pdf\n1.*\n", "f/1.pdf") == []
+
+
+def test_files_that_differ_from_the_patterns_in_case_alone_are_warned_of() -> None:
+    (warning,) = warned("*.pdf", "f/1.pdf", "f/2.PDF", "f/3.Pdf", "f/4.png", "f/_5.PDF")
+    assert warning == (
+        "2 files were left out, as the list's patterns differ in capital and small letters: /f/2.PDF, /f/3.Pdf."
+    )
+    assert warned("*.pdf\n*.PDF", "f/1.pdf", "f/2.PDF") == []
+    assert warned("*.PDF\n*.pdf", "f/1.pdf", "f/2.PDF") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a\n../b", "line 2"),
+        ("/", "names no file"),
+        ("./", "names no file"),
+        ("**.pdf", "alone between slashes"),
+        ("a/b**/c", "alone between slashes"),
+    ],
+)
 def test_a_line_that_is_no_pattern_is_named_by_its_number(text: str, reason: str) -> None:
     with pytest.raises(InvalidPatternError, match=reason):
         read_patterns(text, "f")

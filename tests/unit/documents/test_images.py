@@ -36,9 +36,15 @@ def gif(frames: int = 1) -> bytes:
     return b"GIF89a" + struct.pack("<HHBBB", 3, 2, 0x80, 0, 0) + b"\0" * 6 + frame * frames + b";"
 
 
-def webp(kind: bytes, body: bytes) -> bytes:
-    """A WebP of one chunk."""
-    chunks = kind + struct.pack("<I", len(body)) + body
+LOSSY = b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 3, 2)
+LOSSLESS = b"\x2f" + struct.pack("<I", 2 | 1 << 14)
+
+
+def webp(*kinds_and_bodies: bytes) -> bytes:
+    """A WebP of chunks, each given as its kind and its body."""
+    chunks = b""
+    for kind, body in zip(kinds_and_bodies[::2], kinds_and_bodies[1::2], strict=True):
+        chunks += kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
 
 
@@ -56,9 +62,12 @@ GOOD = {
     "jpeg": (jpeg(), "image/jpeg"),
     "progressive jpeg": (jpeg(marker=0xC2), "image/jpeg"),
     "gif": (gif(), "image/gif"),
-    "webp lossy": (webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 3, 2)), "image/webp"),
-    "webp lossless": (webp(b"VP8L", b"\x2f" + struct.pack("<I", 2 | 1 << 14)), "image/webp"),
-    "webp extended": (webp(b"VP8X", b"\0\0\0\0" + b"\x02\0\0" + b"\x01\0\0"), "image/webp"),
+    "webp lossy": (webp(b"VP8 ", LOSSY), "image/webp"),
+    "webp lossless": (webp(b"VP8L", LOSSLESS), "image/webp"),
+    "webp extended": (
+        webp(b"VP8X", b"\0\0\0\0" + b"\x02\0\0" + b"\x01\0\0", b"ALPH", b"odd", b"VP8L", LOSSLESS),
+        "image/webp",
+    ),
 }
 
 
@@ -83,7 +92,17 @@ def test_an_image_that_is_cut_off_anywhere_is_refused_or_read_and_never_crashes(
         (gif(2), "animated"),
         (webp(b"VP8X", b"\x02\0\0\0" + b"\x02\0\0" + b"\x01\0\0"), "animated"),
         (png()[:-12], "ends early"),
+        (png()[:-20] + b"x" + png()[-19:], "checksum"),
+        (png().replace(b"IHDR", b"IDHR"), "header cannot be read"),
+        (png()[:33] + png()[-12:], "no pixels"),
         (jpeg()[:-2], "ends early"),
+        (jpeg()[:2] + b"\xff\xe1\x00\x06ab\xff\xd9" + jpeg()[2:-2], "ends early"),
+        (jpeg()[:-2] + b"\0" * 100_000, "ends early"),
+        (b"\xff\xd8\xff\xda\x00\x02pixels\xff\xd9", "no pixels"),
+        (gif(0), "no pixels"),
+        (webp(b"VP8 ", LOSSY)[:-2], "ends early"),
+        (webp(b"VP8 ", b"\0" * 10), "no pixels"),
+        (webp(b"VP8X", b"\0\0\0\0" + b"\x02\0\0" + b"\x01\0\0"), "no pixels"),
         (png(0, 2), "no pixels"),
         (b"%PDF-1.7", "a PDF under another name"),
         (b"II*\0", "TIFF"),
@@ -110,6 +129,18 @@ def test_no_damage_to_an_images_bytes_ends_in_anything_but_a_reason(
     for position, value in changes:
         damaged[position % len(damaged)] = value
     assert _told(bytes(damaged))
+
+
+def test_what_follows_an_images_end_does_not_matter() -> None:
+    film = b"\0\0\0\x18ftypmp42" + b"\0" * 200_000  # As phones append one to a photo.
+    for data in (png(), jpeg(), gif(), webp(b"VP8L", LOSSLESS)):
+        assert inspect_image(data + film) == inspect_image(data)
+
+
+def test_damage_to_what_no_decoder_needs_does_not_matter() -> None:
+    note = bytearray(chunk(b"tEXt", b"note\0text"))
+    note[-1] ^= 1
+    assert _told(png(3, 2, bytes(note))) == "read"
 
 
 def test_real_libraries_images_are_read() -> None:

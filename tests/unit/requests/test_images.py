@@ -1,6 +1,7 @@
 """Requests of rows with images: where the images stand, which there are, and what keeps them from being sent."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,16 @@ from shared.domain.model import Fault, Record, RequestBlock, RowCode
 from shared.job_settings import Images, JobSettings
 from shared.json_codec import encode
 from shared.requests import RequestBuilder
+from testing.documents import animation, image, pdf
 
+
+def as_url(data: bytes, kind: str = "png") -> str:
+    """A file as data URL."""
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
+
+
+SMALL = as_url(image())
+LARGE = as_url(image(size=(1024, 1024)))
 A, B = "data:image/png;base64,QQ==", "data:image/png;base64,Qg=="
 
 
@@ -145,11 +155,48 @@ def test_a_template_asks_about_each_image_without_a_warning() -> None:
 
 
 def test_web_and_data_addresses_are_sent_as_they_are() -> None:
-    record = Record(1, {"Image": "https://example.com/a.png?x=1", "Image 2": A})
+    record = Record(1, {"Image": "https://example.com/a.png?x=1", "Image 2": SMALL})
     made = builder()
 
     assert made.documents(record) == ()
-    assert content(made.build(record, GIVEN)) == [chat("https://example.com/a.png?x=1"), chat(A)]
+    assert content(made.build(record, GIVEN)) == [chat("https://example.com/a.png?x=1"), chat(SMALL)]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("data:,hello", "does not begin as"),
+        ("data:text/plain;base64,aGVsbG8=", "does not begin as"),
+        ("data:image/svg+xml;base64,PHN2Zy8+", "does not begin as"),
+        (f"data:application/pdf;base64,{b64encode(pdf()).decode()}", "does not begin as"),
+        ("data:image/png,raw", "does not begin as"),
+        ("data:image/png;base64,", "it is empty"),
+        (SMALL[:-1], "not valid base64"),
+        (SMALL[:60] + "\n" + SMALL[60:], "not valid base64"),
+        (SMALL[:60] + "ä" + SMALL[60:], "not valid base64"),
+        (SMALL[:-24], "ends early"),
+        (as_url(b"secret text"), "another kind of file"),
+        (as_url(animation()), "animated"),
+        (as_url(bytes(20 * 1024 * 1024 + 1)), "20 MB"),
+    ],
+)
+def test_a_data_url_that_cannot_be_sent_is_its_rows_error(url: str, said: str) -> None:
+    fault = builder().build(Record(1, {"Prompt": "x", "Image": "a.png", "Image 2": url}), GIVEN)
+
+    assert isinstance(fault, Fault)
+    assert (fault.code, said in fault.message) == (RowCode.IMAGE_UNSUPPORTED, True), fault.message
+    assert fault.message.startswith("The row's image 2, a data: URL, cannot be sent: ")
+    assert url.partition(",")[2][:12] not in fault.message or url.endswith(",")
+
+
+def test_a_data_url_costs_tokens_by_its_size() -> None:
+    small, large = (builder().build(Record(1, {"Prompt": "x", "Image": url})) for url in (SMALL, LARGE))
+
+    assert isinstance(small, RequestBlock)
+    assert isinstance(large, RequestBlock)
+    assert (small.image_tokens, large.image_tokens) == (255, 765)
+    assert b"base64" in small.text
+    assert b"base64" not in small.wording
 
 
 def test_without_documents_at_hand_a_request_holds_their_addresses() -> None:
@@ -236,6 +283,19 @@ def test_a_ready_made_request_without_blobs_is_sent_as_it_is() -> None:
 
     assert isinstance(built, RequestBlock)
     assert json.loads(built.text)["body"] == record.values["body"]
+
+
+def test_images_in_ready_made_requests_cost_tokens_by_their_size_and_not_by_their_bytes() -> None:
+    urls = (SMALL, as_url(image(size=(2048, 2048))), "https://example.com/x.png", "data:image/png;base64,cut")
+    chat_low = builder().build(ready_made(*urls))
+    responses = builder().build(ready_made(*urls, url="/v1/responses"))
+
+    assert isinstance(chat_low, RequestBlock)
+    assert isinstance(responses, RequestBlock)
+    assert chat_low.image_tokens == 4 * 85
+    assert responses.image_tokens == 255 + 765 + 765 + 765
+    assert all(b"base64" not in block.wording and b"https" not in block.wording for block in (chat_low, responses))
+    assert json.loads(responses.text)["body"] == ready_made(*urls, url="/v1/responses").values["body"]
 
 
 @pytest.mark.parametrize("address", ["blob:a.png", "blob:/a.png#x", "blob:/../a.png", "blob:/%ff"])
