@@ -347,7 +347,7 @@ def _check_end(meeting: Meeting, simulation: Simulation) -> None:
         (job,) = jobs
         # The new document is a row if it came before the list was expanded.
         assert (job.state, job.rows_total) in ((JobState.COMPLETED, 5), (JobState.COMPLETED, 6))
-        assert job.rows_succeeded == job.rows_total - 1
+        assert job.rows_succeeded == (job.rows_total or 0) - 1
     elif meeting.second is _overwrite:
         # The overwritten version ran if it had been copied before, the new one always.
         assert [job.code for job in jobs if job.code is not None] in ([], ["source_changed"])
