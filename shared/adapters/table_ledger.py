@@ -14,32 +14,28 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableTransactionError, UpdateMode
+from azure.data.tables import TableClient
 
-from shared.adapters.storage_errors import holder_is_missing, translate, with_holder
-from shared.domain.errors import Conflict
+from shared.adapters.table_entities import Entity, etag_of
+from shared.adapters.table_rows import Operation, TableRows, creation, deletion, replacement
 from shared.domain.ledger import Entry, Month, OutputTokens, charges_by_month, outputs_by_key
 
 PARTITION: Final = "budget"
 KEYS_A_QUERY: Final = 12
 """Table storage takes 15 comparisons in a query."""
 
-type Entity = dict[str, Any]
-
 
 class TableLedger:
     """Money in table storage; see the port for what each method promises."""
 
     def __init__(self, client: TableClient) -> None:
-        self._client = client
+        self._rows = TableRows(client)
 
     def month(self, name: str) -> tuple[Month, list[Entry]]:
         # `.` follows `-` in the order of row keys: all that begin with `job-`.
         where = "PartitionKey eq @partition and (RowKey eq @month or (RowKey ge 'job-' and RowKey lt 'job.'))"
         month, entries = Month(name), []
-        for entity in self._query(where, partition=PARTITION, month=name):
+        for entity in self._rows.query(where, {"partition": PARTITION, "month": name}):
             if entity["RowKey"] == name:
                 month = Month(name, entity["Spent"], _version(entity))
             else:
@@ -47,39 +43,37 @@ class TableLedger:
         return month, entries
 
     def entry(self, job_id: str) -> Entry | None:
-        entity = self._get(f"job-{job_id}")
+        entity = self._rows.get(PARTITION, f"job-{job_id}")
         return None if entity is None else _entry(entity)
 
     def reserve(self, entry: Entry, month: Month) -> Entry:
-        operations = [_written(_month_entity(month), month.version), _written(_entry_entity(entry), entry.version)]
-        done = self._transaction(operations, f"the reservation of job {entry.job_id}")
-        return replace(entry, version=str(done[1]["etag"]))
+        sum_and_entry = replacement(_month_entity(month), month.version), _write(entry)
+        done = self._rows.transaction(sum_and_entry, f"the reservation of job {entry.job_id}")
+        return replace(entry, version=etag_of(done[1]))
 
     def save(self, entry: Entry) -> Entry:
-        done = self._transaction([_written(_entry_entity(entry), entry.version)], f"the charges of job {entry.job_id}")
-        return replace(entry, version=str(done[0]["etag"]))
+        done = self._rows.transaction([_write(entry)], _charges(entry))
+        return replace(entry, version=etag_of(done[0]))
 
     def settle(self, entry: Entry) -> None:
         mark = {"PartitionKey": PARTITION, "RowKey": f"done-{entry.job_id}"}
-        operations: list[Any] = [("create", mark), _written(_entry_entity(entry), entry.version)]
-        self._transaction(operations, f"the charges of job {entry.job_id}")
+        self._rows.transaction([creation(mark), _write(entry)], _charges(entry))
 
     def drop(self, entry: Entry) -> None:
-        operations = [("delete", _entry_entity(entry), _unchanged(entry.version))]
-        self._transaction(operations, f"the charges of job {entry.job_id}")
+        self._rows.transaction([deletion(_entry_entity(entry), entry.version)], _charges(entry))
 
     def fold(self, entries: Sequence[Entry]) -> None:
-        operations: list[Any] = []
+        operations: list[Operation] = []
         for name, charged in charges_by_month(entries).items():
-            month = self._get(name)
+            month = self._rows.get(PARTITION, name)
             spent = charged + (month["Spent"] if month else 0.0)
-            operations.append(_written(_month_entity(Month(name, spent)), _version(month)))
+            operations.append(replacement(_month_entity(Month(name, spent)), _version(month)))
         for key, outputs in outputs_by_key(entries).items():
-            mean = self._get(f"mean-{key}")
-            operations.append(_written(_outputs_entity(key, outputs + _outputs(mean)), _version(mean)))
+            mean = self._rows.get(PARTITION, f"mean-{key}")
+            operations.append(replacement(_outputs_entity(key, outputs + _outputs(mean)), _version(mean)))
         for entry in entries:
-            operations.append(("delete", _entry_entity(entry), _unchanged(entry.version)))
-        self._transaction(operations, "the month's sum")
+            operations.append(deletion(_entry_entity(entry), entry.version))
+        self._rows.transaction(operations, "the month's sum")
 
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
         found: dict[str, OutputTokens] = {}
@@ -88,51 +82,20 @@ class TableLedger:
             some = {f"key{number}": f"mean-{key}" for number, key in enumerate(keys[start : start + KEYS_A_QUERY])}
             wanted = " or ".join(["Ended eq true", *(f"RowKey eq @{name}" for name in some)])
             # The client takes a parameter for what stands between two spaces.
-            rows = self._query(f"PartitionKey eq @partition and ( {wanted} )", partition=PARTITION, **some)
+            where = f"PartitionKey eq @partition and ( {wanted} )"
+            rows = list(self._rows.query(where, {"partition": PARTITION, **some}))
             found |= {row["RowKey"].removeprefix("mean-"): _outputs(row) for row in rows if "Ended" not in row}
             lately = outputs_by_key(_entry(row) for row in rows if "Ended" in row)
         both = lately | found
         return {key: both[key] for key in keys if key in both}
 
-    def _query(self, where: str, **values: str) -> list[Any]:
-        try:
-            return list(self._client.query_entities(where, parameters=values))
-        except HttpResponseError as error:
-            if holder_is_missing(error):
-                return []
-            raise translate(error, "the ledger") from error
-        except AzureError as error:
-            raise translate(error, "the ledger") from error
 
-    def _get(self, row: str) -> Any:
-        try:
-            return self._client.get_entity(PARTITION, row)
-        except ResourceNotFoundError:
-            return None
-        except AzureError as error:
-            raise translate(error, f"row {row} of the ledger") from error
-
-    def _transaction(self, operations: list[Any], what: str) -> list[Mapping[str, Any]]:
-        try:
-            done: list[Mapping[str, Any]] = with_holder(
-                lambda: self._client.submit_transaction(operations), self._client.create_table
-            )
-        except (TableTransactionError, ResourceExistsError) as error:
-            if getattr(error, "status_code", None) in (404, 409, 412):
-                raise Conflict(f"{what} changed meanwhile") from error
-            raise translate(error, what) from error
-        except AzureError as error:
-            raise translate(error, what) from error
-        return done
+def _write(entry: Entry) -> Operation:
+    return replacement(_entry_entity(entry), entry.version)
 
 
-def _written(entity: Entity, version: str) -> tuple[Any, ...]:
-    """Return the operation that writes a row as it was read: one that was not there is created."""
-    return ("update", entity, {"mode": UpdateMode.REPLACE, **_unchanged(version)}) if version else ("create", entity)
-
-
-def _unchanged(version: str) -> dict[str, Any]:
-    return {"match_condition": MatchConditions.IfNotModified, "etag": version}
+def _charges(entry: Entry) -> str:
+    return f"the charges of job {entry.job_id}"
 
 
 def _version(entity: Any) -> str:

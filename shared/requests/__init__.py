@@ -4,7 +4,7 @@ layout            which columns mean what
 custom_ids        what a row's custom id is, and whether it was used before
 messages          the messages, from the row's prompt or the job's templates
 response_format   the answer's schema, and how a request asks for it
-skeleton(s)       what requests share, serialised once
+skeleton          what requests share, serialised once; skeleton_cache keeps one for each kind of row
 blocks            rows that are alike, some hundred at a time
 ready_made        batch requests that the file brings itself, own_formats the response formats of these
 builder           all of it: rows → RequestBlocks, or faults

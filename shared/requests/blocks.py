@@ -12,7 +12,7 @@ from shared.requests.layout import Layout
 from shared.requests.limits import TEXT_LENGTH
 from shared.requests.request_lines import block_of
 from shared.requests.skeleton import RequestSkeleton
-from shared.requests.skeletons import RequestSkeletons
+from shared.requests.skeleton_cache import RequestSkeletons
 
 START: Final = b'{"custom_id":'
 """What all requests begin with."""

@@ -23,7 +23,7 @@ from shared.requests.ready_made import ReadyMadeRequests
 from shared.requests.response_format import Formats
 from shared.requests.row_documents import FILE_COLUMNS, TEXT_COLUMN, RowDocuments
 from shared.requests.skeleton import RequestSkeleton
-from shared.requests.skeletons import RequestSkeletons
+from shared.requests.skeleton_cache import RequestSkeletons
 from shared.settings.targets import UPLOAD_BYTES
 
 _LAYOUTS: Final = 64

@@ -11,7 +11,7 @@ from shared.requests.blocks import START
 from shared.requests.layout import Layout
 from shared.requests.limits import BYTES_PER_TOKEN, check_size, check_text
 from shared.requests.skeleton import SLOT, RequestSkeleton
-from shared.requests.skeletons import RequestSkeletons, RowImages
+from shared.requests.skeleton_cache import RequestSkeletons, RowImages
 
 NO_IMAGES: Final = (b"null",)
 """Stands in a request's wording where its images are."""

@@ -1,6 +1,8 @@
 """The app's settings, read from the environment once, with one message for all that are at fault.
 
-`records` lists them, `forms` and `targets` say how their texts are read, `reading` does it.
+records    the settings: names, forms, defaults
+forms      how the text of each is read; targets reads DEPLOYMENTS
+reading    the environment → one record, or one message
 """
 
 from shared.settings.reading import SettingsFault, read_settings, setting_or_default, settings_message

@@ -1,6 +1,7 @@
 """The rooms of `shared/` know only what lies below them, and no module grows beyond what one can read at a sitting."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -102,6 +103,21 @@ def test_no_module_is_longer_than_one_reads_at_a_sitting_or_too_short_to_have_a_
         if count > LONGEST_MODULE or (count < SHORTEST_MODULE and not name.endswith("__init__.py"))
     }
     assert wrong == {}
+
+
+def _packages() -> list[Path]:
+    return [path for path in _modules() if path.name == "__init__.py" and path.parent != PROJECT / "shared"]
+
+
+def _listing(package: Path) -> set[str]:
+    """Return the words of a package's docstring."""
+    return set(re.findall(r"\w+", ast.get_docstring(ast.parse(package.read_text("utf-8"))) or ""))
+
+
+@pytest.mark.parametrize("package", _packages(), ids=_name)
+def test_the_listing_of_a_room_names_all_its_modules(package: Path) -> None:
+    beside = [*package.parent.glob("*.py"), *(inner.parent for inner in package.parent.glob("*/__init__.py"))]
+    assert {path.stem for path in beside} - {"__init__"} - _listing(package) == set()
 
 
 def test_no_function_is_longer_than_a_screen() -> None:

@@ -5,6 +5,13 @@
 
 Pollers miss states: every jump forward is legal. Whatever must follow from a state is decided from the state alone, so
 that a lost message or a crash strands nothing.
+
+decide      what is due
+jobs        a job's state, its end, and when it is given up
+batches     what a status of the service changes in a batch
+refusals    what the service's refusals mean
+backoff     how long to wait
+retries     which rows are asked again
 """
 
 from shared.domain.lifecycle.backoff import LONGEST_MESSAGE, LONGEST_WAIT, cut, next_backoff

@@ -1,6 +1,11 @@
 """The app's records and states: frozen values that pass between the modules.
 
 Times are aware datetimes in UTC. An empty string stands for «none» in ids, as table storage keeps no nulls.
+
+jobs      jobs, their batches and leases, as they are stored
+rows      a row as read, as sent, and what became of it
+remote    what storage and the service tell
+states    the states, and the codes of jobs and rows
 """
 
 from shared.domain.model.jobs import (
