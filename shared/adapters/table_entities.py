@@ -17,7 +17,7 @@ from shared.domain.ports import Listed
 
 type Entity = dict[str, Any]
 
-_STORED_AS: Final = (('"first_batches":', '"shards":'),)
+_STORED_AS: Final = (('"first_batches":', '"shards":'), ('"rows_carried_over":', '"rows_kept":'))
 """Keys of records, and what rows have called them since version 1.0.0. A quote within a text is escaped in JSON."""
 
 

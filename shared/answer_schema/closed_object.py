@@ -39,8 +39,8 @@ def closed_object(node: Schema, path: str, report: Report, convert: Convert) -> 
         "required": list(dict.fromkeys(required)) if set(required) == properties.keys() else list(properties),
         "additionalProperties": False,
     }
-    kept = ANNOTATIONS | parts.keys()
-    return {key: parts.get(key, value) for key, value in (node | parts).items() if key in kept}
+    allowed = ANNOTATIONS | parts.keys()
+    return {key: parts.get(key, value) for key, value in (node | parts).items() if key in allowed}
 
 
 def _unknown(names: list[str]) -> str:

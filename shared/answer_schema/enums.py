@@ -48,8 +48,8 @@ def schema_of_group(node: dict[str, object], kind: str, values: list[object]) ->
     """Return the schema for the values of one type, with the words and the checks that concern that type."""
     if kind == "null":
         return {"type": "null"}
-    kept = {"type", "enum" if "enum" in node else "const", *ANNOTATIONS, *CHECKS[family(kind)]}
-    own = {key: value for key, value in node.items() if key in kept} | {"type": kind}
+    allowed = {"type", "enum" if "enum" in node else "const", *ANNOTATIONS, *CHECKS[family(kind)]}
+    own = {key: value for key, value in node.items() if key in allowed} | {"type": kind}
     if "enum" in own:
         own["enum"] = values
     return own

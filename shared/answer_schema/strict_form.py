@@ -111,13 +111,13 @@ class StrictForm:
     def _without_metadata(self, node: Schema, path: str) -> Schema:
         if "default" in node:
             self._report.change(Change.DEFAULT, at(path, "default"))
-        kept = {key: value for key, value in node.items() if key not in SILENTLY_DROPPED and key != "default"}
+        rest = {key: value for key, value in node.items() if key not in SILENTLY_DROPPED and key != "default"}
         for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-            if isinstance(flag := kept.get(exclusive), bool):  # as in JSON Schema draft 4
-                del kept[exclusive]
-                if flag and limit in kept:
-                    kept[exclusive] = kept.pop(limit)
-        return kept
+            if isinstance(flag := rest.get(exclusive), bool):  # as in JSON Schema draft 4
+                del rest[exclusive]
+                if flag and limit in rest:
+                    rest[exclusive] = rest.pop(limit)
+        return rest
 
     def _reference(self, node: Schema, path: str) -> Schema:
         try:
@@ -126,8 +126,8 @@ class StrictForm:
             return self._report.refused(at(path, "$ref"), str(exc))
         if pointer and (len(pointer) != 2 or pointer[0] not in DEFINITIONS):
             self._report.change(Change.POINTER, at(path, "$ref"))
-        kept = self._beside("$ref", node, [self._references.node(pointer)], path)
-        return {"$ref": self._references.name(pointer)} | kept
+        beside = self._beside("$ref", node, [self._references.node(pointer)], path)
+        return {"$ref": self._references.name(pointer)} | beside
 
     def _union(self, node: Schema, path: str) -> Schema:
         branches = node["anyOf"]
@@ -141,11 +141,11 @@ class StrictForm:
         for number in range(len(branches)):
             if number not in possible:
                 self._report.change(Change.IMPOSSIBLE, at(path, "anyOf", number))
-        kept = self._beside("anyOf", node, list(possible.values()), path)
+        beside = self._beside("anyOf", node, list(possible.values()), path)
         strict = [self._convert(branch, at(path, "anyOf", number)) for number, branch in possible.items()]
-        if len(strict) == 1 < len(branches) and not kept:
+        if len(strict) == 1 < len(branches) and not beside:
             return strict[0]
-        return {key: strict if key == "anyOf" else kept[key] for key in node if key == "anyOf" or key in kept}
+        return {key: strict if key == "anyOf" else beside[key] for key in node if key == "anyOf" or key in beside}
 
     def _beside(self, key: str, node: Schema, targets: list[object], path: str) -> Schema:
         """Return what may stand beside `$ref` or `anyOf`: words, checks, and a type that says nothing new."""
@@ -179,9 +179,9 @@ class StrictForm:
             return self._report.refused(path, f"has no known type; allowed are {', '.join(TYPES)}")
         if "type" not in node:
             self._report.change(Change.TYPED, path)
-        kept = {key for kind in kinds for key in keywords_of(kind)}
+        allowed = {key for kind in kinds for key in keywords_of(kind)}
         for key in node:
-            if key not in kept:
+            if key not in allowed:
                 self._report.change(Change.DROPPED, at(path, key))
         return self._branches([self._of_type(kind, node, path) for kind in kinds], node, path)
 
@@ -197,8 +197,8 @@ class StrictForm:
         return {"anyOf": [{k: v for k, v in schema.items() if k not in words} for schema in written]} | words
 
     def _of_type(self, kind: str, node: Schema, path: str) -> Schema:
-        kept = keywords_of(kind)
-        own = {key: value for key, value in node.items() if key in kept} | {"type": kind}
+        allowed = keywords_of(kind)
+        own = {key: value for key, value in node.items() if key in allowed} | {"type": kind}
         if kind == "object":
             return closed_object(own, path, self._report, self._convert)
         return self._array(own, path) if kind == "array" else own

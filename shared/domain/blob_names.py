@@ -75,7 +75,7 @@ def unsent(job: Job) -> str:
     return f"{job.job_id}/unsent.jsonl"
 
 
-def kept(job: Job) -> str:
+def carried_over(job: Job) -> str:
     """Return the outcomes that a retry takes over from the job before it."""
     return f"{job.job_id}/kept.jsonl"
 

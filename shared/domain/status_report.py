@@ -79,7 +79,7 @@ def answered(job: Job, batches: Sequence[Batch]) -> int:
     attempts: dict[int, list[Batch]] = {}
     for batch in batches:
         attempts.setdefault(batch.index, []).append(batch)
-    found = job.rows_kept + sum(map(_answered_of, attempts.values()))
+    found = job.rows_carried_over + sum(map(_answered_of, attempts.values()))
     return found if job.rows_total is None else min(found, job.rows_total)
 
 
@@ -125,7 +125,7 @@ def _rows(job: Job, batches: Sequence[Batch]) -> dict[str, int | None]:
         succeeded, failed, pending = job.rows_succeeded, sum(job.errors.values()), 0
     else:
         done = [batch for batch in batches if batch.state is BatchState.COLLECTED]
-        succeeded = job.rows_kept + sum(batch.succeeded for batch in done)
+        succeeded = job.rows_carried_over + sum(batch.succeeded for batch in done)
         failed = sum(errors_of(job, done).values())
         pending = 0 if job.rows_total is None else job.rows_total - succeeded - failed
     return {

@@ -64,7 +64,7 @@ def merged_blocks(app: App, job: Job, batches: Iterable[Batch]) -> Iterator[Outc
     """Return the outcomes of a job by row, as blocks of lines."""
     batches = [batch for batch in batches if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
-    parts = [_kept(app, job)]
+    parts = [_carried_over(app, job)]
     if job.unsent:
         parts.append(outcomes_in(app, blob_names.unsent(job)))
     if job.rows_reused:
@@ -100,11 +100,11 @@ def _pieces(app: App, name: str, piece: int) -> Iterator[bytes]:
         yield data
 
 
-def _kept(app: App, job: Job) -> Iterator[OutcomeBlock]:
+def _carried_over(app: App, job: Job) -> Iterator[OutcomeBlock]:
     """Return the results taken over from the retried job; read from there if this job ended before it took them."""
     if not job.previous:
         return iter(())
-    if app.files.info(Container.WORK, blob_names.kept(job)) is not None:
-        return outcomes_in(app, blob_names.kept(job))
+    if app.files.info(Container.WORK, blob_names.carried_over(job)) is not None:
+        return outcomes_in(app, blob_names.carried_over(job))
     previous = app.store.job(job.previous)
     return iter(()) if previous is None else results_of(app, previous)

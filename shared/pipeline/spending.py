@@ -101,8 +101,8 @@ def _reserve(
         total = sum(paid.values())
         others = standing(month, entries, without=job_id).committed + paid.get(month.name, 0.0)
         held = held_at(0.0 if 0.0 < total + usd <= own.reserved else others)
-        kept = rest if held else usd
-        wanted = total + kept if kept else 0.0
+        reserved = rest if held else usd
+        wanted = total + reserved if reserved else 0.0
         if own.reserved == wanted and own.charged == paid:
             return held
         try:

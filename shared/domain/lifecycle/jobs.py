@@ -90,7 +90,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
         return JobState.CANCELLED, None, "The job was cancelled; answers that had arrived are in the results."
     if job.code is not None:
         return JobState.FAILED, job.code, job.message
-    answered = job.rows_kept or any(map(_was_processed, batches))
+    answered = job.rows_carried_over or any(map(_was_processed, batches))
     if job.gave_up_at is not None:
         message = "No progress for MAX_WAIT_HOURS: the job gave up."
         if answered:
@@ -103,7 +103,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
     sent = [batch for batch in batches if batch.requests]
     if sent and not answered and all(batch.failure is RowCode.BATCH_FAILED for batch in sent):
         return JobState.FAILED, JobCode.BATCH_FAILED, sent[0].message
-    if not any(batch.succeeded for batch in sent) and not job.rows_kept:
+    if not any(batch.succeeded for batch in sent) and not job.rows_carried_over:
         refused = next((batch.message for batch in sent if batch.message and batch.failure is None), "")
         return JobState.COMPLETED, None, refused
     return JobState.COMPLETED, None, ""

@@ -69,7 +69,7 @@ class Job:
     message: str = ""
     completed_at: datetime | None = None
     rows_total: int | None = None
-    rows_kept: int = 0
+    rows_carried_over: int = 0
     """Rows whose results were there when the job was built: the previous job's, and reused ones."""
     rows_reused: int = 0
     """Those of them that an earlier job paid for which this one does not retry."""

@@ -6,7 +6,7 @@ planning        the job's settings, fixed when it starts
 build_pass      one pass over the rows, with request_files for what it writes
 estimating      what the job will use and cost
 built           what building found; built_documents notes rows with images
-kept_rows       what a retry takes over; pilot_rows: which rows are the pilot
+carried_over    what a retry keeps of the job before it; pilot_rows: which rows are the pilot
 file_rows       the rows of a .files list
 prefetch        the documents of rows, fetched ahead; waiting_rows keeps the order meanwhile
 reuse           answers used again, with answer_index and earlier_answers

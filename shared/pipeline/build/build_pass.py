@@ -13,8 +13,8 @@ from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build.built import Built, fault_of
 from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, pages_line, to_line
+from shared.pipeline.build.carried_over import CarriedOver
 from shared.pipeline.build.estimating import JobSamples
-from shared.pipeline.build.kept_rows import KeptRows
 from shared.pipeline.build.pilot_rows import Discarded, PilotRows, RequestKinds
 from shared.pipeline.build.prefetch import Prefetcher
 from shared.pipeline.build.request_files import RequestFiles
@@ -65,10 +65,10 @@ class BuildPass:
         self._ids = CustomIds()
         self._built = Built()
         self._unsent = self._writer(blob_names.unsent(self._job))
-        self._kept_file = self._writer(blob_names.kept(self._job))
+        self._carried_file = self._writer(blob_names.carried_over(self._job))
         self._schemas_file = self._writer(blob_names.schemas(self._job))
         self._schemas = SchemaList(self._schemas_file.write)
-        self._kept = KeptRows(iter(()))
+        self._carried_over = CarriedOver(iter(()))
         self._waiting = WaitingRows(Prefetcher(app, plan.settings.images, plan.max_bytes))
         self._built_rows = BuiltRows(app, files.there)
         self._pages = self._writer(blob_names.pdf_pages(self._job))
@@ -88,7 +88,7 @@ class BuildPass:
         assert form is not None  # building has looked.
         file = open_snapshot(self._app, self._job, form) if chunks is None else open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
-        self._kept = KeptRows(self._kept_rows())
+        self._carried_over = CarriedOver(self._results_before())
         with reusing(self._app, self._claim, self._plan.settings.reuse) as self._reused:
             for block in self._claim.keeping(file.row_blocks, every=16):
                 self._take_row_block(block, builder)
@@ -147,7 +147,7 @@ class BuildPass:
         """Return whether all of these rows are sent: no earlier job's results and no limit of the job concern them."""
         last = row_block.row + len(row_block.rows) - 1
         limit = self._plan.settings.limit
-        return self._kept.next_row > last and (limit is None or last <= limit)
+        return self._carried_over.next_row > last and (limit is None or last <= limit)
 
     def _take_rows(self, records: Sequence[Record], ids: Sequence[str], builder: RequestBuilder) -> None:
         _check_width(builder)
@@ -162,10 +162,10 @@ class BuildPass:
 
     def _take(self, record: Record, custom_id: str, builder: RequestBuilder, *, is_repeated: bool) -> None:
         self._built.total += 1
-        outcome = self._kept.take(record.row)
+        outcome = self._carried_over.take(record.row)
         if outcome is not None:
-            self._kept_file.write(outcomes.to_line(outcome) + b"\n")
-            self._built.kept += 1
+            self._carried_file.write(outcomes.to_line(outcome) + b"\n")
+            self._built.carried_over += 1
             self._built.reused += bool(outcome.reused_from)
             return
         limit = self._plan.settings.limit
@@ -244,12 +244,12 @@ class BuildPass:
         self._built.batches = self._files.close()
         if self._reused is not None:
             reused = self._reused.write()
-            self._built.kept += reused
+            self._built.carried_over += reused
             self._built.reused += reused
         if self._built.unsent:
             self._unsent.commit()
         if self._job.previous:
-            self._kept_file.commit()
+            self._carried_file.commit()
         self._schemas_file.commit()
         if self._has_pages:
             self._pages.commit()
@@ -277,7 +277,7 @@ class BuildPass:
         text = json.dumps(found)
         self._app.files.write(Container.WORK, blob_names.columns(self._job), text.encode())
 
-    def _kept_rows(self) -> Iterator[Outcome]:
+    def _results_before(self) -> Iterator[Outcome]:
         if not self._job.previous:
             return iter(())
         previous = self._app.store.job(self._job.previous)

@@ -96,7 +96,7 @@ def _finish(records: JobRecords, claim: Claim[Job], plan: JobPlan, built: Built)
         lease=None,
         first_batches=len(built.batches),
         rows_total=built.total,
-        rows_kept=built.kept,
+        rows_carried_over=built.carried_over,
         rows_reused=built.reused,
         unsent=dict(built.unsent),
         input_tokens=built.estimate.input_tokens,

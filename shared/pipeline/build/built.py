@@ -21,9 +21,9 @@ class Built:
     batches: list[Batch] = field(default_factory=list)
     unsent: Counter[str] = field(default_factory=Counter)
     total: int = 0
-    kept: int = 0
+    carried_over: int = 0
     reused: int = 0
-    """Those of the kept ones that an earlier job paid for which this one does not retry."""
+    """Those of them that an earlier job paid for which this one does not retry."""
     warnings: list[str] = field(default_factory=list)
     first_fault: str = ""
     """The first row that is invalid, and why."""
@@ -47,7 +47,7 @@ class Built:
 def fault_of(built: Built, *, saw_schema: bool, rejects_invalid_rows: bool) -> JobFault | None:
     """Return the fault that all rows together are, None where some can be sent and none forbids it."""
     invalid = {code: count for code, count in built.unsent.items() if code != RowCode.NOT_SENT}
-    sent = built.batches or built.kept
+    sent = built.batches or built.carried_over
     if not sent and not saw_schema and RowCode.INVALID_SCHEMA in invalid:
         return JobFault(
             JobCode.MISSING_SCHEMA,

@@ -425,12 +425,12 @@ FAILED = batch(C, status="failed", failure=RowCode.BATCH_FAILED, message="refuse
         (GAVE_UP, [batch(C, errors={"request_failed": 2}), batch(C, 1)], JobState.COMPLETED, None),
         (GAVE_UP, [batch(C, errors={"gave_up": 2})], JobState.FAILED, JobCode.GAVE_UP),
         (GAVE_UP, [batch(C)], JobState.FAILED, JobCode.GAVE_UP),
-        ({**GAVE_UP, "rows_kept": 1}, [batch(C)], JobState.COMPLETED, None),
+        ({**GAVE_UP, "rows_carried_over": 1}, [batch(C)], JobState.COMPLETED, None),
         ({}, [FAILED, replace(FAILED, index=1)], JobState.FAILED, JobCode.BATCH_FAILED),
         ({}, [FAILED, batch(C, 1, succeeded=1)], JobState.COMPLETED, None),
         ({}, [FAILED, batch(C, 1, requests=0)], JobState.FAILED, JobCode.BATCH_FAILED),
-        ({"rows_kept": 2}, [FAILED], JobState.COMPLETED, None),
-        ({"rows_kept": 2}, [], JobState.COMPLETED, None),
+        ({"rows_carried_over": 2}, [FAILED], JobState.COMPLETED, None),
+        ({"rows_carried_over": 2}, [], JobState.COMPLETED, None),
     ],
 )
 def test_how_a_job_ends(of_job: dict[str, Any], of_batches: list[Batch], state: JobState, code: JobCode | None) -> None:

@@ -33,7 +33,7 @@ def test_answered_counts_each_row_once_however_often_it_was_asked(batches: list[
 
 
 def test_answers_kept_from_an_earlier_job_are_counted() -> None:
-    assert answered(job(rows_total=20, rows_kept=15), [_attempt(1, S, 5, 2, 0)]) == 17
+    assert answered(job(rows_total=20, rows_carried_over=15), [_attempt(1, S, 5, 2, 0)]) == 17
 
 
 @pytest.mark.parametrize("held_by", ["", "input_tokens"])

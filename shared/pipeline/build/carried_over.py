@@ -1,4 +1,4 @@
-"""The results of an earlier job that a retry takes over."""
+"""The results of an earlier job that a retry carries over."""
 
 from collections.abc import Iterator
 from math import inf
@@ -6,7 +6,7 @@ from math import inf
 from shared.domain.model import Outcome
 
 
-class KeptRows:
+class CarriedOver:
     """The results of an earlier job, taken row by row; both go through the file in its order."""
 
     def __init__(self, rows: Iterator[Outcome]) -> None:
