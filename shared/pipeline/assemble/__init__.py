@@ -2,6 +2,7 @@
 
 assembly          the step
 source_rows       the prompt file's rows, as the result files need them
+result_columns    which columns they have
 row_writer        rows and outcomes → the files of shared.results
 typed_table       the typed columns of results.parquet
 source_documents  the documents of failed rows, for errors.jsonl

@@ -1,27 +1,24 @@
 """All outcomes of a job → its result files, in input order; and the end of the job."""
 
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Set
-from typing import Any
+from collections.abc import Callable, Set
 
-from shared.answer_schema.schema_list import SchemaList, StoredSchema
 from shared.domain import blob_names
 from shared.domain.errors import JobFault, NotFound, Transient
 from shared.domain.lifecycle import end_of, next_backoff
-from shared.domain.model import BatchState, Job, JobCode, Record, RowCode
+from shared.domain.model import BatchState, Job, JobCode, RowCode
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan, plan_without_settings
+from shared.pipeline.assemble.result_columns import result_columns
 from shared.pipeline.assemble.row_writer import Counts, RowWriter
 from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.assemble.typed_table import parquet_table
-from shared.pipeline.build.building import COLUMNS, read_plan
+from shared.pipeline.build.building import read_plan
 from shared.pipeline.claims import Claim, claim_job
-from shared.pipeline.outcome_files import merged_blocks, work_lines
+from shared.pipeline.outcome_files import merged_blocks
 from shared.pipeline.records import JobRecords
 from shared.pipeline.reporting import close
 from shared.prompt_file import form_of
-from shared.results.answer_columns import TEXT_SCHEMA, fields_of, union
 from shared.results.files import (
     ERRORS_JSONL,
     RESULTS_CSV,
@@ -101,19 +98,16 @@ def _plan(app: App, job: Job) -> JobPlan:
 
 def _write_rows(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> Counts:
     app, job = records.app, claim.record
-    own, schemas = columns_of(records, claim, plan)
+    columns = result_columns(records, claim, plan)
     rows = Rows(app, job, plan)
     form = form_of(job.prompt_file)
     writers = _writers(app, job, {*plan.formats, form.kind.value if form else ""})
     sinks: dict[str, Callable[[bytes], object]] = {name: writer.write for name, writer in writers.items()}
-    separator = ";" if rows.separator == ";" else ","
-    fields = union(map(fields_of, schemas))
     parquet = None
     if RESULTS_PARQUET in sinks:
         write = sinks[RESULTS_PARQUET]
-        parquet = parquet_table(app, claim, lambda: Rows(app, job, plan), own, schemas, write)
-    layout = Layout(own=own, fields=fields, guard=plan.formula_guard, separator=separator)
-    files = ResultFiles(layout, sinks, parquet)
+        parquet = parquet_table(app, claim, lambda: Rows(app, job, plan), columns, write)
+    files = ResultFiles(columns.layout(plan, rows.separator), sinks, parquet)
     outcomes = merged_blocks(app, job, records.batches)
     counts = RowWriter(rows, outcomes, files, _outcome_if_missing(job)).write_all(claim)
     closed = files.close()
@@ -141,42 +135,6 @@ def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
     if "parquet" in formats:
         wanted.append(RESULTS_PARQUET)
     return {name: app.files.writer(Container.RESULTS, blob_names.results_folder(job) + name) for name in wanted}
-
-
-def columns_of(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> tuple[list[str], list[Mapping[str, Any]]]:
-    """Return the user's own columns and the answers' schemas, those of earlier jobs that this one retries first."""
-    app, job = records.app, claim.record
-    try:
-        found = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))
-        own = [str(name) for name in found["own"]]
-    except NotFound:
-        own = _own_columns(app, claim, plan)
-        found = {"text": False}
-    schemas = [schema.checked for schema in (*_schemas_before(app, job), *records.schemas())]
-    return own, [*schemas, *([TEXT_SCHEMA] if found["text"] else [])]
-
-
-def _schemas_before(app: App, job: Job) -> Iterator[StoredSchema]:
-    """Yield the schemas of the jobs that this one retries, the first job's first."""
-    chain: list[Job] = []
-    latest = job
-    while latest.previous and (before := app.store.job(latest.previous)) is not None:
-        chain.append(before)
-        latest = before
-    for one in reversed(chain):
-        yield from SchemaList.read(work_lines(app, blob_names.schemas(one)))
-
-
-def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
-    """Return the own columns of a file that was never built, by reading it; none if a table cannot have so many."""
-    rows = Rows(app, claim.record, plan)
-    own: dict[str, None] = dict.fromkeys(rows.own_columns)
-    for found in claim.keeping(rows.row_blocks):
-        record = found if isinstance(found, Record) else next(found.records())
-        own.update(dict.fromkeys(rows.own(record)))
-        if len(own) > COLUMNS:
-            return []
-    return list(own)
 
 
 def _outcome_if_missing(job: Job) -> tuple[RowCode, str]:

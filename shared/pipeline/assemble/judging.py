@@ -14,7 +14,7 @@ from shared.domain.model import Batch, Job, JobState, RowBlock, RowCode, block_o
 from shared.domain.ports import App, BlobWriter, Container
 from shared.money.estimate import estimate_rest
 from shared.money.pilot import verdict
-from shared.pipeline.assemble.assembly import columns_of
+from shared.pipeline.assemble.result_columns import result_columns
 from shared.pipeline.assemble.row_writer import RowWriter
 from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.build.building import read_plan
@@ -24,8 +24,7 @@ from shared.pipeline.outcome_files import merged_batches, work_lines
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import charge, charged_so_far, reserve
 from shared.requests.batch_file import read_rows
-from shared.results.answer_columns import fields_of, union
-from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, Layout, ResultFiles
+from shared.results.files import ERRORS_JSONL, RESULTS_CSV, RESULTS_JSONL, ResultFiles
 
 log = logging.getLogger("structuredbatch.pilot")
 
@@ -113,14 +112,12 @@ def _write_rows(records: JobRecords, claim: Claim[Job]) -> None:
     """Write pilot.csv, and the same rows as JSON lines for the API."""
     app, job = records.app, claim.record
     plan = read_plan(app, job)
-    own, schemas = columns_of(records, claim, plan)
+    columns = result_columns(records, claim, plan)
     rows = Rows(app, job, plan)
     done = _pilot_batches(records)
     rows.row_blocks = _only(rows.row_blocks, _rows_of(app, done))
     writers = _writers(app, job)
-    separator = ";" if rows.separator == ";" else ","
-    layout = Layout(own=own, fields=union(map(fields_of, schemas)), guard=plan.formula_guard, separator=separator)
-    files = ResultFiles(layout, {name: writer.write for name, writer in writers.items()})
+    files = ResultFiles(columns.layout(plan, rows.separator), {name: writer.write for name, writer in writers.items()})
     RowWriter(rows, merged_batches(app, done), files, (RowCode.MISSING, "This row has no answer.")).write_all(claim)
     files.close()
     for writer in writers.values():

@@ -1,11 +1,12 @@
 """results.parquet of a job: its own columns typed as the prompt file has them, its answers by their schemas."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared import VERSION
 from shared.domain.model import Job
 from shared.domain.ports import App
+from shared.pipeline.assemble.result_columns import ResultColumns
 from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.build.snapshot import ranges_of
 from shared.pipeline.claims import Claim
@@ -21,15 +22,15 @@ def parquet_table(
     app: App,
     claim: Claim[Job],
     rows: Callable[[], Rows],
-    own: Sequence[str],
-    schemas: Sequence[Mapping[str, Any]],
+    columns: ResultColumns,
     write: Callable[[bytes], object],
 ) -> "ParquetTable":
-    """Begin results.parquet; `rows` opens the prompt file once more, `own` are its own columns."""
+    """Begin results.parquet; `rows` opens the prompt file once more."""
     from shared.results.parquet_writer import ParquetTable
 
     metadata = {"structuredbatch.version": VERSION, "structuredbatch.job_id": claim.record.job_id}
-    return ParquetTable(write, _own_of_parquet(app, claim.record, own) or _own(claim, rows(), own), schemas, metadata)
+    own = _own_of_parquet(app, claim.record, columns.own) or _own(claim, rows(), columns.own)
+    return ParquetTable(write, own, columns.schemas, metadata)
 
 
 def _own_of_parquet(app: App, job: Job, own: Sequence[str]) -> "OwnBatches | None":
