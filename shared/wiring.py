@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, cast
+from urllib.request import getproxies
 
 from azure.core.credentials import TokenCredential
 from azure.data.tables import TableClient, TableServiceClient
@@ -28,6 +29,9 @@ from shared.domain.ports import App, Container, Queues
 from shared.settings import Settings, StorageAccount, Target, read_settings, settings_message
 
 log = logging.getLogger("structuredbatch.wiring")
+
+CERTIFICATES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Where the requests library is told of certificates that it is to trust."""
 
 BLOB_OPTIONS: Final[dict[str, Any]] = {"max_single_get_size": READ_SIZE, "max_chunk_get_size": READ_SIZE}
 
@@ -146,8 +150,18 @@ def _token(settings: Settings) -> Callable[[], str]:
     return get_bearer_token_provider(_credential(settings.client_id), settings.token_scope)
 
 
+def _options() -> dict[str, Any]:
+    """Return the options of all storage clients.
+
+    Where this machine has no proxy and no certificates of its own, the clients need not look for them, and for a
+    password in ~/.netrc, at each call: that takes a tenth of a call's time.
+    """
+    has_own_network = bool(getproxies()) or any(name in os.environ for name in CERTIFICATES)
+    return {**TIMEOUTS, "use_env_settings": has_own_network}
+
+
 def _blobs(account: StorageAccount) -> BlobServiceClient:
-    options = {**TIMEOUTS, **BLOB_OPTIONS}
+    options = {**_options(), **BLOB_OPTIONS}
     if account.connection_string:
         return BlobServiceClient.from_connection_string(account.connection_string, **options)
     return BlobServiceClient(account.blob_uri, credential=_credential(account.client_id), **options)
@@ -156,9 +170,11 @@ def _blobs(account: StorageAccount) -> BlobServiceClient:
 def _table(settings: Settings) -> TableClient:
     account = settings.storage
     if account.connection_string:
-        service = TableServiceClient.from_connection_string(account.connection_string, **TIMEOUTS)
+        service = TableServiceClient.from_connection_string(account.connection_string, **_options())
     else:
-        service = TableServiceClient(endpoint=account.table_uri, credential=_credential(account.client_id), **TIMEOUTS)
+        service = TableServiceClient(
+            endpoint=account.table_uri, credential=_credential(account.client_id), **_options()
+        )
     return service.get_table_client(settings.jobs_table)
 
 
@@ -167,9 +183,9 @@ def _queues(settings: Settings) -> StorageQueues:
 
     account = settings.storage
     if account.connection_string:
-        service = QueueServiceClient.from_connection_string(account.connection_string, **TIMEOUTS)
+        service = QueueServiceClient.from_connection_string(account.connection_string, **_options())
     else:
-        service = QueueServiceClient(account.queue_uri, credential=_credential(account.client_id), **TIMEOUTS)
+        service = QueueServiceClient(account.queue_uri, credential=_credential(account.client_id), **_options())
     submissions, completions = (
         service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
         for name in (settings.submissions_queue, settings.completions_queue)

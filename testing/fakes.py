@@ -210,6 +210,10 @@ class MemoryStore:
     def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
         return self.job(job_id), self.batches(job_id)
 
+    def jobs_together(self, job_ids: Sequence[str]) -> Mapping[str, tuple[Job, list[Batch]]]:
+        found = ((job_id, self.job(job_id)) for job_id in job_ids)
+        return {job_id: (job, self.batches(job_id)) for job_id, job in found if job is not None}
+
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
         found: Batch | None = self._get(Batch, job_id, f"batch-{index:05d}-{attempt}")
         return found

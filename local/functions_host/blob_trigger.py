@@ -7,6 +7,7 @@ so that a restarted host delivers all blobs again. https://learn.microsoft.com/a
 import json
 import logging
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from local.functions_host.worker import Function, InvocationError
 
 _log = logging.getLogger(__name__)
 _SCAN_SECONDS = 1.0
+_PAUSES_PER_SCAN = 10  # A container of thousands of blobs must not be scanned all the time.
 _POISON_QUEUE = "webjobs-blobtrigger-poison"
 
 
@@ -125,9 +127,10 @@ class BlobTrigger:
         pool = ThreadPoolExecutor(self._options.blob_parallelism, thread_name_prefix=self.function.name)
 
         def step() -> float:
+            begun = time.monotonic()
             for version in self.scan():
                 pool.submit(self._deliver_or_forget, version)
-            return _SCAN_SECONDS
+            return max(_SCAN_SECONDS, _PAUSES_PER_SCAN * (time.monotonic() - begun))
 
         poll_until(stop, f"The blob trigger of {self.function.name}", step)
         pool.shutdown(cancel_futures=True)

@@ -12,12 +12,13 @@
 Each record is one property of JSON: table storage drops nulls and has no nested values.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, Final
 
 from azure.data.tables import TableClient, UpdateMode
 
@@ -40,6 +41,9 @@ from shared.adapters.table_rows import TRANSACTION_LIMIT, TableRows, creation, r
 from shared.domain.errors import Conflict
 from shared.domain.model import Batch, Job, OpenJob, newest_first
 from shared.domain.ports import DeploymentBackoff, Listed
+
+TOGETHER_ROWS: Final = 300
+"""Rows of a page where jobs are read together, and how many of ended jobs may be among them."""
 
 
 class TableJobStore:
@@ -85,14 +89,23 @@ class TableJobStore:
         return [versioned(Batch, entity) for entity in self._rows.query(where, {"job": job_id})]
 
     def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
-        job, batches = None, []
-        # In the order of row keys, `job` comes last.
-        for entity in self._rows.query("PartitionKey eq @job", {"job": job_id}):
-            if entity["RowKey"] == "job":
-                job = versioned(Job, entity)
+        return _job_and_batches(self._rows.query("PartitionKey eq @job", {"job": job_id}))
+
+    def jobs_together(self, job_ids: Sequence[str]) -> Mapping[str, tuple[Job, list[Batch]]]:
+        where = "PartitionKey ge @first and PartitionKey le @last"
+        rows = self._rows.query(where, {"first": job_ids[0], "last": job_ids[-1]}, page=TOGETHER_ROWS)
+        wanted, strangers = set(job_ids), 0
+        found: dict[str, tuple[Job, list[Batch]]] = {}
+        for job_id, entities in groupby(rows, key=itemgetter("PartitionKey")):
+            if job_id in wanted:
+                job, batches = _job_and_batches(entities)
+                if job is not None:
+                    found[job_id] = job, batches
             else:
-                batches.append(versioned(Batch, entity))
-        return job, batches
+                strangers += sum(1 for _ in entities)
+                if strangers > TOGETHER_ROWS:
+                    break  # Most jobs in between have ended: those that are left cost less singly.
+        return found
 
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
         entity = self._rows.get(job_id, f"batch-{index:05d}-{attempt}")
@@ -173,3 +186,14 @@ class TableJobStore:
 
     def save_bookmark(self, name: str, value: str) -> None:
         self._rows.put({"PartitionKey": "app", "RowKey": f"place-{name}", "Place": value})
+
+
+def _job_and_batches(entities: Iterable[Any]) -> tuple[Job | None, list[Batch]]:
+    """Read the rows of one job's partition, in their order: there, `job` comes last."""
+    job, batches = None, []
+    for entity in entities:
+        if entity["RowKey"] == "job":
+            job = versioned(Job, entity)
+        else:
+            batches.append(versioned(Batch, entity))
+    return job, batches

@@ -139,6 +139,12 @@ class JobStore(Protocol):
     def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
         """Return both, in one call; the job is never older than its batches."""
 
+    def jobs_together(self, job_ids: Sequence[str]) -> Mapping[str, tuple[Job, list[Batch]]]:
+        """Return jobs that began close together, with their batches, in few calls; those left out are read singly.
+
+        `job_ids` are in ascending order. No job is older than its batches.
+        """
+
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
         """Return one batch, None where unknown."""
 

@@ -84,6 +84,31 @@ def test_a_job_comes_with_its_batches_in_one_call(store: JobStore) -> None:
     assert store.job_with_batches("J-r1")[1] == []
 
 
+def test_jobs_that_began_together_come_together_with_their_batches(store: JobStore) -> None:
+    names = [f"20261122T101500Z-{number:08x}" for number in range(120)]
+    for name in names[:110]:
+        store.insert_job(_job(name))
+        store.add_batches([replace(_batch(index), job_id=name) for index in range(2)])
+    asked = [*names[10:50], *names[60:]]
+
+    found = store.jobs_together(asked)
+
+    assert list(found) == [*names[10:50], *names[60:110]]
+    assert all(found[name] == store.job_with_batches(name) for name in found)
+
+
+def test_jobs_between_which_many_have_ended_may_come_singly_but_never_wrong(store: JobStore) -> None:
+    names = [f"20261122T101500Z-{number:08x}" for number in range(202)]
+    for name in names:
+        store.insert_job(_job(name))
+        store.add_batches([replace(_batch(index), job_id=name) for index in range(2)])
+
+    found = store.jobs_together([names[0], names[1], names[-1]])
+
+    assert list(found)[:2] == names[:2]
+    assert all(found[name] == store.job_with_batches(name) for name in found)
+
+
 def test_a_job_is_inserted_once(store: JobStore) -> None:
     store.insert_job(_job())
     with pytest.raises(Conflict):

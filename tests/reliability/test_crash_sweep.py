@@ -32,6 +32,7 @@ READS = frozenset(
         "store.listed",
         "store.job",
         "store.job_with_batches",
+        "store.jobs_together",
         "store.batches",
         "store.batch",
         "store.history",

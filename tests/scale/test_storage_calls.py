@@ -83,3 +83,19 @@ def test_a_job_of_three_rows_takes_few_calls_from_drop_to_end(world: World, call
     found = {step: sum(counted.values()) for step, counted in calls.by_step.items()}
     assert found == {**MOST, "idle poll": IDLE}, calls.by_step
     assert sum(MOST.values()) + QUEUES <= 60
+
+
+def test_a_poll_reads_the_open_jobs_of_a_minute_together(world: World, calls: Calls) -> None:
+    world.tick()
+    for number in range(12):
+        world.event(world.drop(f"{number}.csv", TABLE, model="m"))
+    world.clock.advance(90)
+    world.tick()
+    while world.clock.now().minute % REFRESH_MINUTES == 0:
+        world.clock.advance(60)
+    with calls.of("idle poll"):
+        polling.poll(world.app)
+
+    assert len(list(world.app.store.open_jobs())) == 12
+    # A file's time is storage's own, so the files may be of two minutes.
+    assert calls.by_step["idle poll"].total() <= IDLE + 1, calls.by_step

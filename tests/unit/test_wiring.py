@@ -1,10 +1,12 @@
 """The app is put together once, however many triggers ask for it at the same moment."""
 
+import os
 import threading
 import time
 from typing import Any
 
 import pytest
+from azure.core.pipeline.transport import RequestsTransport
 
 from shared import wiring
 from shared.wiring import _Once
@@ -49,3 +51,34 @@ def test_an_app_that_could_not_be_made_is_tried_again() -> None:
     with pytest.raises(ValueError, match="settings"):
         once.get()
     assert (once.get(), once.get()) == ("app", "app")
+
+
+@pytest.mark.parametrize(
+    ("variables", "looks"),
+    [
+        ({}, False),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, True),
+        ({"REQUESTS_CA_BUNDLE": "/etc/ssl/company.pem"}, True),
+    ],
+)
+def test_storage_clients_look_into_the_environment_only_where_it_says_anything_of_the_network(
+    variables: dict[str, str], looks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [*os.environ]:
+        if name.lower().endswith("_proxy") or name in wiring.CERTIFICATES:
+            monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    told: list[object] = []
+    make = RequestsTransport.__init__
+
+    def noting(self: RequestsTransport, **options: Any) -> None:
+        told.append(options.get("use_env_settings", True))
+        make(self, **options)
+
+    monkeypatch.setattr(RequestsTransport, "__init__", noting)
+    account = "AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net"
+    wiring.build({"BatchStorage": account, "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"})
+
+    assert told == [looks, looks]  # Blobs and the table; the queues' client is made when it is first used.
