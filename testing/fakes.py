@@ -23,6 +23,7 @@ from shared.domain.errors import (
     AppError,
     Conflict,
     Misconfigured,
+    NoAnswer,
     NotFound,
     QuotaExceeded,
     Refused,
@@ -165,7 +166,7 @@ class MemoryStore:
 
     def open_entry(self, entry: OpenJob) -> str:
         there = self._rows.get(("open", entry.job_id))
-        return self._put("open", entry.job_id, (_text(entry), *(there[0][1:] if there else (None, "", ""))))
+        return self._put("open", entry.job_id, (_text(entry), *(there[0][1:] if there else (None, "", "", {}))))
 
     def open_jobs(self) -> Iterator[OpenJob]:
         for listed in self.all_listed():
@@ -175,8 +176,8 @@ class MemoryStore:
         row = self._rows.get(("open", job_id))
         if row is None:
             return None
-        (entry, status, etag, digest), version = row
-        return Listed(_record(OpenJob, entry), status, version, etag, digest)
+        (entry, status, etag, digest, open_batches), version = row
+        return Listed(_record(OpenJob, entry), status, version, etag, digest, open_batches)
 
     def all_listed(self) -> Iterator[Listed]:
         for partition, key in sorted(self._rows):
@@ -186,7 +187,7 @@ class MemoryStore:
     def list_as(self, listed: Listed) -> Listed:
         key = ("open", listed.entry.job_id)
         self._check(key, listed.version)
-        row = (_text(listed.entry), _copy(listed.status), listed.etag, listed.digest)
+        row = (_text(listed.entry), _copy(listed.status), listed.etag, listed.digest, dict(listed.open_batches))
         return replace(listed, version=self._put(*key, row))
 
     def insert_job(self, job: Job) -> Job:
@@ -259,6 +260,10 @@ class MemoryStore:
     def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
         found: DeploymentBackoff | None = self._get(DeploymentBackoff, "gate", target)
         return found
+
+    def deployment_backoffs(self) -> list[DeploymentBackoff]:
+        found = [self._get(DeploymentBackoff, *key) for key in sorted(self._rows) if key[0] == "gate"]
+        return [backoff for backoff in found if backoff is not None]
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
         self._put("gate", backoff.target, _text(replace(backoff, version="")))
@@ -455,7 +460,10 @@ class MemoryBatchService:
         self.billed: list[Billed] = []
 
     def fail(self, method: str, kind: str, times: int = 1) -> None:
-        """Let the next calls of a method fail: `before` or `after` it took effect, `429`, `503`, `cut` or `short`."""
+        """Let the next calls of a method fail.
+
+        `before` or `after` it took effect, `silent` (it took its time, and no effect), `429`, `503`, `cut` or `short`.
+        """
         self._faults.append(_Fault(method, kind, times))
 
     def restore(self) -> None:
@@ -541,6 +549,10 @@ class MemoryBatchService:
             made.cancelled_at = made.cancelled_at or self._clock.now()
         _raise_after(kind)
 
+    def uploads(self) -> list[str]:
+        """Return the names of the input files that are there."""
+        return [name for _, name, _ in self._stored.values() if name.endswith(".jsonl")]
+
     def created(self) -> list[tuple[str, str, str]]:
         """Return the (job, index, attempt) of every batch that was created, in order."""
         return [_name_of(made) for made in self._made.values()]
@@ -560,6 +572,8 @@ class MemoryBatchService:
                 fault.left -= 1
                 if fault.kind in ("after", "cut", "short"):
                     return fault.kind
+                if fault.kind == "silent":
+                    self._clock.advance(10 if method in ("cancel", "delete_file") else 60)
                 raise _error(fault.kind, lost)
         return ""
 
@@ -698,6 +712,8 @@ def _name_of(made: _Made) -> tuple[str, str, str]:
 def _error(kind: str, lost: bool) -> AppError:
     if kind == "429":
         return Throttled("the service asks to come back later", 5)
+    if kind == "silent" and not lost:
+        return NoAnswer("the service says nothing")
     if kind == "503" or not lost:
         return Unavailable("the service does not answer")
     return AnswerLost("the answer was lost")

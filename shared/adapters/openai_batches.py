@@ -1,42 +1,27 @@
 """Adapter: the Files and Batch API of one resource through the openai client, behind domain.batch_service."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
 
 import httpx2
 import openai
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError
 from openai.types.batch_create_params import OutputExpiresAfter
 
+from shared.adapters.openai_errors import CREATION, ServiceErrors
 from shared.adapters.openai_objects import list_page, remote_batch, remote_file
-from shared.adapters.retry_after import wait_asked
-from shared.domain.errors import (
-    AnswerLost,
-    AppError,
-    Misconfigured,
-    NotFound,
-    NotPermitted,
-    QuotaExceeded,
-    Refused,
-    Throttled,
-    Unavailable,
-)
+from shared.domain.errors import AnswerLost, NotFound, Refused, Unavailable
 from shared.domain.model import Batch, RemoteBatch, RemoteFile
 from shared.settings import Platform, Settings, Target
 
 CALL_TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
 """Seconds for one call; for transfers, the longest silence between two pieces."""
 
+BRIEF_TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
+"""Seconds for a cancellation or a deletion."""
+
 PAGE: Final = 100
 CHUNK: Final = 1024 * 1024
-DOUBTFUL: Final = frozenset({408, 409, 500, 502, 504})
-"""Statuses after which a creating call may have taken effect all the same."""
-
-PASSING_CODES: Final = frozenset(
-    {"conflict", "internalFailure", "serviceUnavailable", "tooManyRequests", "unexpectedEntityState"}
-)
-"""Codes that say with a 400 what another status would: it may pass, as when a file is not processed yet."""
 
 
 def client_of(target: Target, token: Callable[[], str] | None) -> openai.OpenAI:
@@ -61,12 +46,15 @@ class OpenAIBatchService:
         # A creating call ends before its worker's lease does.
         seconds = min(60.0, settings.lease.total_seconds() * 0.8)
         self._creator = client.with_options(timeout=httpx2.Timeout(seconds, connect=min(10.0, seconds)))
+        # Calls that others wait for, and that can do without an answer: a silent resource must not hold these up.
+        self._brief = client.with_options(timeout=BRIEF_TIMEOUT)
         self._settings = settings
         self._target = target
+        self._errors = ServiceErrors(settings, target)
 
     def upload(self, name: str, content: BinaryIO) -> RemoteFile:
         seconds = int(self._settings.file_expiry.total_seconds())
-        with _routed("upload of an input file"):
+        with self._errors.routed("upload of an input file"):
             made = self._client.files.create(
                 file=(name, content, "application/jsonl"),
                 purpose="batch",
@@ -76,14 +64,14 @@ class OpenAIBatchService:
 
     def file(self, file_id: str) -> RemoteFile | None:
         try:
-            with _reading(f"file {file_id}"):
+            with self._errors.reading(f"file {file_id}"):
                 return remote_file(self._reader.files.retrieve(file_id))
         except NotFound:
             return None
 
     def read_file(self, file_id: str) -> Iterator[bytes]:
         with (
-            _reading(f"content of file {file_id}"),
+            self._errors.reading(f"content of file {file_id}"),
             self._reader.files.with_streaming_response.content(file_id) as response,
         ):
             if response.headers.get("content-type", "").startswith("text/html"):
@@ -92,9 +80,9 @@ class OpenAIBatchService:
 
     def delete_file(self, file_id: str) -> None:
         try:
-            with _translated(f"deletion of file {file_id}"):
+            with self._errors.translated(f"deletion of file {file_id}"):
                 # What it says in return is nothing that anybody needs.
-                self._reader.files.with_raw_response.delete(file_id)
+                self._brief.files.with_raw_response.delete(file_id)
         except NotFound:
             pass  # Gone is what was wanted.
 
@@ -120,9 +108,9 @@ class OpenAIBatchService:
                 )
             return remote_batch(made)
         except openai.OpenAIError as error:
-            raise _creation_error(error) from error
+            raise self._errors.of_creation(error) from error
         except AzureError as error:
-            raise _no_token(error, "creation of a batch") from error
+            raise self._errors.no_token(error, CREATION) from error
         except ValueError as error:
             raise AnswerLost("The answer to the creation of a batch cannot be read") from error
 
@@ -140,14 +128,14 @@ class OpenAIBatchService:
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
         try:
-            with _reading(f"batch {batch_id}"):
+            with self._errors.reading(f"batch {batch_id}"):
                 return remote_batch(self._reader.batches.retrieve(batch_id))
         except NotFound:
             return None
 
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
         query = {"$filter": f"status eq '{status}'"} if status else None
-        with _reading("list of batches"), _routed("list of batches"):
+        with self._errors.reading("list of batches"), self._errors.routed("list of batches"):
             # The client's own reading of a list fails over anything that is not one.
             found = self._reader.batches.with_raw_response.list(
                 limit=PAGE, after=after or openai.omit, extra_query=query
@@ -156,118 +144,11 @@ class OpenAIBatchService:
 
     def cancel(self, batch_id: str) -> None:
         try:
-            with _translated(f"cancellation of batch {batch_id}"):
-                self._client.batches.with_raw_response.cancel(batch_id)
+            with self._errors.translated(f"cancellation of batch {batch_id}"):
+                self._brief.batches.with_raw_response.cancel(batch_id)
         except (NotFound, Refused):
             pass  # It has ended already, or is being cancelled: the next poll tells which.
         except Unavailable as error:
             # A 409 says the same; repeating it would not help.
             if not isinstance(error.__cause__, openai.ConflictError):
                 raise
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (openai.OpenAIError, httpx2.HTTPError) as error:
-        if isinstance(error.__cause__, AppError):
-            raise error.__cause__ from error  # What is uploaded could not be read: not the service's fault.
-        raise translate(error, what) from error
-    except AzureError as error:
-        raise _no_token(error, what) from error
-    except ValueError as error:
-        raise Unavailable(
-            f"The answer to the {what} did not come from the batch service ({type(error).__name__}): check "
-            "AZURE_OPENAI_ENDPOINT; it is tried again"
-        ) from error
-
-
-@contextmanager
-def _reading(what: str) -> Iterator[None]:
-    """Translate as `_translated` does, for calls that only ask: no refusal is final, answers can be fetched later."""
-    try:
-        with _translated(what):
-            yield
-    except Refused as error:
-        raise Unavailable(str(error)) from error
-
-
-@contextmanager
-def _routed(what: str) -> Iterator[None]:
-    """Translate as `_translated` does, for calls that name nothing to be missing: a 404 means a wrong address."""
-    try:
-        with _translated(what):
-            yield
-    except NotFound as error:
-        raise _wrong_address(what, str(error)) from error
-
-
-def _wrong_address(what: str, said: str) -> Misconfigured:
-    return Misconfigured(
-        f"The batch service found no such route, deployment or file for the {what} (404): check AZURE_OPENAI_ENDPOINT, "
-        f"AZURE_OPENAI_API_VERSION and the deployment's name. {said}"
-    )
-
-
-def _no_token(error: AzureError, what: str) -> AppError:
-    """Name a token that could not be got; azure-identity's own text is a page long, its kind says enough."""
-    if isinstance(error, ClientAuthenticationError):
-        return NotPermitted(
-            f"There is no identity to sign in with for the {what} ({type(error).__name__}): set AZURE_OPENAI_API_KEY, "
-            "or give the function app a managed identity (AZURE_CLIENT_ID names a user-assigned one)"
-        )
-    return Unavailable(f"Could not get a token for the {what} ({type(error).__name__}); it is tried again")
-
-
-def translate(error: Exception, what: str) -> AppError:
-    """Find the app's error for one of the client's; `what` names the call."""
-    if not isinstance(error, openai.APIStatusError):
-        return Unavailable(
-            f"The batch service cannot be reached for the {what} ({type(error).__name__}): check "
-            "AZURE_OPENAI_ENDPOINT and the network; it is tried again"
-        )
-    status, text, wait = error.status_code, _say(error), wait_asked(error.response.headers)
-    if status in (401, 403):
-        return NotPermitted(
-            f"The batch service does not permit the {what} ({status} {text}): give the app's identity the role "
-            "Cognitive Services OpenAI Contributor on the Azure OpenAI resource, or correct AZURE_OPENAI_API_KEY and "
-            "the resource's network rules"
-        )
-    if _is_quota(error):
-        return QuotaExceeded(f"The batch service rejected the {what}: quota exceeded ({status} {text})", wait)
-    if status == 404:
-        return NotFound(f"The batch service has no {what} ({text})")
-    if status == 429:
-        return Throttled(f"The batch service asks to retry later: the {what} ({text})", wait)
-    if status in (408, 409) or status >= 500 or str(error.code) in PASSING_CODES:
-        return Unavailable(f"The batch service failed during the {what} ({status} {text})", wait)
-    return Refused(f"The batch service rejected the {what} ({status} {text})", str(error.code or ""))
-
-
-def _creation_error(error: openai.OpenAIError) -> AppError:
-    what = "creation of a batch"
-    if isinstance(error, openai.APIConnectionError):
-        never_sent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
-        return translate(error, what) if never_sent else AnswerLost(f"The answer to the {what} was lost")
-    if not isinstance(error, openai.APIStatusError):
-        return AnswerLost(f"The answer to the {what} cannot be read")
-    if error.status_code in DOUBTFUL:
-        return AnswerLost(f"The batch service failed during the {what} ({error.status_code} {_say(error)})")
-    if error.status_code == 404:
-        return _wrong_address(what, _say(error))
-    return translate(error, what)
-
-
-def _is_quota(error: openai.APIStatusError) -> bool:
-    text = f"{error.code} {error.message}"
-    return error.status_code in (400, 403, 429) and ("token_limit_exceeded" in text or "quotaExceeded" in text)
-
-
-def _say(error: openai.APIStatusError) -> str:
-    """Return the service's code and text; its texts about files and batches quote no prompt."""
-    if isinstance(error.body, str) and not error.body.lstrip().startswith("<"):
-        return " ".join(error.body.split())[:400] or type(error).__name__
-    body = error.body if isinstance(error.body, Mapping) else {}
-    message = body.get("message") or type(error).__name__
-    return f"{body.get('code') or ''} {message}".strip()[:400]

@@ -51,7 +51,12 @@ def batch_entity(batch: Batch) -> Entity:
 
 def listed_columns(listed: Listed) -> dict[str, object]:
     """Return what is shown of an open job as columns of its entry."""
-    return {"Status": status_text(listed.status or {}), "StatusETag": listed.etag, "StatusDigest": listed.digest}
+    return {
+        "Status": status_text(listed.status or {}),
+        "StatusETag": listed.etag,
+        "StatusDigest": listed.digest,
+        "OpenBatches": json.dumps(dict(listed.open_batches)),
+    }
 
 
 def record_in(kind: Any, entity: Mapping[str, Any]) -> Any:
@@ -75,6 +80,7 @@ def listed_in(entity: Any) -> Listed:
         entity.metadata["etag"],
         str(entity.get("StatusETag", "")),
         str(entity.get("StatusDigest", "")),
+        json.loads(entity.get("OpenBatches", "{}")),
     )
 
 

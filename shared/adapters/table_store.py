@@ -6,7 +6,7 @@
     open          <job id>                  the open index: name, etag and time of the prompt file; what lists show
     history       <countdown>-<job id>      an ended job, so that a listing by row key is newest first
     history-<state>                         the same once more, so that a listing of one state need not look for it
-    gate          <hash of a deployment>    until when a deployment's quota is not tried again
+    gate          <hash of a target>        until when a target that refused is not tried again
     app           installed, place-<name>   when the table was first used; where a walk stopped
 
 Each record is one property of JSON: table storage drops nulls and has no nested values.
@@ -163,6 +163,9 @@ class TableJobStore:
     def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
         entity = self._rows.get("gate", name_hash(target))
         return None if entity is None else versioned(DeploymentBackoff, entity)
+
+    def deployment_backoffs(self) -> list[DeploymentBackoff]:
+        return [versioned(DeploymentBackoff, entity) for entity in self._query("PartitionKey eq 'gate'")]
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
         self._rows.put(entity_of("gate", name_hash(backoff.target), backoff))

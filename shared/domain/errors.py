@@ -4,7 +4,8 @@
     ├── Transient                 it may pass by itself or once it is fixed: wait and try again
     │   ├── Throttled             429, or storage that is busy: wait as long as it says
     │   ├── QuotaExceeded         the deployment's enqueued tokens are used up
-    │   ├── Unavailable           5xx, time-out, no connection
+    │   ├── Unavailable           5xx, an answer that cannot be read
+    │   │   └── NoAnswer          time-out, no connection
     │   ├── NotPermitted          401, 403: a role, a key or a network rule is missing
     │   ├── Misconfigured         a setting, an address or a deployment is wrong, and must be corrected
     │   └── AnswerLost            a creating call may or may not have taken effect
@@ -47,6 +48,10 @@ class QuotaExceeded(Transient):
 
 class Unavailable(Transient):
     """The service or the storage does not answer, or answers that it is broken."""
+
+
+class NoAnswer(Unavailable):
+    """The service cannot be reached, or says nothing: whatever is asked of it now would only wait."""
 
 
 class NotPermitted(Transient):

@@ -81,7 +81,8 @@ class DeploymentBackoff:
     """A target that refused: no creating call before `until`, `tries` refusals in a row.
 
     `is_full`: its quota was used up; else it was missing or out of service. `limit` is its quota of enqueued tokens,
-    where it ever named that; 0 where it did not.
+    where it ever named that; 0 where it did not. `message` is what the last refusal said, at `refused_at`: both stay
+    when the target has room again.
     """
 
     target: str
@@ -89,6 +90,8 @@ class DeploymentBackoff:
     tries: int
     is_full: bool = True
     limit: int = 0
+    message: str = ""
+    refused_at: datetime | None = None
     version: str = ""
 
 
@@ -97,6 +100,7 @@ class Listed:
     """An open job as the list of jobs shows it: its last published status without batches, None before the first.
 
     `etag` and `digest` are those of the status.json that was published with it, empty where they are not known.
+    `open_batches` counts its batches at the service, by target.
     """
 
     entry: OpenJob
@@ -104,6 +108,7 @@ class Listed:
     version: str
     etag: str = ""
     digest: str = ""
+    open_batches: Mapping[str, int] = field(default_factory=dict)
 
 
 class JobStore(Protocol):
@@ -178,6 +183,9 @@ class JobStore(Protocol):
 
     def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
         """Return a target's backoff by its name, None where it never refused."""
+
+    def deployment_backoffs(self) -> list[DeploymentBackoff]:
+        """Return the backoffs of all targets that ever refused, in one call."""
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
         """Write a target's backoff; the last writer wins, as it only spaces calls out."""

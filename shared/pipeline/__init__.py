@@ -16,5 +16,6 @@ reporting       status.json and latest.json; notice tells NOTIFY_URL
 spending        what a job reserves and costs, in the month's ledger
 outcome_files   the outcomes of a job, read back from the work container
 listing         all jobs, newest first
+target_table    all targets: what is open at each, and until when it is left alone
 poison          messages that failed for good
 """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from shared.domain import blob_names
-from shared.domain.errors import AppError, Conflict, NotFound, Transient
+from shared.domain.errors import AppError, Conflict, NoAnswer, NotFound, Transient
 from shared.domain.lifecycle import is_held
 from shared.domain.model import Batch, BatchState, Job, OpenJob, RowCode
 from shared.domain.ports import App, Container, Listed, Message, Step
@@ -15,7 +15,7 @@ from shared.pipeline.receiving import new_job
 from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish, publish_first
 from shared.pipeline.spending import reserve_released
-from shared.pipeline.targets import service_of
+from shared.pipeline.targets import account_of, service_of
 
 log = logging.getLogger("structuredbatch.steering")
 
@@ -77,9 +77,14 @@ def give_up(records: JobRecords) -> None:
 
 def cancel_batch(records: JobRecords, batch: Batch) -> None:
     """Ask the service to cancel a stopping job's batch; where it does not answer, the poll asks again."""
+    account = account_of(records.app.settings, batch)
+    if account in records.silent:
+        return
     try:
         service_of(records.app, batch).cancel(batch.batch_id)
     except Transient as error:
+        if isinstance(error, NoAnswer):
+            records.silent.add(account)
         log.warning("batch not cancelled yet: %s", error, extra={"job_id": batch.job_id, "batch_id": batch.batch_id})
         return
     try:

@@ -1,7 +1,7 @@
 """All jobs, newest first, page by page: the open ones and the history as one list."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from shared.domain.model import CURSOR, Job, JobState, newest_first
@@ -15,19 +15,22 @@ LONGEST_NAME: Final = 1024
 type Status = Mapping[str, Any]
 
 
-def list_jobs(app: App, *, state: str, prefix: str, limit: int, cursor: str) -> tuple[list[Status], str]:
+def list_jobs(
+    app: App, *, state: str, prefix: str, limit: int, cursor: str, opened: Iterable[Listed] | None = None
+) -> tuple[list[Status], str]:
     """Return one page of jobs as status reports without batches, and the cursor for the next page (empty at the end).
 
     `state` and the prompt file's `prefix` filter where they are not empty. A cursor is the place of the last job shown,
-    so that jobs which arrive meanwhile move nothing. It takes two calls, however many jobs there are: one more for
-    each thousand open jobs. Raises ValueError for a foreign cursor.
+    so that jobs which arrive meanwhile move nothing. `opened` are the open jobs as they are listed, where the caller
+    reads them too. It takes two calls, however many jobs there are: one more for each thousand open jobs. Raises
+    ValueError for a foreign cursor.
     """
     if cursor and not re.fullmatch(CURSOR, cursor):
         raise ValueError("no cursor of this list")
     if not _may_be_a_name(prefix):
         return [], ""
     # The open ones first: a job that ends in between is then found twice, and never missed.
-    found = _open(app, state, prefix, cursor)
+    found = _open(app, app.store.all_listed() if opened is None else opened, state, prefix, cursor)
     if not state or JobState(state).ended:
         history = app.store.history(after=cursor, limit=limit + 1, state=state, prefix=prefix)
         found |= {newest_first(job): _ended(app, job, status) for job, status in history}
@@ -36,10 +39,10 @@ def list_jobs(app: App, *, state: str, prefix: str, limit: int, cursor: str) -> 
     return [found[place] for place in page], page[-1] if len(places) > limit else ""
 
 
-def _open(app: App, state: str, prefix: str, cursor: str) -> dict[str, Status]:
+def _open(app: App, opened: Iterable[Listed], state: str, prefix: str, cursor: str) -> dict[str, Status]:
     """Return the open jobs that match, by their places."""
     found = {}
-    for listed in app.store.all_listed():
+    for listed in opened:
         place = newest_first(listed.entry)
         if place > cursor and listed.entry.prompt_file.startswith(prefix):
             status = _begun(app, listed) if listed.status is None else listed.status

@@ -1,13 +1,13 @@
 """The month's money over all jobs: added up for those who ask, and tidied by the poll."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.domain.errors import Conflict
 from shared.domain.ledger import FOLDED, Standing, month_of, standing
 from shared.domain.model import JobState
-from shared.domain.ports import App
+from shared.domain.ports import App, Listed
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import put_right, settle_left_behind
 
@@ -34,16 +34,17 @@ def tidy(app: App, open_jobs: Sequence[JobRecords]) -> None:
             log.info("charges folded by another worker: %s", error)
 
 
-def this_month(app: App) -> Standing:
+def this_month(app: App, opened: Iterable[Listed] | None = None) -> Standing:
     """Add up the present month: what was spent, and what the jobs under way are estimated to cost besides.
 
     What an open job was charged stands in the ledger but for its latest batch, of which its listed status tells.
+    `opened` are the open jobs as they are listed, where the caller reads them too: not before the ledger is read here.
     """
     month, entries = app.ledger.month(month_of(app.now()))
     known = {entry.job_id: entry for entry in entries}
     total = standing(month, entries)
     spent, reserved = total.spent, total.reserved
-    for listed in app.store.all_listed():
+    for listed in app.store.all_listed() if opened is None else opened:
         if listed.status is None or JobState(listed.status["state"]).ended:
             continue
         entry = known.get(listed.entry.job_id)

@@ -23,6 +23,8 @@ class JobRecords:
         self.job = job
         self.shown = shown
         self.is_new = is_new
+        self.silent: set[str] = set()
+        """Accounts of resources that gave no answer while this worker was at it: they are not waited for again."""
         self._batches = {batch.key: batch for batch in batches}
         self._schemas: StoredSchemas | None = None
         self._backoffs: dict[str, DeploymentBackoff | None] = {}

@@ -14,6 +14,7 @@ from shared.domain.ports import App, Container, Listed, Message, Step
 from shared.domain.status_report import digest_of, is_shortened, report, summary
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import settle
+from shared.pipeline.targets import open_batches
 
 TRIES: Final = 5
 
@@ -123,7 +124,9 @@ def _list(records: JobRecords, shown: _Shown, after: dict[str, Any]) -> None:
     if listed is None or records.job.state.ended:
         return  # It is in the history, or goes there next.
     if (listed.etag, listed.digest) != (shown.etag, shown.digest):
-        records.shown = records.app.store.list_as(replace(listed, status=after, etag=shown.etag, digest=shown.digest))
+        at_targets = open_batches(records.app.settings, records.batches)
+        news = replace(listed, status=after, etag=shown.etag, digest=shown.digest, open_batches=at_targets)
+        records.shown = records.app.store.list_as(news)
 
 
 def _publish_latest(app: App, job: Job, status: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Doing what is due: one step, all steps of a job while time lasts, or by a message to another worker."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.errors import Conflict
@@ -21,6 +21,9 @@ log = logging.getLogger("structuredbatch.steps")
 
 BUDGET: Final = timedelta(seconds=60)
 """How long a trigger goes on with a job's steps itself before it leaves the rest to the queues."""
+
+PATIENCE: Final = timedelta(seconds=15)
+"""How long one who steers a job, or a tick of the poll, goes on with single calls such as cancellations."""
 
 SILENCE: Final = timedelta(seconds=2)
 """After so long the reader is shown how far the job is, even while its steps go on."""
@@ -46,12 +49,17 @@ def advance(records: JobRecords) -> None:
             shown_at = app.now()
         for due in left:
             done.add(_name(due))
-            if app.now() < end or due.step not in QUEUED:
-                perform(records, due)
-            else:
-                app.queues.send(message_of(records.job_id, due))
+            _go_on(records, due, end)
     if not records.job.state.ended:  # Else its end was shown with its results.
         publish(records)
+
+
+def _go_on(records: JobRecords, due: Due, end: datetime) -> None:
+    """Do one step if there is time until `end`, else leave it: to a message, or what is a single call to the poll."""
+    if records.app.now() < end:
+        perform(records, due)
+    elif due.step in QUEUED:
+        records.app.queues.send(message_of(records.job_id, due))
 
 
 def handle(app: App, message: Message) -> None:
@@ -69,12 +77,15 @@ def handle(app: App, message: Message) -> None:
 
 
 def queue_due(app: App, job_id: str) -> None:
-    """Send the job's due steps to the queues; what takes one call only is done at once."""
+    """Send the job's due steps to the queues; what takes one call only is done at once, as far as time allows."""
     records = load(app, job_id)
-    for due in () if records is None else due_steps(records):
+    if records is None:
+        return
+    end = app.now() + PATIENCE
+    for due in due_steps(records):
         if due.step in QUEUED:
             app.queues.send(message_of(job_id, due))
-        elif records is not None:
+        elif app.now() < end:
             perform(records, due)
 
 

@@ -1,5 +1,6 @@
 """Where a batch is, or may go: its target, the service there, and which targets have room for it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -77,6 +78,12 @@ def unsent_targets(settings: Settings, batches: Iterable[Batch]) -> list[str]:
     """Return the names of the targets that batches are still to be sent to."""
     models = {batch.model: None for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED)}
     return list(dict.fromkeys(target.name for model in models for target in settings.targets(model)))
+
+
+def open_batches(settings: Settings, batches: Iterable[Batch]) -> dict[str, int]:
+    """Count the batches that are at the service, by the names of their targets."""
+    there = (batch for batch in batches if batch.state is BatchState.SUBMITTED)
+    return dict(Counter(batch.target or settings.own_target(batch.model).name for batch in there))
 
 
 def closed_models(settings: Settings, batches: Iterable[Batch], backoffs: Backoffs, now: datetime) -> set[str]:

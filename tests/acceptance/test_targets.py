@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.batch_service.server import RunningService, running_service
+from shared.pipeline.target_table import target_table
 from testing.world import World
 from tests.acceptance.reading import balances
 
@@ -83,6 +84,52 @@ def test_the_platforms_quota_is_understood_and_its_batch_split(world: World, pla
     assert (status["state"], status["rows"]["succeeded"]) == ("completed", 8)
     assert any("Split into two" in (batch["message"] or "") for batch in status["batches"])
     assert balances(world, name)
+
+
+CREATE = {"method": "POST", "path": "/batches"}
+
+REFUSALS = [
+    (400, "billing_hard_limit_reached", "Billing hard limit has been reached", "add credit, or raise its limit"),
+    (429, "insufficient_quota", "You exceeded your current quota, please check your plan.", "add credit"),
+    (404, "model_not_found", "The model does not exist or you do not have access to it.", "the endpoint {host}"),
+    (400, "model_not_found", "The model does not exist or you do not have access to it.", "correct the model's name"),
+    (401, "invalid_api_key", f"Incorrect API key provided: {KEY}.", "correct PLATFORM, the setting with the key"),
+    (403, "unsupported_country_region_territory", "Country, region, or territory not supported", "correct PLATFORM"),
+    (429, "rate_limit_exceeded", "Too many requests.", "asks to retry later"),
+]
+"""What the OpenAI platform answers to a creation, by its published error codes, and what the user is told to do."""
+
+
+@pytest.mark.parametrize(("status", "code", "message", "said"), REFUSALS, ids=lambda value: str(value)[:30])
+def test_what_the_platform_refuses_at_creation_waits_with_a_remedy_or_goes_to_another_target(
+    platform: RunningService, new_world: Callable[..., World], status: int, code: str, message: str, said: str
+) -> None:
+    target = {"endpoint": f"{platform.url}/v1", "platform": "openai", "deployment": "gpt-5.4-mini", "key": "PLATFORM"}
+    names = json.dumps({"alone": [target], "both": [target, "mini-batch"]})
+    world = new_world(DEPLOYMENTS=names, PLATFORM=KEY)
+    world.clock.advance = _Both(world, platform).advance  # type: ignore[method-assign]
+    refusal = {**CREATE, "answer": {"status": status, "code": code, "message": message}}
+    platform.scenario({"platform": "openai", "keys": [KEY], "calls": [refusal]})
+    for name in ("alone", "both"):
+        world.event(world.drop(f"{name}/x.csv", TABLE, schema=SCHEMA, model=name))
+    for _ in range(4):
+        world.tick()
+        world.clock.advance(60)
+
+    host = urlsplit(platform.url).netloc
+    waiting, (both,) = world.status("alone/x.csv"), world.status("both/x.csv")["batches"]
+    assert waiting["state"] == "waiting", waiting
+    assert waiting["message"].startswith(f"{host}/gpt-5.4-mini: ")
+    assert said.format(host=host) in waiting["message"]
+    assert KEY not in json.dumps(waiting)
+    assert "AZURE_OPENAI" not in waiting["message"]
+    assert both["target"] == f"{urlsplit(world.app.settings.endpoint).netloc}/mini-batch"
+    states = {state["target"]: state for state in target_table(world.app, world.app.store.all_listed())}
+    assert states[f"{host}/gpt-5.4-mini"]["last_refusal"]["message"] in waiting["message"]
+
+    platform.scenario({"platform": "openai", "keys": [KEY]})
+    assert world.wait("alone/x.csv")["rows"]["succeeded"] == 4
+    assert len(platform.journal().billed) == 4
 
 
 def test_a_batch_that_expires_on_the_platform_is_followed_up(world: World, platform: RunningService) -> None:

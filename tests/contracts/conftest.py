@@ -1,22 +1,28 @@
-"""Each port twice: in memory, and the real adapter over Azurite or the emulated service."""
+"""Each port in memory, and its real adapter over Azurite or the emulated service, which may be the OpenAI platform."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from local.batch_service.server import RunningService, running_service
+from shared.adapters.openai_batches import OpenAIBatchService, client_of
 from shared.domain.batch_service import BatchService
 from shared.domain.ledger import Ledger
 from shared.domain.ports import Files, JobStore
+from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
 from testing.memory_ledger import MemoryLedger
 from testing.world import World
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that asks for a port against both kinds."""
-    if {"files", "store", "ledger", "rig"} & set(metafunc.fixturenames):
+    """Run every test that asks for a port against all kinds of it."""
+    if "rig" in metafunc.fixturenames:
+        metafunc.parametrize("kind", ["memory", "real", "platform"])
+    elif {"files", "store", "ledger"} & set(metafunc.fixturenames):
         metafunc.parametrize("kind", ["memory", "real"])
 
 
@@ -61,12 +67,51 @@ class Rig:
     limit: Callable[[int, str], Any]
     """The deployment's enqueued tokens, refused `immediate` or `late`."""
     delay_listing: Callable[[float], Any]
+    url: str = "/chat/completions"
+    """The url of its requests."""
 
 
 @pytest.fixture
 def rig(kind: str, request: pytest.FixtureRequest) -> Rig:
     """The batch service."""
-    return _in_memory() if kind == "memory" else _emulated(request.getfixturevalue("world"))
+    if kind == "memory":
+        return _in_memory()
+    if kind == "platform":
+        platform: RunningService = request.getfixturevalue("platform")
+        return _emulated(_platform_adapter(platform), platform, PLATFORM, url="/v1/chat/completions")
+    world: World = request.getfixturevalue("world")
+    return _emulated(world.batch_service, world.service, {})
+
+
+PLATFORM = {"platform": "openai", "keys": ["sk-of-the-platform"]}
+
+
+@pytest.fixture(scope="module")
+def one_platform() -> Iterator[RunningService]:
+    """An emulated service in the OpenAI platform's ways."""
+    with running_service(PLATFORM, frozen=True, processing=0, validating=60, running=180, finalizing=60) as service:
+        yield service
+
+
+@pytest.fixture
+def platform(one_platform: RunningService) -> RunningService:
+    """The same, as new."""
+    one_platform.reset()
+    return one_platform
+
+
+def _platform_adapter(platform: RunningService) -> BatchService:
+    target = {"endpoint": f"{platform.url}/v1", "platform": "openai", "deployment": "m", "key": "PLATFORM_KEY"}
+    settings = read_settings(
+        {
+            "BatchStorage": "UseDevelopmentStorage=true",
+            "AZURE_OPENAI_ENDPOINT": "https://name.openai.azure.com",
+            "PLATFORM_KEY": PLATFORM["keys"][0],
+            "DEPLOYMENTS": json.dumps({"m": [target]}),
+        }
+    )
+    (found,) = settings.targets("m")
+    return OpenAIBatchService(client_of(found, None), settings, found)
 
 
 def _in_memory() -> Rig:
@@ -92,21 +137,24 @@ def _in_memory() -> Rig:
     )
 
 
-def _emulated(world: World) -> Rig:
+def _emulated(adapter: BatchService, service: RunningService, form: dict[str, Any], **more: Any) -> Rig:
     create = {"method": "POST", "path": "/batches", "times": 1}
     paths = {"create": create, "page": {"method": "GET", "path": "/batches", "times": 3}}
-    play = world.service.scenario
+
+    def play(scenario: dict[str, Any]) -> None:
+        service.scenario({**form, **scenario})
 
     def answer(method: str, status: int) -> None:
         wait = {"retry_after": 5} if status == 429 and method == "create" else {"retry_after_ms": 1}
         play({"calls": [{**paths[method], "answer": {"status": status, **wait}}]})
 
     return Rig(
-        world.batch_service,
-        world.clock.advance,
+        adapter,
+        service.advance,
         lambda when: play({"calls": [{**create, "drop": when}]}),
         answer,
         lambda: play({"calls": [{"path": "/files/*/content", "cut": 40, "cut_as": "broken"}]}),
         lambda tokens, mode: play({"quota": {"m": {"tokens": tokens, "mode": mode}}}),
         lambda seconds: play({"batches": [{"listed_after": seconds}]}),
+        **more,
     )

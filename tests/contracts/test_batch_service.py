@@ -20,21 +20,22 @@ SCHEMA = {
 }
 
 
-def _line(custom_id: str) -> bytes:
+def _line(custom_id: str, url: str) -> bytes:
     body: dict[str, Any] = {
         "model": "m",
         "messages": [{"role": "user", "content": "Who built it?"}],
         "response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": True, "schema": SCHEMA}},
     }
-    line = {"custom_id": custom_id, "method": "POST", "url": "/chat/completions", "body": body}
+    line = {"custom_id": custom_id, "method": "POST", "url": url, "body": body}
     return json.dumps(line).encode() + b"\n"
 
 
-INPUT = b"".join(_line(custom_id) for custom_id in "abc")
+def _input(rig: Rig) -> bytes:
+    return b"".join(_line(custom_id, rig.url) for custom_id in "abc")
 
 
 def _uploaded(rig: Rig) -> Batch:
-    file = rig.service.upload("J-00000-1.jsonl", io.BytesIO(INPUT))
+    file = rig.service.upload("J-00000-1.jsonl", io.BytesIO(_input(rig)))
     return Batch(
         job_id="J",
         index=0,
@@ -66,9 +67,9 @@ def test_an_uploaded_file_is_processed_read_back_and_deleted(rig: Rig) -> None:
 
     file = rig.service.file(file_id)
     assert file is not None
-    assert (file.status, file.size) == ("processed", len(INPUT))
+    assert (file.status, file.size) == ("processed", len(_input(rig)))
     assert file.expires_at is not None
-    assert b"".join(rig.service.read_file(file_id)) == INPUT
+    assert b"".join(rig.service.read_file(file_id)) == _input(rig)
 
     rig.service.delete_file(file_id)
     rig.service.delete_file(file_id)
@@ -102,7 +103,8 @@ def test_a_batch_goes_its_way_and_answers_every_row(rig: Rig) -> None:
     assert ended.created_at.utcoffset() == timedelta()
     lines = b"".join(rig.service.read_file(ended.output_file_id)).split(b"\n")
     assert sorted(json.loads(line)["custom_id"] for line in lines if line) == ["a", "b", "c"]
-    assert b"".join(rig.service.read_file(ended.error_file_id)) == b""
+    # The OpenAI platform has no error file where no row failed.
+    assert not ended.error_file_id or b"".join(rig.service.read_file(ended.error_file_id)) == b""
 
 
 def test_what_the_service_does_not_know_is_none(rig: Rig) -> None:
@@ -183,7 +185,7 @@ def test_a_download_that_breaks_off_is_never_taken_for_whole(rig: Rig) -> None:
 def test_want_of_quota_is_told_at_once_or_at_the_validation(rig: Rig) -> None:
     batch = _uploaded(rig)
     rig.limit(1, "immediate")
-    with pytest.raises(QuotaExceeded, match="limit of 1"):
+    with pytest.raises(QuotaExceeded, match=r"limit of 1|Limit: 1 "):
         rig.service.create(batch, metadata=METADATA)
 
     rig.limit(1, "late")

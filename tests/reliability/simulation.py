@@ -120,6 +120,10 @@ class Simulation:
         services = {"": self.service, **self.others}
         return [(host, row) for host, service in services.items() for row in service.billed]
 
+    def uploads(self) -> list[str]:
+        """The input files that are left at all services."""
+        return [name for service in (self.service, *self.others.values()) for name in service.uploads()]
+
     def drop(self, name: str, content: str | bytes, **job_settings: Any) -> str:
         """Put a prompt file, with settings for its folder where some are given."""
         if job_settings:

@@ -37,6 +37,7 @@ READS = frozenset(
         "store.batch",
         "store.history",
         "store.deployment_backoff",
+        "store.deployment_backoffs",
         "store.bookmark",
         "store.bookmarks",
         "service.file",
@@ -101,7 +102,9 @@ def _boundaries(kind: Kind) -> list[str]:
 
 
 def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]], boundaries: int) -> None:
-    expected = end_of(play(kind, lambda app: app))
+    undisturbed = play(kind, lambda app: app)
+    assert undisturbed.uploads() == []
+    expected = end_of(undisturbed)
     equal = 0
     for disturbance, lost in disturbances:
         simulation = play(kind, disturbance.wrap, lost=lost)
@@ -110,6 +113,8 @@ def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]],
         check_balance(simulation)
         check_money(simulation)
         assert end_of(simulation) == expected, call
+        # One whose upload or deletion was disturbed expires by itself.
+        assert len(simulation.uploads()) <= 1, call
         equal += 1
     counts.note(title, kind.name, boundaries=boundaries, runs=len(disturbances), equal=equal)
 

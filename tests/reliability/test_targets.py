@@ -1,17 +1,25 @@
 """One name over several resources: batches overflow, and each resource stands for itself."""
 
 import json
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
+from shared.domain.batch_service import BatchService
 from shared.domain.model import JobState
+from shared.pipeline import job_control, steps
+from shared.pipeline.target_table import target_table
+from shared.settings import Target
 from testing.fakes import MemoryBatchService, Plan
 from tests.reliability.simulation import Simulation, check_balance, check_payment, table
-from tests.reliability.two_resources import NORTH, OWN, WEST, deployments, down, spread, targets
+from tests.reliability.two_resources import NORTH, OWN, QUICK, WEST, deployments, down, spread, targets
 
 
-def _jobs(simulation: Simulation, count: int, rows: str = "abcd") -> None:
+def _jobs(simulation: Simulation, count: int, rows: Sequence[str] = "abcd") -> None:
     app = simulation.host()
     for number in range(count):
         simulation.event(app, simulation.drop(f"{number:02d}.csv", table(rows)))
@@ -85,14 +93,16 @@ def test_ten_jobs_end_sooner_on_three_resources_than_on_one_in_the_order_of_quot
     assert minutes[3] < minutes[1] / 2
 
 
-def test_a_resource_that_is_down_for_an_hour_delays_only_its_own_batches() -> None:
+@pytest.mark.parametrize("kind", ["before", "silent"])
+def test_a_resource_that_is_down_for_an_hour_delays_only_its_own_batches(kind: str) -> None:
     simulation, (own, _) = spread(WEST)
     own.plan_of = lambda metadata: Plan(validating=10, running=600, finalizing=10)
     app = simulation.host()
     _jobs(simulation, 1)
-    down(own)
+    down(own, kind)
     _jobs(simulation, 1, "efgh")
-    for _ in range(60):
+    ends = simulation.clock.now() + timedelta(hours=1)
+    while simulation.clock.now() < ends:
         simulation.tick(app)
         simulation.deliver(app)
         simulation.clock.advance(60)
@@ -105,6 +115,144 @@ def test_a_resource_that_is_down_for_an_hour_delays_only_its_own_batches() -> No
     own.restore()
     simulation.go_on(app)
     assert targets(simulation) == [f"{OWN}/m-batch", f"{WEST}/m-batch"]
+    _all_completed(simulation)
+
+
+def test_cancelling_a_job_of_many_batches_at_a_silent_resource_takes_seconds_and_happens_later() -> None:
+    simulation, (own, _) = spread(WEST, MAX_REQUESTS_PER_BATCH="1")
+    own.plan_of = lambda metadata: Plan(running=10**6, cancelling=10)
+    _jobs(simulation, 1, "abcdefghijklmnopqrst")
+    app = simulation.host()
+    (job,) = simulation.jobs()
+    down(own, "silent")
+    began = simulation.clock.now()
+    job_control.cancel(app, job.job_id)
+    steps.queue_due(app, job.job_id)
+    assert simulation.clock.now() - began <= timedelta(seconds=10)
+
+    began = simulation.clock.now()
+    simulation.tick(app)
+    # Asking for the batches takes three calls of a minute; no cancellation is tried after that.
+    assert simulation.clock.now() - began <= timedelta(seconds=180)
+    assert not set(own.statuses().values()) & {"cancelling", "cancelled"}
+
+    own.restore()
+    simulation.go_on(app)
+    assert set(own.statuses().values()) == {"cancelled"}
+    assert simulation.jobs()[0].state is JobState.CANCELLED
+    check_balance(simulation)
+
+
+def test_answers_at_a_silent_resource_keep_no_worker_waiting_and_are_collected_when_it_speaks_again() -> None:
+    simulation, (own, _) = spread(WEST, MAX_REQUESTS_PER_BATCH="1")
+    own.plan_of = lambda metadata: QUICK if metadata["index"] != "0" else Plan(running=1200)
+    _jobs(simulation, 1, "abcd")
+    app = simulation.host()
+    simulation.clock.advance(60)
+    simulation.tick(app)
+    while simulation.queues.take() is not None:
+        pass  # The messages are lost: the poll has to send them again.
+    down(own, "silent")
+    simulation.clock.advance(600)
+    for _ in range(5):
+        simulation.tick(app)
+        assert simulation.queues.waiting == []
+        simulation.clock.advance(60)
+    own.restore()
+    simulation.go_on(app)
+    _all_completed(simulation)
+
+
+@pytest.mark.parametrize("refusal", ["immediate", "late"])
+def test_an_input_file_does_not_stay_at_a_target_that_refused_its_batch(refusal: str) -> None:
+    simulation, (own, west) = spread(WEST)
+    own.quota = (1, refusal)
+    _jobs(simulation, 3)
+    app = simulation.host()
+    for _ in range(10):
+        simulation.tick(app)
+        simulation.deliver(app)
+        simulation.clock.advance(10)
+        if len(west.created()) == 3:
+            break
+    assert own.uploads() == []
+    simulation.go_on(app)
+    assert simulation.uploads() == []
+    _all_completed(simulation)
+
+
+def test_a_file_that_cannot_be_deleted_holds_up_nothing() -> None:
+    simulation, (own, _) = spread(WEST)
+    own.quota = (1, "immediate")
+    own.fail("delete_file", "silent", times=10**9)
+    _jobs(simulation, 1)
+    simulation.go_on(simulation.host())
+    assert targets(simulation) == [f"{WEST}/m-batch"]
+    _all_completed(simulation)
+
+
+def test_what_a_target_refused_and_why_is_known_of_it_until_it_refuses_again() -> None:
+    simulation, (own, _) = spread(WEST)
+    own.quota = (1, "immediate")
+    _jobs(simulation, 1)
+    app = simulation.host()
+    refused_at = simulation.clock.now()
+    simulation.tick(app)
+    simulation.deliver(app)
+
+    first, second = target_table(app, app.store.all_listed())
+    assert (first["target"], first["open_batches"]) == (f"{OWN}/m-batch", 0)
+    assert datetime.fromisoformat(first["waiting_until"]) > simulation.clock.now()
+    assert "has no quota of enqueued tokens left" in first["last_refusal"]["message"]
+    assert "configured limit of 1" in first["last_refusal"]["message"]
+    assert abs(datetime.fromisoformat(first["last_refusal"]["at"]) - refused_at) < timedelta(seconds=5)
+    assert second == {
+        "target": f"{WEST}/m-batch",
+        "open_batches": 1,
+        "waiting_until": None,
+        "last_refusal": None,
+    }
+
+    own.quota = None
+    simulation.clock.advance(3600)
+    _jobs(simulation, 1, "efgh")
+    found = target_table(app, app.store.all_listed())[0]
+    assert (found["open_batches"], found["waiting_until"]) == (1, None)
+    assert found["last_refusal"] == first["last_refusal"]
+    simulation.go_on(app)
+    assert [state["open_batches"] for state in target_table(app, app.store.all_listed())] == [0, 0]
+
+
+def test_a_simple_app_shows_a_target_only_while_it_is_left_alone() -> None:
+    simulation = Simulation()
+    _jobs(simulation, 1)
+    app = simulation.host()
+    assert target_table(app, app.store.all_listed()) == []
+
+    simulation.service.quota = (1, "immediate")
+    _jobs(simulation, 1, "efgh")
+    (state,) = target_table(app, app.store.all_listed())
+    assert (state["target"], state["open_batches"]) == (f"{OWN}/gpt-4o-batch", 1)
+    assert state["waiting_until"] is not None
+
+    simulation.service.quota = None
+    simulation.go_on(app)
+    assert target_table(app, app.store.all_listed()) == []
+
+
+def test_what_the_only_target_of_a_name_said_is_known_of_it_though_it_is_not_left_alone() -> None:
+    only = json.dumps({"gpt-4o-batch": [{"endpoint": f"https://{WEST}", "deployment": "m-batch"}]})
+    simulation = Simulation(DEPLOYMENTS=only)
+    west = simulation.add_resource(WEST)
+    west.plan_of = lambda metadata: QUICK
+    west.fail("upload", "before")
+    _jobs(simulation, 1)
+    app = simulation.host()
+    (state,) = target_table(app, app.store.all_listed())
+    assert (state["waiting_until"], state["last_refusal"]["message"]) == (None, "the service does not answer")
+    (batch,) = simulation.status(simulation.jobs()[0])["batches"]
+    assert batch["message"] == f"{WEST}/m-batch: the service does not answer"
+    simulation.go_on(app)
     _all_completed(simulation)
 
 
@@ -177,34 +325,47 @@ def test_a_batch_too_large_for_one_target_is_not_split_while_another_may_take_it
     _all_completed(simulation)
 
 
+class _Counted:
+    """The services of several resources; each call is noted with its resource."""
+
+    def __init__(self, calls: list[str], services: dict[str, MemoryBatchService]) -> None:
+        self._calls, self._services = calls, services
+
+    def at(self, target: Target) -> BatchService:
+        service, calls, host = self._services[target.resource], self._calls, target.resource
+
+        class Noted:
+            def __getattr__(self, method: str) -> Any:
+                calls.append(f"{host} {method}")
+                return getattr(service, method)
+
+        return cast(BatchService, Noted())
+
+
 def _messages(simulation: Simulation) -> list[str]:
     statuses = [simulation.status(job) for job in simulation.jobs()]
     return [(batch["message"] or "").split(",")[0] for status in statuses for batch in status["batches"]]
 
 
 def test_a_tick_asks_each_resource_for_as_few_calls_as_if_it_were_the_only_one() -> None:
-    simulation, services = spread(WEST)
+    simulation, services = spread(WEST, NORTH, MAX_REQUESTS_PER_BATCH="1")
+    own, west, north = services
     for service in services:
         service.plan_of = lambda metadata: Plan(running=10**6)
-    own, west = services
-    _jobs(simulation, 2)
+    _jobs(simulation, 1, "ab")
     own.quota = (1, "immediate")
-    _jobs(simulation, 5, "efgh")
     app = simulation.host()
+    for _ in range(5):
+        _jobs(simulation, 1, [f"r{number}" for number in range(50)])
+        simulation.deliver(app)
     simulation.tick(app)
     simulation.deliver(app)
-    assert len(west.created()) == 5
-    pages = []
-    for service in services:
-        whole = service.page
+    assert [len(service.created()) for service in services] == [2, 250, 0]
 
-        def page(after: str, *, status: str = "", whole=whole, service=service):  # type: ignore[no-untyped-def]
-            pages.append(service)
-            return whole(after, status=status)
-
-        service.page = page  # type: ignore[method-assign]
-    simulation.tick(app)
-    assert pages == [own, west] or pages == [west, own]
+    calls: list[str] = []
+    watching = replace(app, services=_Counted(calls, {OWN: own, WEST: west, NORTH: north}))
+    simulation.tick(watching)
+    assert Counter(calls) == {f"{OWN} page": 1, f"{WEST} page": 3}
 
 
 def test_a_target_that_no_setting_names_any_more_is_waited_for() -> None:

@@ -29,10 +29,10 @@ def spread(*hosts: str, **settings: str) -> tuple[Simulation, list[MemoryBatchSe
     return simulation, services
 
 
-def down(service: MemoryBatchService) -> None:
-    """Let a service answer nothing until it is mended."""
+def down(service: MemoryBatchService, kind: str = "before") -> None:
+    """Let a service do nothing until it is restored: it fails at once, or is `silent` while a call has time."""
     for method in ("upload", "file", "read_file", "delete_file", "create", "batch", "page", "cancel"):
-        service.fail(method, "before", times=10**9)
+        service.fail(method, kind, times=10**9)
 
 
 def targets(simulation: Simulation) -> list[Any]:

@@ -11,20 +11,16 @@ class Refusal(StrEnum):
 
     QUOTA = "quota"
     DEPLOYMENT = "deployment"
+    MONEY = "money"
     PERMISSION = "permission"
     FINAL = "final"
 
 
-_MISSING: Final = frozenset(
-    {
-        "model_not_found",
-        "deploymentnotfound",
-        "deployment_not_found",
-        "billing_hard_limit_reached",
-        "insufficient_quota",
-    }
-)
-"""Codes for a deployment that does not exist, or of an account that is out of money."""
+_MISSING: Final = frozenset({"model_not_found", "deploymentnotfound", "deployment_not_found"})
+"""Codes for a deployment that does not exist."""
+
+_OUT_OF_MONEY: Final = frozenset({"billing_hard_limit_reached", "insufficient_quota"})
+"""Codes of the OpenAI platform for an account that has nothing left to spend."""
 
 
 def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
@@ -35,6 +31,8 @@ def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
             return Refusal.QUOTA
         if code.lower() in _MISSING:
             return Refusal.DEPLOYMENT
+        if code in _OUT_OF_MONEY:
+            return Refusal.MONEY
         if code == "invalid_request" and re.search(r"\bsku\b|batch deployment|deployment type", text):
             return Refusal.DEPLOYMENT
         if code == "input_no_permissions":

@@ -144,8 +144,14 @@ def _name_of(app: App, url: str) -> str:
 
 
 def delete_input(app: App, batch: Batch) -> None:
-    """Delete a collected batch's input file at the service, where files without number are not allowed."""
-    if batch.state is not BatchState.COLLECTED or not batch.file_id or is_by_storage(app.settings, batch):
+    """Delete a collected batch's input file at the service."""
+    if batch.state is BatchState.COLLECTED:
+        delete_upload(app, batch)
+
+
+def delete_upload(app: App, batch: Batch) -> None:
+    """Delete the file that was uploaded for a batch, as a resource takes only so many; where that fails, it expires."""
+    if not batch.file_id or is_by_storage(app.settings, batch):
         return
     try:
         service_of(app, batch).delete_file(batch.file_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.domain.errors import AppError, Conflict, Misconfigured
+from shared.domain.errors import AppError, Conflict, Misconfigured, NoAnswer
 from shared.domain.lifecycle import Due, decide, is_stopping
 from shared.domain.model import Batch, BatchState
 from shared.domain.ports import App, Step
@@ -90,7 +90,7 @@ class _Resource:
 
 
 def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> set[str]:
-    """Bring all batches at the services up to date; return the accounts of the resources that could not be asked."""
+    """Bring all batches at the services up to date; return the accounts of the resources that gave no answer."""
     found = _resources(app, jobs, bookmarks)
     known = Known(app.settings, jobs)
     questions = {
@@ -98,10 +98,12 @@ def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> set
         for account, one in found.items()
     }
     silent = set()
-    for account, answer in side_by_side(app, questions):
+    alone = len({*found, *resources(app.settings)}) == 1
+    for account, answer in side_by_side(app, questions, alone=alone):
         resource = found[account]
         if isinstance(answer, AppError):
-            silent.add(account)
+            if isinstance(answer, NoAnswer):
+                silent.add(account)
             log.warning("the batch service could not be asked: %s", answer)
             _mark_unreachable(resource.wanted.values(), str(answer))
         elif answer is not None and answer.batch_id in resource.wanted:
@@ -145,8 +147,8 @@ def _mark_unreachable(batches: Iterable[tuple[OpenNow, Batch]], message: str) ->
             mark_unreachable(item, batch, message)
 
 
-def _queue_due(app: App, jobs: Sequence[OpenNow], silent: Collection[str]) -> None:
-    """Let whatever is due go on, but for cancellations at a resource that did not answer: each would wait for it."""
+def _queue_due(app: App, jobs: Sequence[OpenNow], silent: set[str]) -> None:
+    """Let whatever is due go on, but for what would only wait for a resource that gives no answer now."""
     batches = [batch for item in jobs for batch in item.records.batches]
     targets = {name: app.store.deployment_backoff(name) for name in unsent_targets(app.settings, batches)}
     backoffs = {name: backoff for name, backoff in targets.items() if backoff is not None}
@@ -158,10 +160,20 @@ def _queue_due(app: App, jobs: Sequence[OpenNow], silent: Collection[str]) -> No
         for due in decide(item.job, item.records.batches, closed, now, app.settings.max_wait)
     ]
     for item, due in _taking_turns(app, found, backoffs, now):
-        in_vain = due.step is Step.CANCEL and due.batch is not None and account_of(app.settings, due.batch) in silent
-        if not in_vain:
+        item.records.silent = silent
+        has_time = due.step in steps.QUEUED or app.now() - now < steps.PATIENCE
+        if has_time and not _is_in_vain(app, item, due, silent):
             with passing_over(item.job.job_id):
                 _queue(app, item, due, now)
+
+
+def _is_in_vain(app: App, item: OpenNow, due: Due, silent: Collection[str]) -> bool:
+    """Say whether a step would only wait for a resource that gives no answer; a job that gave up ends without it."""
+    batch = due.batch
+    if batch is None or item.job.gave_up_at is not None or account_of(app.settings, batch) not in silent:
+        return False
+    in_doubt = due.step is Step.SUBMIT and batch.creating_since is not None
+    return in_doubt or due.step is Step.COLLECT
 
 
 def _level(jobs: Iterable[OpenNow]) -> int:

@@ -6,22 +6,27 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from shared.domain.errors import AppError, Unavailable
+from shared.domain.errors import AppError, NoAnswer, Unavailable
 from shared.domain.model import RemoteBatch
 from shared.domain.ports import App
 
 log = logging.getLogger("structuredbatch.polling")
 
 SILENCE: Final = 50.0
-"""Seconds that a resource may be silent before it is left to the next tick, where others were asked too."""
+"""Seconds that a resource may be silent before it is left to the next tick, where there are others."""
 
 type Answer = RemoteBatch | AppError | None
 """A batch; at the end why it broke off, or None."""
 
 
-def side_by_side(app: App, questions: Mapping[str, Iterator[RemoteBatch]]) -> Iterator[tuple[str, Answer]]:
-    """Give the answers of all resources as they come, each with its resource; each resource ends as `Answer` says."""
-    if len(questions) == 1:
+def side_by_side(
+    app: App, questions: Mapping[str, Iterator[RemoteBatch]], *, alone: bool = False
+) -> Iterator[tuple[str, Answer]]:
+    """Give the answers of all resources as they come, each with its resource; each resource ends as `Answer` says.
+
+    `alone`: there is no resource but this one that could be held up, so it gets all the time that it takes.
+    """
+    if alone:
         for account, answers in questions.items():
             yield from _to_the_end(account, answers)
         return
@@ -35,7 +40,7 @@ def side_by_side(app: App, questions: Mapping[str, Iterator[RemoteBatch]]) -> It
         except queue.Empty:
             silent = min(heard, key=lambda account: heard[account])
             del heard[silent]
-            yield silent, Unavailable(f"The batch service at {silent} gives no answer; it is asked again")
+            yield silent, NoAnswer(f"The batch service at {silent} gives no answer; it is asked again")
             continue
         if account not in heard:
             continue  # It spoke after all, but too late for this tick.

@@ -6,7 +6,7 @@ from shared.domain.lifecycle import Refusal, next_backoff, observed, refusal_of
 from shared.domain.model import Batch, BatchState, RemoteBatch, RowCode
 from shared.pipeline.claims import claim_batch
 from shared.pipeline.poll.open_jobs import OpenNow
-from shared.pipeline.submit.refusals import deployment_fault, refuse_for_quota, refuse_late
+from shared.pipeline.submit.refusals import fault_of, refuse_for_quota, refuse_late
 from shared.pipeline.targets import target_of
 
 
@@ -34,10 +34,7 @@ def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> 
     if refusal is Refusal.QUOTA:
         refuse_for_quota(item.records, claim, target, reason)
         return True
-    message = str(deployment_fault(app, batch, target, reason))
-    if refusal is Refusal.PERMISSION:
-        message = f"The batch service may not read the input blob: give its identity access to WORK_CONTAINER. {reason}"
-    refuse_late(item.records, claim, target, message)
+    refuse_late(item.records, claim, target, str(fault_of(app, batch, target, refusal, reason)))
     return True
 
 

@@ -1,25 +1,42 @@
 """A refusal that may pass: its target is left alone meanwhile, and the batch goes to another, or waits."""
 
+from dataclasses import replace
+from typing import Final
+
 from shared import json_codec
 from shared.domain import blob_names
-from shared.domain.errors import NotFound, QuotaExceeded, Transient, Unavailable
-from shared.domain.lifecycle import cut, next_backoff, put_back, token_limit
+from shared.domain.errors import NotFound, NotPermitted, QuotaExceeded, Transient, Unavailable
+from shared.domain.lifecycle import Refusal, cut, next_backoff, put_back, token_limit
 from shared.domain.model import Batch, Wait
 from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.splitting import split
 from shared.pipeline.targets import candidates, has_room
-from shared.settings import Target
+from shared.settings import Platform, Target
+
+SHOWN: Final = 600
+"""Characters that are kept of what a target says; the batch that it refused keeps all."""
 
 
-def deployment_fault(app: App, batch: Batch, target: Target, reason: str) -> Transient:
-    """Say what to correct where a deployment is unknown or is not a batch deployment."""
+def fault_of(app: App, batch: Batch, target: Target, refusal: Refusal, reason: str) -> Transient:
+    """Say what to correct where a target refuses a batch for another reason than quota."""
     named = f"{target.deployment}{_elsewhere(app, target)}"
-    return Unavailable(
-        f"The deployment {named} cannot take batches: create it as a Global Batch or Data Zone Batch deployment, "
-        f"or correct the model name.{_named_by_column(app, batch)} The service says: {reason}"
-    )
+    if refusal is Refusal.PERMISSION:
+        return NotPermitted(
+            f"The batch service may not read the input blob: give its identity access to WORK_CONTAINER. {reason}"
+        )
+    if refusal is Refusal.MONEY:
+        return NotPermitted(
+            f"The account of {named} has nothing left to spend: add credit, or raise its limit. "
+            f"The service says: {reason}"
+        )
+    if target.platform is Platform.OPENAI:
+        remedy = "correct the model's name, or let the project of the key use this model"
+    else:
+        remedy = "create it as a Global Batch or Data Zone Batch deployment, or correct the model name"
+    column = _named_by_column(app, batch)
+    return Unavailable(f"The deployment {named} cannot take batches: {remedy}.{column} The service says: {reason}")
 
 
 def _elsewhere(app: App, target: Target) -> str:
@@ -43,10 +60,10 @@ def _named_by_column(app: App, batch: Batch) -> str:
     )
 
 
-def wait_for(claim: Claim[Batch], app: App, error: Transient) -> None:
+def wait_for(claim: Claim[Batch], app: App, error: Transient, where: str = "") -> None:
     """Put the batch back to wait for what has nothing to do with other targets."""
-    batch = claim.record
-    wait = next_backoff(batch.wait, str(error), app.now(), app.settings.backoff, batch.full_name, error.retry_after)
+    batch, message = claim.record, f"{where}{error}"
+    wait = next_backoff(batch.wait, message, app.now(), app.settings.backoff, batch.full_name, error.retry_after)
     claim.release(wait=wait)
 
 
@@ -56,9 +73,11 @@ def refused_at(records: JobRecords, claim: Claim[Batch], target: Target, error: 
     if isinstance(error, QuotaExceeded) and batch.file_id:
         refuse_for_quota(records, claim, target, str(error), error.retry_after)
     elif len(app.settings.targets(batch.model)) == 1:
-        wait_for(claim, app, error)
+        _note_refusal(records, batch, target, str(error))
+        wait_for(claim, app, error, where=f"{target.name}: " if _elsewhere(app, target) else "")
     else:
-        _close(records, target, is_full=isinstance(error, QuotaExceeded), retry_after=error.retry_after)
+        is_full = isinstance(error, QuotaExceeded)
+        _close(records, target, str(error), is_full=is_full, retry_after=error.retry_after)
         claim.release(wait=_turn_of(records, batch, f"{target.name}: {error}"), turn="")
 
 
@@ -66,9 +85,10 @@ def refuse_late(records: JobRecords, claim: Claim[Batch], target: Target, messag
     """Put a batch back whose validation failed for a reason that may pass, but is not about quota."""
     app, batch = records.app, claim.record
     if len(app.settings.targets(batch.model)) == 1:
+        _note_refusal(records, batch, target, message)
         wait = next_backoff(batch.wait, message, app.now(), app.settings.backoff, batch.full_name)
     else:
-        _close(records, target, is_full=False)
+        _close(records, target, message, is_full=False)
         wait = _turn_of(records, batch, message)
     claim.replace(put_back(batch, wait))
 
@@ -82,11 +102,11 @@ def refuse_for_quota(
     if limit is not None and batch.requests > 1 and _exceeds_all(records, batch, target, limit):
         split(records, claim)
         return
-    _close(records, target, is_full=True, limit=limit or 0, retry_after=retry_after)
     message = (
         f"The deployment {target.deployment}{_elsewhere(app, target)} has no quota of enqueued tokens left: the batch "
         f"is sent as soon as other batches have ended or the deployment's limit is raised. The service says: {reason}"
     )
+    _close(records, target, message, is_full=True, limit=limit or 0, retry_after=retry_after)
     claim.replace(put_back(batch, _turn_of(records, batch, message)))
 
 
@@ -104,17 +124,41 @@ def _exceeds_all(records: JobRecords, batch: Batch, target: Target, limit: int) 
     return batch.input_tokens > largest and largest * batch.requests >= batch.input_tokens
 
 
+def _note_refusal(records: JobRecords, batch: Batch, target: Target, message: str) -> None:
+    """Keep what a target said that is the only one of its name: it is not left alone, each batch waits by itself."""
+    app = records.app
+    if batch.model in app.settings.deployments:
+        known = app.store.deployment_backoff(target.name) or DeploymentBackoff(target.name, app.now(), 0)
+        records.save_backoff(replace(known, message=cut(message)[:SHOWN], refused_at=app.now(), version=""))
+
+
 def _close(
-    records: JobRecords, target: Target, *, is_full: bool, limit: int = 0, retry_after: float | None = None
+    records: JobRecords,
+    target: Target,
+    message: str,
+    *,
+    is_full: bool,
+    limit: int = 0,
+    retry_after: float | None = None,
 ) -> None:
     """Leave a target alone for a while; each refusal in a row makes that longer."""
     app = records.app
     # Read anew: another worker's refusal meanwhile makes the wait longer.
     known = app.store.deployment_backoff(target.name)
     before = Wait(until=app.now(), tries=known.tries, message="") if known is not None and known.tries else None
-    wait = next_backoff(before, "", app.now(), app.settings.backoff, target.name, retry_after)
+    wait = next_backoff(before, message[:SHOWN], app.now(), app.settings.backoff, target.name, retry_after)
     limit = limit or (known.limit if known is not None else 0)
-    records.save_backoff(DeploymentBackoff(target.name, wait.until, wait.tries, is_full=is_full, limit=limit))
+    records.save_backoff(
+        DeploymentBackoff(
+            target.name,
+            wait.until,
+            wait.tries,
+            is_full=is_full,
+            limit=limit,
+            message=wait.message,
+            refused_at=app.now(),
+        )
+    )
 
 
 def _turn_of(records: JobRecords, batch: Batch, message: str) -> Wait:

@@ -9,7 +9,7 @@ import io
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from shared.domain import blob_names
 from shared.domain.batch_service import BatchService
@@ -30,30 +30,17 @@ from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.input_file import InputFile, own_copy
 from shared.pipeline.submit.lost_creations import CLOCK_MARGIN, is_ours, look_out
-from shared.pipeline.submit.refusals import deployment_fault, refused_at, wait_for
+from shared.pipeline.submit.refusals import fault_of, refused_at, wait_for
+from shared.pipeline.submit.uploaded_file import drop_unfit, is_processed, see_to_file
 from shared.pipeline.targets import choose, is_by_storage, place_of, target_of
 from shared.settings import Target
 
 log = logging.getLogger("structuredbatch.submission")
 
-PROCESSING_CHECKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks at a file that was just uploaded; after that it waits for the poll."""
-
-READY: Final = ("processed", "uploaded", "")
-"""Statuses of a file with which a batch is worth trying; services that show no progress keep to the last two."""
-
-STUCK_FILE: Final = timedelta(minutes=30)
-"""How long a file may be processed before another is uploaded."""
-
-FILE_MARGIN: Final = timedelta(days=2)
-"""A file that expires sooner is uploaded again, as its batch may have to read it for a day."""
-
 LOOK_PAGES: Final = 100
 
 SEND_SIZE: Final = 256 * 1024
 """Bytes of an input file handed to the client at a time."""
-
-NO_FILE: Final[dict[str, Any]] = {"file_id": "", "file_expires_at": None, "uploaded_at": None}
 
 
 def submit(records: JobRecords, index: int, attempt: int) -> None:
@@ -106,10 +93,10 @@ def _choose(records: JobRecords, batch: Batch) -> Target | None:
 def _bring(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
     """Upload the batch's input file to its target and create the batch there, as far as that is not done."""
     app = records.app
-    _drop_unfit_file(app, claim, target)
+    drop_unfit(app, claim, target)
     if claim.record.state is BatchState.PREPARED:
         _upload(app, claim, target)
-    if claim.record.creating_since is not None or _is_processed(app, claim, target):
+    if claim.record.creating_since is not None or is_processed(app, claim, target):
         _create(records, claim, target)
 
 
@@ -155,19 +142,6 @@ def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
     )
 
 
-def _drop_unfit_file(app: App, claim: Claim[Batch], target: Target) -> None:
-    """Forget an uploaded file that soon expires, or that is at another target; the service deletes it in time."""
-    batch = claim.record
-    expires = batch.file_expires_at
-    is_stale = expires is not None and expires - app.now() < FILE_MARGIN
-    # Version 1.0.0 knew the app's own resource only, and did not say so.
-    at_own = place_of(app.settings, app.settings.own_target(batch.model))
-    there = {"target": batch.target, "endpoint": batch.endpoint} if batch.target else at_own
-    is_elsewhere = there != place_of(app.settings, target)
-    if batch.state is BatchState.UPLOADED and (is_stale or is_elsewhere):
-        claim.change(state=BatchState.PREPARED, creating_since=None, **NO_FILE)
-
-
 def _upload(app: App, claim: Claim[Batch], target: Target) -> None:
     batch = claim.record
     name = blob_names.batch_input(batch)
@@ -192,35 +166,6 @@ def _upload(app: App, claim: Claim[Batch], target: Target) -> None:
         # One that is ready at once is used at once: both are written down together.
         creating_since=app.now() if file.status == "processed" else None,
     )
-
-
-def _is_processed(app: App, claim: Claim[Batch], target: Target) -> bool:
-    """Wait a little for the service to process the file; False where the poll has to come back to it."""
-    if is_by_storage(app.settings, claim.record):
-        return True
-    for pause in (*PROCESSING_CHECKS, None):
-        file = app.services.at(target).file(claim.record.file_id)
-        if file is None or file.status in ("error", "deleted"):
-            reason = file.message if file and file.message else "it gives no reason"
-            _forget_file(claim)
-            raise Unavailable(f"The service could not process an input file ({reason}); it is uploaded again")
-        if file.status in READY:
-            return True
-        if pause is not None:
-            app.sleep(pause)
-    if claim.record.uploaded_at is not None and app.now() - claim.record.uploaded_at > STUCK_FILE:
-        _forget_file(claim)
-        raise Unavailable("The service did not process an input file for half an hour; it is uploaded again")
-    pause_after = min(app.settings.backoff, timedelta(seconds=20))
-    stuck = claim.record.uploaded_at is not None and app.now() - claim.record.uploaded_at > timedelta(minutes=2)
-    if stuck:
-        raise Unavailable(f"The service is still processing the input file {claim.record.file_id}")
-    claim.release(queued_until=app.now() + pause_after)
-    return False
-
-
-def _forget_file(claim: Claim[Batch]) -> None:
-    claim.change(state=BatchState.PREPARED, **NO_FILE)
 
 
 def _create(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
@@ -283,18 +228,8 @@ def _refused_at_creation(app: App, claim: Claim[Batch], target: Target, error: R
     """End a batch that was refused, unless it may have been about the file, or about a deployment to be corrected."""
     claim.change(creating_since=None)
     if not is_by_storage(app.settings, claim.record):
-        _see_to_file(app, claim, target, error)
-    if refusal_of([(error.code, str(error), "")]) is not Refusal.FINAL:
-        raise deployment_fault(app, claim.record, target, str(error)) from error
+        see_to_file(app, claim, target, error)
+    refusal = refusal_of([(error.code, str(error), "")])
+    if refusal is not Refusal.FINAL:
+        raise fault_of(app, claim.record, target, refusal, str(error)) from error
     claim.release(state=BatchState.ENDED, failure=RowCode.BATCH_FAILED, message=cut(str(error)), wait=None)
-
-
-def _see_to_file(app: App, claim: Claim[Batch], target: Target, error: Refused) -> None:
-    """Raise if a refusal may be about the input file: it is gone, or may not be processed yet."""
-    file = app.services.at(target).file(claim.record.file_id)
-    if file is None:
-        _forget_file(claim)
-        raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error
-    uploaded_at = claim.record.uploaded_at
-    if file.status != "processed" and uploaded_at is not None and app.now() - uploaded_at < STUCK_FILE:
-        raise Unavailable(f"{error}. It may be that the input file is not processed yet") from error

@@ -1,16 +1,20 @@
 """Every error of the openai client and of its HTTP library becomes one of the app's own, with what to do about it."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import httpx2
 import openai
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 
-from shared.adapters.openai_batches import DOUBTFUL, OpenAIBatchService, _creation_error, client_of, translate
+from shared.adapters.openai_batches import OpenAIBatchService, client_of
+from shared.adapters.openai_errors import DOUBTFUL, ServiceErrors
 from shared.domain.errors import (
     AnswerLost,
     AppError,
     Misconfigured,
+    NoAnswer,
     NotFound,
     NotPermitted,
     QuotaExceeded,
@@ -20,8 +24,28 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.model import Batch, BatchState
+from shared.settings import read_settings
 from testing.world import World
 
+SETTINGS = read_settings(
+    {
+        "BatchStorage": "AccountName=a;AccountKey=b",
+        "AZURE_OPENAI_ENDPOINT": "https://name.openai.azure.com",
+        "WEST_KEY": "key-of-west",
+        "PLATFORM_KEY": "sk-of-the-platform",
+        "DEPLOYMENTS": json.dumps(
+            {
+                "m": [
+                    {"endpoint": "https://west.openai.azure.com", "deployment": "d", "key": "WEST_KEY"},
+                    {"endpoint": "https://north.openai.azure.com", "deployment": "d"},
+                    {"endpoint": "https://api.openai.com/v1", "deployment": "gpt", "key": "PLATFORM_KEY"},
+                ]
+            }
+        ),
+    }
+)
+OWN = ServiceErrors(SETTINGS, SETTINGS.own_target("d"))
+WEST, NORTH, PLATFORM = (ServiceErrors(SETTINGS, target) for target in SETTINGS.targets("m"))
 REQUEST = httpx2.Request("POST", "https://name.openai.azure.com/openai/v1/batches")
 
 
@@ -59,6 +83,8 @@ def _status_error(status: int, code: str = "", message: str = "said", **headers:
         (424, "", Refused),
         (429, "", Throttled),
         (429, "token_limit_exceeded", QuotaExceeded),
+        (400, "billing_hard_limit_reached", Refused),
+        (429, "insufficient_quota", Refused),
         (500, "", Unavailable),
         (502, "", Unavailable),
         (503, "", Unavailable),
@@ -67,7 +93,7 @@ def _status_error(status: int, code: str = "", message: str = "said", **headers:
     ],
 )
 def test_a_status_becomes_the_error_that_says_what_to_do(status: int, code: str, expected: type[AppError]) -> None:
-    assert type(translate(_status_error(status, code), "list of batches")) is expected
+    assert type(OWN.of(_status_error(status, code), "list of batches")) is expected
 
 
 @pytest.mark.parametrize(
@@ -88,7 +114,7 @@ def test_a_status_becomes_the_error_that_says_what_to_do(status: int, code: str,
     ],
 )
 def test_a_creation_may_have_taken_effect_after_some_statuses(status: int, expected: type[AppError]) -> None:
-    assert type(_creation_error(_status_error(status))) is expected
+    assert type(OWN.of_creation(_status_error(status))) is expected
     assert (expected is AnswerLost) == (status in DOUBTFUL)
 
 
@@ -121,17 +147,17 @@ def _instance(kind: type[Exception]) -> Exception:
 def test_no_error_of_the_client_is_left_untranslated(kind: type[Exception]) -> None:
     error = _instance(kind)
 
-    assert isinstance(translate(error, "list of batches"), AppError)
+    assert isinstance(OWN.of(error, "list of batches"), AppError)
     if isinstance(error, openai.OpenAIError):
-        assert isinstance(_creation_error(error), AppError)
+        assert isinstance(OWN.of_creation(error), AppError)
 
 
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
-        (httpx2.ConnectError("refused"), Unavailable),
-        (httpx2.ConnectTimeout("slow"), Unavailable),
-        (httpx2.PoolTimeout("full"), Unavailable),
+        (httpx2.ConnectError("refused"), NoAnswer),
+        (httpx2.ConnectTimeout("slow"), NoAnswer),
+        (httpx2.PoolTimeout("full"), NoAnswer),
         (httpx2.ReadTimeout("slow"), AnswerLost),
         (httpx2.WriteTimeout("slow"), AnswerLost),
         (httpx2.ReadError("reset"), AnswerLost),
@@ -146,7 +172,7 @@ def test_only_a_call_that_was_never_sent_is_surely_without_effect(
     error = openai.APIConnectionError(request=REQUEST)
     error.__cause__ = cause
 
-    assert type(_creation_error(error)) is expected
+    assert type(OWN.of_creation(error)) is expected
 
 
 @pytest.mark.parametrize(
@@ -159,16 +185,86 @@ def test_only_a_call_that_was_never_sent_is_surely_without_effect(
     ],
 )
 def test_the_wait_that_the_service_asks_for_is_kept(headers: dict[str, str], seconds: float | None) -> None:
-    error = translate(_status_error(429, **headers), "creation of a batch")
+    error = OWN.of(_status_error(429, **headers), "creation of a batch")
 
     assert isinstance(error, Transient)
     assert error.retry_after == seconds
 
 
 def test_a_permission_message_names_the_role_and_no_key() -> None:
-    error = translate(_status_error(401, "PermissionDenied", "Access denied."), "upload of an input file")
+    error = OWN.of(_status_error(401, "PermissionDenied", "Access denied."), "upload of an input file")
 
     assert "Cognitive Services OpenAI Contributor" in str(error)
+
+
+def _messages(errors: ServiceErrors) -> dict[str, str]:
+    """What is said of each trouble that a setting may be the cause of."""
+    what = "list of batches"
+    found: dict[str, Exception] = {
+        "permission": errors.of(_status_error(401, "PermissionDenied"), what),
+        "connection": errors.of(openai.APIConnectionError(request=REQUEST), what),
+        "address": errors.of_creation(_status_error(404, "DeploymentNotFound")),
+        "identity": errors.no_token(ClientAuthenticationError("no"), what),
+    }
+    try:
+        with errors.translated(what):
+            raise ValueError("a web page")
+    except Unavailable as error:
+        found["page"] = error
+    return {trouble: str(error) for trouble, error in found.items()}
+
+
+def test_messages_about_the_own_resource_name_its_settings() -> None:
+    said = _messages(OWN)
+    for trouble in ("connection", "address", "page"):
+        assert "AZURE_OPENAI_ENDPOINT" in said[trouble]
+    assert "AZURE_OPENAI_API_VERSION" in said["address"]
+    for trouble in ("permission", "identity"):
+        assert "AZURE_OPENAI_API_KEY" in said[trouble]
+
+
+@pytest.mark.parametrize(
+    ("errors", "host", "permission"),
+    [
+        (WEST, "west.openai.azure.com", "correct WEST_KEY"),
+        (NORTH, "north.openai.azure.com", "Cognitive Services OpenAI Contributor"),
+        (PLATFORM, "api.openai.com", "correct PLATFORM_KEY"),
+    ],
+)
+def test_messages_about_another_resource_name_its_host_and_its_key_and_no_setting_of_the_own(
+    errors: ServiceErrors, host: str, permission: str
+) -> None:
+    said = _messages(errors)
+    assert not [trouble for trouble, text in said.items() if "AZURE_OPENAI_" in text]
+    for trouble in ("permission", "connection", "address", "page"):
+        assert host in said[trouble], trouble
+    assert permission in said["permission"]
+    assert "DEPLOYMENTS" in said["address"]
+
+
+def test_a_key_that_the_service_repeats_is_not_passed_on() -> None:
+    error = PLATFORM.of(_status_error(401, "invalid_api_key", "Incorrect API key: sk-of-the-platform."), "upload")
+    assert "sk-of-the-platform" not in str(error)
+    assert "Incorrect API key: ***." in str(error)
+
+
+def test_a_silent_resource_holds_up_a_cancellation_or_a_deletion_for_seconds_only() -> None:
+    limits = []
+
+    def silent(request: httpx2.Request) -> httpx2.Response:
+        limits.append(request.extensions["timeout"])
+        raise httpx2.ReadTimeout("silent", request=request)
+
+    target = SETTINGS.targets("m")[0]
+    client = client_of(target, None).with_options(
+        http_client=httpx2.Client(transport=httpx2.MockTransport(silent)),
+    )
+    service = OpenAIBatchService(client, SETTINGS, target)
+    with pytest.raises(NoAnswer):
+        service.cancel("batch_x")
+    with pytest.raises(NoAnswer):
+        service.delete_file("file-x")
+    assert [limit["read"] for limit in limits] == [10.0, 10.0]
 
 
 def test_a_creating_call_is_never_repeated_by_the_client(world: World) -> None:

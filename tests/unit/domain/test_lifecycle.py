@@ -296,6 +296,8 @@ def test_a_refused_batch_goes_back_with_its_file_and_without_its_past() -> None:
         ([("invalid_request", "token_limit_exceeded for m", "")], Refusal.QUOTA),
         ([("model_not_found", "", "")], Refusal.DEPLOYMENT),
         ([("DeploymentNotFound", "", "")], Refusal.DEPLOYMENT),
+        ([("billing_hard_limit_reached", "Billing hard limit has been reached", "")], Refusal.MONEY),
+        ([("insufficient_quota", "You exceeded your current quota", "")], Refusal.MONEY),
         ([("invalid_request", "The SKU Standard cannot run batches", "")], Refusal.DEPLOYMENT),
         ([("input_no_permissions", "", "")], Refusal.PERMISSION),
         ([("invalid_json_line", "line 3", "3")], Refusal.FINAL),
