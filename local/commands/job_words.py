@@ -63,6 +63,13 @@ def summary(status: Status) -> str:
     return " · ".join(parts)
 
 
+def targets_of(status: Status) -> str:
+    """Return where a job's batches went, empty where all went to one place."""
+    names = [batch["target"] for batch in status.get("batches", ()) if batch.get("target")]
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    return ", ".join(f"{count:,} at {name}" for name, count in counts.items()) if len(counts) > 1 else ""
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 row`, `1,200 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,7 +1,9 @@
-"""List the newest jobs as a table."""
+"""List the newest jobs as a table, and the targets where there is a choice of them or one is left alone."""
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
+from itertools import tee
 
 from rich import box
 from rich.table import Table
@@ -14,6 +16,7 @@ from local.commands.running import run_command
 from local.commands.screen import Screen, fail
 from shared.domain.model import JobState
 from shared.pipeline.listing import list_jobs
+from shared.pipeline.target_table import TargetState, target_table
 
 _STYLES = {"waiting": "yellow", "held": "yellow", "failed": "red", "completed": "green"}
 _MOST = 500
@@ -31,11 +34,18 @@ def main(arguments: Sequence[str]) -> int:
     def work() -> int:
         app = place_of(options.account).app
         limit = min(options.limit, _MOST)
-        jobs, more = list_jobs(app, state=options.state or "", prefix=options.prefix or "", limit=limit, cursor="")
+        for_jobs, for_targets = tee(app.store.all_listed())
+        state, prefix = options.state or "", options.prefix or ""
+        jobs, more = list_jobs(app, state=state, prefix=prefix, limit=limit, cursor="", opened=for_jobs)
+        targets = target_table(app, for_targets)
         for status in jobs:
             screen.event("job", **status)
+        for target in targets:
+            screen.event("target", **target)
         if jobs:
             screen.console.print(_table(jobs))
+        if targets:
+            screen.console.print(_targets(targets))
         screen.say(_closing(len(jobs), bool(more)))
         return 0
 
@@ -64,6 +74,24 @@ def _table(jobs: Sequence[Status]) -> Table:
     return table
 
 
+def _targets(targets: Sequence[TargetState]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("target", "open batches", "waiting until"):
+        table.add_column(name, justify="right" if name == "open batches" else "left", overflow="fold")
+    table.add_column("last refusal", overflow="fold")
+    for target in targets:
+        refusal = target["last_refusal"]
+        about = Text(f"{_local(refusal['at'])}: {one_line(refusal['message'], 200)}" if refusal else "", "dim")
+        until = Text(_local(target["waiting_until"]) if target["waiting_until"] else "", "yellow")
+        table.add_row(target["target"], str(target["open_batches"]), until, about)
+    return table
+
+
+def _local(time: str) -> str:
+    """Return a time of a status in the time of this machine."""
+    return f"{datetime.fromisoformat(time).astimezone():%d %b, %H:%M}"
+
+
 def _cost(status: Status) -> str:
     usd = (status.get("cost") or {}).get("usd")
     return (f"${usd:,.4f}" if usd >= 0.0001 else "<$0.0001") if usd else ""
@@ -77,11 +105,12 @@ def _rows(status: Status) -> str:
 
 
 def _news(status: Status) -> str:
-    """Return what a person should know of a job: its message, or what failed, or that it was a trial."""
+    """Return what a person should know of a job: its message, what failed or was reused, or that it was a trial."""
     unsent = left_out(status)
     trial = f"trial run, {unsent:,} rows not sent" if unsent else ""
     failed = ", ".join(f"{count:,} {code}" for code, count in failures(status).items())
-    return " · ".join(part for part in (trial, failed, "" if unsent else status.get("message")) if part)
+    reused = f"{status['rows']['reused']:,} rows reused" if status["rows"].get("reused") else ""
+    return " · ".join(part for part in (trial, failed, reused, "" if unsent else status.get("message")) if part)
 
 
 if __name__ == "__main__":

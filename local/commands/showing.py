@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local.commands.fetching import fetch, file_names
-from local.commands.job_words import Status, failures, left_out, one_line, summary
+from local.commands.job_words import Status, failures, left_out, one_line, summary, targets_of
 from local.commands.results_table import results_table
 from local.commands.screen import Screen
 from shared.domain.ports import App
@@ -80,6 +80,8 @@ def _show_one(status: Status, folder: Path, screen: Screen, advice: Advice, *, w
     if status["rows"].get("succeeded") and (folder / "results.csv").exists():
         screen.console.print(results_table(folder, status["prompt_file"], screen.console.width))
     screen.say(summary(status), "red" if status["state"] == "failed" else None)
+    if targets_of(status):
+        screen.say(f"  batches: {targets_of(status)}")
     for line in _faults(status, folder / "errors.jsonl"):
         screen.say(line)
     for warning in status.get("warnings") or () if warnings else ():

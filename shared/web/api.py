@@ -2,17 +2,19 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import tee
 from typing import Any
 
 from shared.domain import blob_names
 from shared.domain.errors import AppError, NotFound
 from shared.domain.model import Job, JobState
-from shared.domain.ports import App, Container
+from shared.domain.ports import App, Container, Listed
 from shared.domain.status_report import report
 from shared.pipeline import job_control, steps
 from shared.pipeline.listing import list_jobs
 from shared.pipeline.month import this_month
+from shared.pipeline.target_table import target_table
 from shared.settings import SettingsFault
 from shared.web.answer import HEADERS, Answer, BadParameter, checked, guarded, job_of, limit_of
 from shared.web.openapi import DESCRIPTION, LIMIT
@@ -22,19 +24,25 @@ log = logging.getLogger("structuredbatch.http_api")
 
 
 def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
-    """List jobs, newest first, and the month's spending; `query` may hold state, prefix, limit and cursor."""
+    """List jobs, newest first, with the month's spending and the targets.
+
+    `query` may hold state, prefix, limit and cursor.
+    """
 
     def answer(app: App) -> Answer:
         limit, state = limit_of(query, LIMIT, LIMIT_MOST), query.get("state", "")
         if state and state not in set(JobState):
             raise BadParameter("state", f"state must be one of {', '.join(JobState)}.")
+        # Read once, when it is first asked for.
+        for_month, for_list, for_targets = tee(app.store.all_listed(), 3)
+        month = _month(app, for_month)
+        prefix, cursor = query.get("prefix", ""), query.get("cursor", "")
         try:
-            jobs, cursor = list_jobs(
-                app, state=state, prefix=query.get("prefix", ""), limit=limit, cursor=query.get("cursor", "")
-            )
+            jobs, cursor = list_jobs(app, state=state, prefix=prefix, limit=limit, cursor=cursor, opened=for_list)
         except ValueError as error:
             raise BadParameter("cursor", "cursor must be one that this route has given.") from error
-        return Answer(200, {"jobs": jobs, "cursor": cursor or None, "month": _month(app)})
+        targets = target_table(app, for_targets)
+        return Answer(200, {"jobs": jobs, "cursor": cursor or None, "month": month, "targets": targets})
 
     return guarded(app, answer)
 
@@ -71,9 +79,9 @@ def openapi_answer() -> Answer:
     return Answer(200, DESCRIPTION, {**HEADERS, "Cache-Control": "no-cache"})
 
 
-def _month(app: App) -> dict[str, float | None]:
+def _month(app: App, opened: Iterable[Listed]) -> dict[str, float | None]:
     """Return what the app has spent and reserved in this calendar month, and may spend; None where it is not known."""
-    month = this_month(app)
+    month = this_month(app, opened)
     return {
         "spent_usd": round(month.spent, 6),
         "reserved_usd": round(month.reserved, 6),

@@ -111,6 +111,19 @@ _MONTH: Final[Schema] = object_of(
     description="This calendar month (UTC): what was paid, what jobs under way may cost besides, and the budget.",
 )
 
+_TARGET: Final[Schema] = {
+    "target": {**TEXT, "description": "The endpoint's host and the deployment."},
+    "open_batches": {**COUNT, "description": "Batches that have not ended there."},
+    "waiting_until": {
+        **nullable(_TIME),
+        "description": "Until when it is left alone, as it refused; null: it is not.",
+    },
+    "last_refusal": {
+        **nullable(object_of({"at": _TIME, "message": TEXT})),
+        "description": "When it last refused a batch, and what it said; null where it never did.",
+    },
+}
+
 _ROW: Final[Schema] = {
     "row": {"type": "integer", "minimum": 1, "description": "Its number in the prompt file."},
     "custom_id": TEXT,
@@ -136,11 +149,17 @@ SCHEMAS: Final[Schema] = {
         {**_SUMMARY, "batches": {"type": "array", "items": ref("Batch")}}, description="The job's status.json."
     ),
     "Batch": object_of(_BATCH),
+    "Target": object_of(_TARGET, description="A deployment at one resource, and how it takes batches."),
     "JobList": object_of(
         {
             "jobs": {"type": "array", "items": ref("JobSummary"), "maxItems": LIMIT_MOST},
             "cursor": _NEXT,
             "month": _MONTH,
+            "targets": {
+                "type": "array",
+                "items": ref("Target"),
+                "description": "Those of DEPLOYMENTS, and others with open batches or left alone; often none.",
+            },
         }
     ),
     "FileList": object_of({"files": {"type": "array", "items": object_of({"name": TEXT, "bytes": COUNT})}}),

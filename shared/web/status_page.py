@@ -10,7 +10,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).with_name("page")
 
-SCRIPTS: Final = ("words", "dom", "api", "list", "job", "results", "steering", "main")
+SCRIPTS: Final = ("words", "dom", "api", "targets", "list", "job", "results", "steering", "main")
 """The page's scripts in the order in which they build on one another; they share one scope."""
 
 

@@ -47,6 +47,7 @@ async function reload(list, narrow, signal) {
     for (const job of body.jobs) fresh.jobs.set(job.job_id, job);
     fresh.cursor = body.cursor;
     month = body.month ?? null;
+    targets = body.targets ?? [];
   } while (fresh.cursor && fresh.jobs.size < wanted);
   fresh.loaded = true;
   return fresh;
@@ -130,6 +131,7 @@ function draw() {
   const jobs = visible(), list = shownList();
   drawRows(jobs);
   drawTiles(jobs);
+  drawTargets();
   drawChips();
   drawVoid(jobs, list);
   $("more").hidden = !list.cursor;
@@ -187,8 +189,8 @@ function newRow(job) {
       jobBadge(mark, job);
       trial.hidden = !isTrial(job);
       progressBar(meter, job);
-      const { no } = progress(job), left = timeLeftLabel(job);
-      count.replaceChildren(rowsLabel(job), no ? h("span", { class: "no" }, ` · ${number.format(no)} failed`) : "", left ? h("span", { class: "left" }, left) : "");
+      const { no } = progress(job), { reused } = job.rows, left = timeLeftLabel(job);
+      count.replaceChildren(rowsLabel(job), no ? h("span", { class: "no" }, ` · ${number.format(no)} failed`) : "", reused ? ` · ${number.format(reused)} reused` : "", left ? h("span", { class: "left" }, left) : "");
       setText(used, tokens(job.usage.total_tokens));
       const ahead = !ENDED.has(job.state) && !job.cost.usd && job.estimate?.usd;
       price.className = ahead ? "estimate" : "";

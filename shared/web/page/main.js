@@ -50,8 +50,9 @@ function forget(fault) {
   if ($("ask").open) $("ask").close();
   shownJob = null;
   if ($("panel").open) $("panel").close();
-  all = newList(); matches = newList();
+  all = newList(); matches = newList(); targets = [];
   drawRows([]);
+  drawTargets();
   document.title = "StructuredBatch";
   for (const id of ["list-view", "refresh", "forget", "live"]) $(id).hidden = true;
   $("key-view").hidden = false;
