@@ -81,7 +81,7 @@ def _targets(targets: Sequence[TargetState]) -> Table:
     table.add_column("last refusal", overflow="fold")
     for target in targets:
         refusal = target["last_refusal"]
-        about = Text(f"{_local(refusal['at'])}: {one_line(refusal['message'], 200)}" if refusal else "", "dim")
+        about = Text(f"{_local(refusal['at'])}: {one_line(refusal['message'], 400)}" if refusal else "", "dim")
         until = Text(_local(target["waiting_until"]) if target["waiting_until"] else "", "yellow")
         table.add_row(target["target"], str(target["open_batches"]), until, about)
     return table

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from local.screenshots.browser import BrowserError, running_browser
-from local.screenshots.sample_jobs import put, sample_jobs
+from local.screenshots.sample_jobs import put, put_refusal, sample_jobs
 from local.servers.azurite import running_azurite
 from local.servers.processes import ServerError
 from local.servers.stack import PROJECT
@@ -29,8 +29,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work, running_azurite() as azurite:
             with running_still_app(Path(work), azurite.connection_string) as app, running_browser() as browser:
-                for job, batches in reversed(sample_jobs(datetime.now(UTC))):
+                now = datetime.now(UTC)
+                for job, batches in reversed(sample_jobs(now)):
                     put(app.app, job, batches)
+                put_refusal(app.app, now)
                 _take_all(browser, app, folder)
     except (BrowserError, ServerError) as failure:
         print(failure, file=sys.stderr)

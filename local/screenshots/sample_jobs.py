@@ -7,7 +7,7 @@ from typing import Any
 
 from local.screenshots.sample_results import write_results
 from shared.domain.model import Batch, BatchState, Job, JobCode, JobState, OpenJob, RowCode, Usage, Wait, newest_first
-from shared.domain.ports import App
+from shared.domain.ports import App, DeploymentBackoff
 from shared.pipeline.reporting import close, publish
 from testing.seeding import loaded
 
@@ -20,6 +20,7 @@ QUOTA = (
     "The deployment gpt-4o-batch has no room left for enqueued tokens (limit of 5M). The batch is sent when others "
     "have ended; ask for more quota to be quicker."
 )
+OWN, WEST = "contoso.openai.azure.com/gpt-4o-batch", "contoso-west.openai.azure.com/gpt-4o-batch"
 
 
 def put(app: App, job: Job, batches: Sequence[Batch] = ()) -> None:
@@ -33,6 +34,13 @@ def put(app: App, job: Job, batches: Sequence[Batch] = ()) -> None:
         close(records)
     else:
         publish(records)
+
+
+def put_refusal(app: App, now: datetime) -> None:
+    """Leave a target alone for a while, as it is after it refused the batch that waits among the sample jobs."""
+    refused_at = (now - timedelta(minutes=7)).replace(microsecond=0)
+    until = refused_at + timedelta(minutes=15)
+    app.store.save_deployment_backoff(DeploymentBackoff(OWN, until, 5, message=QUOTA, refused_at=refused_at))
 
 
 def sample_jobs(now: datetime) -> list[tuple[Job, list[Batch]]]:
@@ -93,7 +101,7 @@ def _batch(job: Job, index: int, attempt: int, state: BatchState, requests: int,
         model=more.pop("model", "gpt-4o-batch"),
         url="/chat/completions",
         requests=requests,
-        target=more.pop("target", "contoso.openai.azure.com/gpt-4o-batch"),
+        target=more.pop("target", OWN),
         **more,
     )
 
@@ -137,7 +145,7 @@ def _running(now: datetime) -> tuple[Job, list[Batch]]:
     return job, [
         done,
         _submitted(job, 1, 10_000, 6_240, "in_progress"),
-        _submitted(job, 2, 5_000, 0, "validating"),
+        replace(_submitted(job, 2, 5_000, 0, "validating"), target=WEST),
     ]
 
 

@@ -49,6 +49,44 @@ def test_jobs_are_listed_newest_first_with_what_to_know(desk: World, capsys: pyt
     assert "Older ones: --limit 2" in printed
 
 
+def test_targets_are_shown_below_the_jobs_while_one_is_left_alone(
+    desk: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.service.quota("gpt-4o-batch", 1)
+    desk.event(desk.drop("full.csv", TABLE))
+    desk.clock.advance(70)
+    desk.tick()
+    assert jobs.main(["jobs"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "last refusal" in printed
+    assert "has no quota of enqueued tokens left" in printed
+    assert jobs.main(["jobs", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (target,) = [line for line in lines if line["event"] == "target"]
+    assert target["target"].endswith("/gpt-4o-batch")
+    assert target["waiting_until"] is not None
+
+
+def test_where_a_jobs_batches_went_is_told_where_they_went_to_several_places(
+    new_world: Callable[..., World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = new_world(AZURE_OPENAI_DEPLOYMENT="a", MAX_REQUESTS_PER_BATCH="2")
+    status = world.run(world.drop("two.csv", "Prompt,Required,Model\none,Name,a\ntwo,Name,b\nthree,Name,b\n"))
+    monkeypatch.setattr("local.commands.running.interrupt_on_signals", lambda: None)
+    monkeypatch.setattr(results, "place_of", lambda _: Place(world.app, "", 0.01, lambda: None, lambda: True))
+    assert results.main(["results", status["job_id"], "--out", str(tmp_path)]) == 0
+    host = world.service.url.removeprefix("http://")
+    assert f"batches: 1 at {host}/a, 1 at {host}/b" in capsys.readouterr().out
+
+
+def test_reused_rows_are_told_of_a_listed_job(desk: World, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.run(desk.drop("again/good.csv", TABLE, reuse=True))
+    desk.clock.advance(5)
+    desk.run(desk.drop("again/good.csv", TABLE))
+    assert jobs.main(["jobs"]) == 0
+    assert "3 rows reused" in capsys.readouterr().out
+
+
 def test_jobs_for_machines_are_their_statuses(desk: World, capsys: pytest.CaptureFixture[str]) -> None:
     status = desk.run(desk.drop("good.csv", TABLE))
     assert jobs.main(["jobs", "--json"]) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from local.screenshots.sample_jobs import put, sample_jobs
+from local.screenshots.sample_jobs import put, put_refusal, sample_jobs
 from local.servers.still_app import StillApp, running_still_app
 
 
@@ -16,8 +16,10 @@ from local.servers.still_app import StillApp, running_still_app
 def app_with_jobs(azurite: str, folder: Path) -> Iterator[StillApp]:
     """An app with jobs in every state."""
     with running_still_app(folder, azurite) as app:
-        for job, batches in sample_jobs(datetime.now(UTC)):
+        now = datetime.now(UTC)
+        for job, batches in sample_jobs(now):
             put(app.app, job, batches)
+        put_refusal(app.app, now)
         yield app
 
 

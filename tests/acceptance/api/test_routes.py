@@ -13,6 +13,7 @@ import httpx2
 import jsonschema_rs
 import pytest
 
+from local.screenshots.sample_jobs import OWN, QUOTA, WEST
 from local.servers.still_app import StillApp
 from shared.domain.model import JobState
 from shared.domain.ports import Container, JobStore
@@ -85,6 +86,15 @@ def test_the_list_shows_every_job_newest_first_without_its_batches(client: httpx
     assert times == sorted(times, reverse=True)
     assert {job["state"] for job in listed["jobs"]} == set(JobState)
     assert listed["cursor"] is None
+
+
+def test_the_list_tells_of_the_targets_with_what_is_open_and_the_last_refusal(client: httpx2.Client) -> None:
+    west, own = client.get("/api/jobs").json()["targets"]
+
+    assert west == {"target": WEST, "open_batches": 1, "waiting_until": None, "last_refusal": None}
+    assert (own["target"], own["open_batches"]) == (OWN, 1)
+    assert own["last_refusal"]["message"] == QUOTA
+    assert own["last_refusal"]["at"] < own["waiting_until"]
 
 
 def test_a_listed_job_is_its_status_without_batches(client: httpx2.Client) -> None:

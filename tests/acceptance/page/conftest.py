@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local.screenshots.browser import BrowserError, running_browser
-from local.screenshots.sample_jobs import put, sample_jobs
+from local.screenshots.sample_jobs import put, put_refusal, sample_jobs
 from local.servers.still_app import StillApp, running_still_app
 
 SECONDS = 30
@@ -31,8 +31,10 @@ def browser() -> Iterator[Browser]:
 def app(azurite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StillApp]:
     """The app at rest, with jobs in every state."""
     with running_still_app(tmp_path_factory.mktemp("page"), azurite) as app:
-        for job, batches in sample_jobs(datetime.now(UTC)):
+        now = datetime.now(UTC)
+        for job, batches in sample_jobs(now):
             put(app.app, job, batches)
+        put_refusal(app.app, now)
         yield app
 
 

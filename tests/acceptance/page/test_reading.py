@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from local.screenshots.sample_jobs import many_jobs, put, sample_jobs
 from local.servers.still_app import StillApp, running_still_app
@@ -95,6 +95,66 @@ def test_a_job_shows_its_batches_errors_figures_and_results(page: Page, app: Sti
     address = body.get_by_role("link", name="results.csv").get_attribute("href") or ""
     assert re.fullmatch(r"/api/jobs/\d{8}T\d{6}Z-0d41b7c8/files/results\.csv", address)
     expect(body.locator("code").filter(has_text="results/inbox/Übersetzungen.csv/")).to_be_visible()
+
+
+def test_targets_stand_above_the_list_with_what_is_open_and_why_one_is_left_alone(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    targets = page.locator("#targets")
+    expect(targets.locator("summary")).to_have_text("2 targets 2 open batches · 1 waiting after a refusal")
+    expect(targets.locator("li").first).not_to_be_visible()
+    targets.locator("summary").press("Enter")
+    west, own = targets.locator("li").all()
+    expect(west).to_contain_text("contoso-west.openai.azure.com/gpt-4o-batch")
+    expect(west).to_contain_text("Has room")
+    expect(west).to_contain_text("No refusal so far")
+    expect(own).to_contain_text("Waiting until")
+    expect(own).to_contain_text("1 open batch")
+    expect(own).to_contain_text("The deployment gpt-4o-batch has no room left for enqueued tokens")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
+    expect(own).to_be_visible()
+
+
+def test_what_a_target_says_is_never_markup_and_none_are_shown_where_there_are_none(page: Page, app: StillApp) -> None:
+    refusal = {"at": "2026-11-30T12:00:00Z", "message": HOSTILE}
+    odd = {"target": HOSTILE, "open_batches": 1, "waiting_until": "2026-11-30T12:15:00Z", "last_refusal": refusal}
+    shown: list[list[dict[str, object]]] = [[odd], []]
+
+    def answer(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "targets": shown[0]})
+
+    page.route("**/api/jobs?*", answer)
+    open_page(page, app)
+    page.locator("#targets summary").click()
+    expect(page.locator("#targets li bdi").first).to_have_text(HOSTILE)
+    expect(page.locator("#targets li bdi").last).to_have_text(HOSTILE)
+    assert page.locator("#targets img, #targets script").count() == 0
+    del shown[0]
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#targets")).not_to_be_visible()
+
+
+def test_reused_rows_are_counted_in_the_list_and_in_the_job(page: Page, app: StillApp) -> None:
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        for job in body.get("jobs", [body]):
+            if job["prompt_file"] == "buildings.csv":
+                job["rows"]["reused"] = 2
+        route.fulfill(json=body)
+
+    page.route(re.compile(r"/api/jobs(\?.*|/[\w-]+)$"), answer)
+    open_page(page, app)
+    assert "3 rows · 2 reused" in row(page, "buildings")
+    assert "reused" not in row(page, "tickets")
+    open_job(page, "buildings")
+    expect(page.locator("#job-body .legend")).to_contain_text("2 of them reused from an earlier job")
+
+
+def test_a_jobs_batches_say_where_they_are(page: Page, app: StillApp) -> None:
+    open_page(page, app)
+    open_job(page, "tickets")
+    expect(page.locator(".batches > li").nth(0)).to_contain_text("at contoso.openai.azure.com/gpt-4o-batch")
+    expect(page.locator(".batches > li").nth(2)).to_contain_text("at contoso-west.openai.azure.com/gpt-4o-batch")
 
 
 def test_text_from_files_is_never_markup(page: Page, app: StillApp, azurite: str) -> None:
@@ -254,6 +314,9 @@ def test_the_page_is_accessible(browser: Browser, app: StillApp, scheme: str, wi
     check(page, "key")
     open_page(page, app)
     check(page, "list")
+    page.locator("#targets summary").click()
+    expect(page.locator("#targets li").last).to_be_visible()
+    check(page, "targets")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for name in ("tickets", "clauses", "products", "new-prompt"):
         open_job(page, name)
