@@ -165,7 +165,8 @@ class TableJobStore:
         return None if entity is None else versioned(DeploymentBackoff, entity)
 
     def deployment_backoffs(self) -> list[DeploymentBackoff]:
-        return [versioned(DeploymentBackoff, entity) for entity in self._query("PartitionKey eq 'gate'")]
+        found = self._rows.query("PartitionKey eq 'gate'", {})
+        return [versioned(DeploymentBackoff, entity) for entity in found]
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
         self._rows.put(entity_of("gate", name_hash(backoff.target), backoff))
