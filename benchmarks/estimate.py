@@ -8,7 +8,9 @@ from benchmarks.inputs import MODEL, prompt_rows
 from benchmarks.measure import cost_of
 from benchmarks.stand_ins import SETTINGS
 from shared.domain.model import RequestBlock
-from shared.pipeline.build.estimating import RequestSamples
+from shared.pipeline.build.built import Built
+from shared.pipeline.build.estimating import JobSamples
+from shared.pipeline.deployment_models import DeploymentModels
 from shared.requests.request_lines import block_of
 from shared.settings import read_settings
 from testing.memory_ledger import MemoryLedger
@@ -20,12 +22,13 @@ SCHEMA = {"type": "object", "properties": {"Name": {"type": "string"}}, "require
 def measured(rows: int) -> dict[str, Any]:
     """Estimate so many rows once, the encoding's loading included."""
     blocks = [_block(start) for start in range(0, 8 * BLOCK, BLOCK)]
-    samples = RequestSamples(read_settings(SETTINGS))
+    ledger = MemoryLedger()
+    samples = JobSamples(DeploymentModels(read_settings(SETTINGS), ledger))
 
     def estimate() -> None:
         for number in range(-(-rows // BLOCK)):
-            samples.add(blocks[number % len(blocks)])
-        samples.estimate(MemoryLedger(), [b"schema"])
+            samples.add(blocks[number % len(blocks)], pilot=False)
+        samples.estimate(Built(), ledger, [b"schema"])
 
     cost = cost_of(estimate)
     return {"rows": rows, "cpu_seconds": cost.cpu, "seconds": cost.seconds, "us_per_row": cost.cpu / rows * 1e6}

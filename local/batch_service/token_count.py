@@ -6,7 +6,8 @@ The encoding's table and the count of a request are the app's own (shared/money)
 from functools import lru_cache
 from typing import Any
 
-from shared.money.request_tokens import request_tokens
+from local.batch_service import json_text
+from shared.money.request_tokens import RequestTokens, read_body
 from shared.money.tokens import TokenCounter, token_counter
 
 CHARS_PER_TOKEN = 4
@@ -23,7 +24,7 @@ def of_text(text: str) -> int:
 
 def of_request(body: dict[str, Any]) -> int:
     """Return how many input tokens a request body has, schema and tools included."""
-    return request_tokens(body, of_text)
+    return _requests().of(read_body(json_text.write(body)))
 
 
 def cut(text: str, tokens: int) -> str:
@@ -36,6 +37,11 @@ def cut(text: str, tokens: int) -> str:
         else:
             high = middle - 1
     return text[:low]
+
+
+@lru_cache(maxsize=1)
+def _requests() -> RequestTokens:
+    return RequestTokens(_counter())
 
 
 @lru_cache(maxsize=1)

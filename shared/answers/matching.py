@@ -57,9 +57,9 @@ class Matching:
         """
         sent = list(rows)
         # Columns, as rows are looked up in the answers' order: records would lie all over memory.
-        self._numbers = array("Q", [row for row, _custom_id, _schema in sent])
-        self._ids = [custom_id for _row, custom_id, _schema in sent]
-        self._schemas = array("q", [schema for _row, _custom_id, schema in sent])
+        self._numbers = array("Q", [row.row for row in sent])
+        self._ids = [row.custom_id for row in sent]
+        self._schemas = array("q", [row.schema for row in sent])
         self._places = {custom_id: place for place, custom_id in enumerate(self._ids)}
         self._files = files
         self._absent = absent
@@ -110,7 +110,7 @@ class Matching:
         return lines[0] if len(lines) == 1 else best_line(lines)
 
     def _absence(self, place: int) -> bytes:
-        row, custom_id, schema = self._sent(place)
+        row, custom_id, schema, _image_tokens = self._sent(place)
         return to_line(
             Outcome(
                 row=row,

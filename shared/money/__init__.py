@@ -1,6 +1,6 @@
 """What a job costs: tokens and prices, the estimate, the caps and the pilot. All of it pure: no clock, no I/O.
 
-tokens           how many tokens a text has; request_tokens: a whole request
+tokens           how many tokens a text has, by the encoding o200k_base; request_tokens: a whole request
 sample           a job's requests, measured on some of them
 estimate         what the job will use and cost
 caps             whether it may be sent, or is held

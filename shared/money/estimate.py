@@ -12,13 +12,13 @@ type MeanOutput = Callable[[str, int], float | None]
 
 
 def estimate(
-    samples: Mapping[str, RequestSample],
+    samples: Iterable[tuple[str, RequestSample]],
     model_of: Callable[[str], str],
     mean_output: MeanOutput,
     basis: Basis,
     uncapped: float | None = None,
 ) -> Estimate:
-    """Estimate the requests of all deployments, by name; `basis` says where `mean_output` comes from.
+    """Estimate the counted requests of deployments, given with their names; `basis` says what `mean_output` rests on.
 
     `model_of` gives the model behind a deployment, by which it is priced. Where no mean is known, every row counts its
     cap on output tokens, and without a cap `uncapped`; where that is None, output and cost are unknown.
@@ -26,7 +26,7 @@ def estimate(
     used: set[Basis] = set()
     tokens_in, tokens_out, usd = 0, 0, 0.0
     is_output_known = is_price_known = True
-    for deployment, sample in samples.items():
+    for deployment, sample in samples:
         means = {schema: mean_output(deployment, schema) for schema in sample.by_schema}
         used.update(Basis.CAP if mean is None else basis for mean in means.values())
         written = sample.output_tokens(means.__getitem__, uncapped)

@@ -5,45 +5,113 @@ compact JSON without `additionalProperties`, which gives the recorded answers of
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from shared.json_codec import dumps, items, mapping, word
+import msgspec
+
+from shared.json_codec import UNREADABLE, dumps, items, loads, mapping, word
 from shared.money.tokens import TokenCounter
 
 _MESSAGE: Final = 3
 _REPLY: Final = 3
 _NAME: Final = 1
 
+_SAME: Final = 64
+"""Texts and schemas that are remembered, as most requests of a job share theirs."""
 
-def request_tokens(body: Mapping[str, Any], count: TokenCounter) -> int:
-    """Count the input tokens of a request body of either route: chat completions or Responses.
+_RAW: Final = msgspec.Raw()
+
+
+class RequestBody(msgspec.Struct):
+    """What a request body of either route, chat completions or Responses, has that bears on its tokens.
+
+    Formats and tools stay as they are written: most requests of a job have the same.
+    """
+
+    messages: Any = None
+    input: Any = None
+    instructions: Any = None
+    response_format: msgspec.Raw = _RAW
+    text: msgspec.Raw = _RAW
+    tools: msgspec.Raw = _RAW
+    max_completion_tokens: Any = None
+    max_tokens: Any = None
+    max_output_tokens: Any = None
+
+    @property
+    def cap(self) -> int | None:
+        """The most output tokens that are asked for, None where there is no limit."""
+        caps = (self.max_completion_tokens, self.max_tokens, self.max_output_tokens)
+        return min((cap for cap in caps if type(cap) is int and cap > 0), default=None)
+
+
+class _Request(msgspec.Struct):
+    body: RequestBody
+
+
+_decode_line: Final = msgspec.json.Decoder(_Request).decode
+_decode_body: Final = msgspec.json.Decoder(RequestBody).decode
+
+
+def body_of_line(line: bytes) -> RequestBody:
+    """Read the body of a request line; an empty one where the line cannot be read."""
+    try:
+        return _decode_line(line).body
+    except UNREADABLE:
+        return RequestBody()
+
+
+def read_body(text: bytes) -> RequestBody:
+    """Read a request body; an empty one where it cannot be read."""
+    try:
+        return _decode_body(text)
+    except UNREADABLE:
+        return RequestBody()
+
+
+class RequestTokens:
+    """Counts the input tokens of requests; what they have in common is counted once.
 
     Images are not counted here. Parts of an unknown kind count nothing.
     """
-    if "messages" in body:
-        messages = [mapping(message) for message in items(body["messages"])]
-        schema = mapping(mapping(body.get("response_format")).get("json_schema")).get("schema")
-    else:
-        messages = _responses_messages(body)
-        schema = mapping(mapping(body.get("text")).get("format")).get("schema")
-    total = _REPLY + sum(_message_tokens(message, count) for message in messages)
-    if isinstance(schema, dict):
-        total += count(_as_text(_without_closing(schema)))
-    return total + sum(count(_as_text(tool)) for tool in items(body.get("tools")))
+
+    def __init__(self, count: TokenCounter) -> None:
+        self._count = lru_cache(_SAME)(count)
+        self._of_chat_format = lru_cache(_SAME)(lambda raw: self._of_schema(mapping(loads(raw)).get("json_schema")))
+        self._of_text_format = lru_cache(_SAME)(lambda raw: self._of_schema(mapping(loads(raw)).get("format")))
+        self._of_tools = lru_cache(_SAME)(lambda raw: sum(map(self._of_value, items(loads(raw)))))
+
+    def of(self, body: RequestBody) -> int:
+        """Count the input tokens of a request."""
+        if body.messages is not None:
+            total = sum(map(self._of_message, items(body.messages)), _REPLY)
+            form, of_format = body.response_format, self._of_chat_format
+        else:
+            total = sum(map(self._of_message, _responses_messages(body)), _REPLY)
+            form, of_format = body.text, self._of_text_format
+        total += of_format(bytes(form)) if form else 0
+        return total + (self._of_tools(bytes(body.tools)) if body.tools else 0)
+
+    def _of_message(self, given: object) -> int:
+        message = mapping(given)
+        total = _MESSAGE + self._count(word(message.get("role"))) + self._count(_text_of(message.get("content")))
+        name = word(message.get("name"))
+        return total + (_NAME + self._count(name) if name else 0)
+
+    def _of_schema(self, form: object) -> int:
+        schema = mapping(form).get("schema")
+        return self._of_value(_without_closing(schema)) if isinstance(schema, dict) else 0
+
+    def _of_value(self, value: object) -> int:
+        return self._count(dumps(value).decode())
 
 
-def _responses_messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    given = body.get("input")
+def _responses_messages(body: RequestBody) -> list[Mapping[str, Any]]:
+    given = body.input
     listed = [{"role": "user", "content": given}] if isinstance(given, str) else items(given)
-    messages = [mapping(message) for message in listed]
-    instructions = word(body.get("instructions"))
-    return [{"role": "developer", "content": instructions}, *messages] if instructions else messages
-
-
-def _message_tokens(message: Mapping[str, Any], count: TokenCounter) -> int:
-    total = _MESSAGE + count(word(message.get("role"))) + count(_text_of(message.get("content")))
-    name = word(message.get("name"))
-    return total + (_NAME + count(name) if name else 0)
+    instructions = word(body.instructions)
+    return [{"role": "developer", "content": instructions}, *listed] if instructions else listed
 
 
 def _text_of(content: object) -> str:
@@ -59,7 +127,3 @@ def _without_closing(schema: object) -> object:
     if isinstance(schema, list):
         return [_without_closing(value) for value in schema]
     return schema
-
-
-def _as_text(value: object) -> str:
-    return dumps(value).decode()

@@ -1,16 +1,17 @@
 """A job's requests, measured on a sample of them: tokens in, and caps on tokens out.
 
 Up to 1,000 requests of one model are all counted. Of more, a sample spread evenly over the file is counted and scaled
-by bytes. The sample follows from the requests alone, so that building again gives the same estimate.
+by bytes. The sample follows from the requests alone, so that building again gives the same estimate. It is counted
+when it is complete: while it grows, most of what was in it is dropped again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
-from shared.json_codec import loads, mapping
-from shared.money.request_tokens import request_tokens
+from shared.money.request_tokens import RequestTokens, body_of_line
 from shared.money.tokens import TokenCounter
 
 SAMPLE_SIZE: Final = 1_000
@@ -22,29 +23,32 @@ COUNTED_BYTES: Final = 32_768
 BYTES_PER_TOKEN: Final = 4
 """The rate where no encoding is known, on the high side: English requests with a schema have 3 to 8."""
 
-CAPS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-
 
 class SampledRequest(NamedTuple):
-    """One counted request: its size in bytes, its input tokens, its schema's number and its cap on output tokens."""
+    """One request of a sample: its bytes, its schema's number, and its line until it is counted.
+
+    Then `cap` is its cap on output tokens, and `tokens` are those of its input, 0 where they are not counted.
+    """
 
     size: int
-    tokens: int
     schema: int
-    cap: int | None
+    line: bytes
+    cap: int | None = None
+    tokens: int = 0
 
 
 @dataclass(slots=True)
 class RequestSample:
-    """The requests of one model: all of them summed up, and a sample of them counted."""
+    """The requests of one model: all of them summed up, and a sample of them."""
 
-    counter: TokenCounter | None
     requests: int = 0
     size: int = 0
     by_schema: Counter[int] = field(default_factory=Counter)
-    counted: list[SampledRequest] = field(default_factory=list)
+    sampled: list[SampledRequest] = field(default_factory=list)
     stride: int = 1
     image_tokens: int = 0
+    held: int = 0
+    """Bytes of lines that are not counted yet."""
 
     def add(self, text: bytes, schemas: Sequence[int], image_tokens: int = 0) -> None:
         """Add consecutive request lines, each with its line end; `schemas` has one number for each line.
@@ -56,13 +60,28 @@ class RequestSample:
         if first < len(schemas):
             lines = text.split(b"\n")
             for position in range(first, len(schemas), self.stride):
-                self.counted.append(self._measured(lines[position], schemas[position]))
+                self._take(lines[position], schemas[position])
         self.requests += len(schemas)
         self.size += len(text)
         self.by_schema.update(schemas)
-        while len(self.counted) > SAMPLE_SIZE:
-            self.counted = self.counted[::2]
+        while len(self.sampled) > SAMPLE_SIZE:
+            self.sampled = self.sampled[::2]
             self.stride *= 2
+            self.held = sum(len(request.line) for request in self.sampled)
+
+    def _take(self, line: bytes, schema: int) -> None:
+        size = len(line) + 1
+        if size > COUNTED_BYTES:
+            self.sampled.append(SampledRequest(size, schema, b"", body_of_line(line).cap))
+        else:
+            self.sampled.append(SampledRequest(size, schema, line))
+            self.held += len(line)
+
+    def count(self, count: TokenCounter | None) -> None:
+        """Count those sampled requests that were not counted before; None where the model's encoding is not known."""
+        tokens = RequestTokens(count) if count else None
+        self.sampled = [_counted(request, tokens) if request.line else request for request in self.sampled]
+        self.held = 0
 
     @property
     def input_tokens(self) -> int:
@@ -71,17 +90,12 @@ class RequestSample:
 
     @property
     def _text_tokens(self) -> int:
-        counted = [request for request in self.counted if request.tokens]
+        counted = [request for request in self.sampled if request.tokens]
         if not counted:
             return -(-self.size // BYTES_PER_TOKEN)
         if len(counted) == self.requests:
             return sum(request.tokens for request in counted)
         return round(self.size * sum(request.tokens for request in counted) / sum(request.size for request in counted))
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the model's own encoding counted the tokens, rather than bytes."""
-        return self.counter is not None
 
     def output_tokens(self, expected: Callable[[int], float | None], uncapped: float | None = None) -> int | None:
         """Estimate the output tokens of all requests; None where nothing is known of some of them.
@@ -89,36 +103,40 @@ class RequestSample:
         `expected` gives a schema's mean output tokens, None where it is not known: then each request counts its cap,
         and one without a cap `uncapped`. No request counts more than its cap.
         """
+        by_schema: dict[int, list[SampledRequest]] = {}
+        for request in self.sampled:
+            by_schema.setdefault(request.schema, []).append(request)
+        # A schema so rare that the sample missed it counts as the job's others do.
+        unseen = cache(lambda mean: _mean_output(self.sampled, mean, uncapped))
         total = 0.0
         for schema, requests in self.by_schema.items():
-            # A schema so rare that the sample missed it counts as the job's others do.
-            like = [one for one in self.counted if one.schema == schema] or self.counted
-            each = [_capped(expected(schema), one.cap) for one in like]
-            known = [found for tokens in each if (found := uncapped if tokens is None else tokens) is not None]
-            if len(known) < len(each) or not known:
+            mean, like = expected(schema), by_schema.get(schema)
+            each = unseen(mean) if like is None else _mean_output(like, mean, uncapped)
+            if each is None:
                 return None
-            total += requests * sum(known) / len(known)
+            total += requests * each
         return round(total)
 
     @property
     def mean_cap(self) -> float | None:
         """The mean cap on output tokens, None where a request has none."""
-        caps = [request.cap for request in self.counted if request.cap is not None]
-        return sum(caps) / len(caps) if caps and len(caps) == len(self.counted) else None
+        caps = [request.cap for request in self.sampled if request.cap is not None]
+        return sum(caps) / len(caps) if caps and len(caps) == len(self.sampled) else None
 
-    def _measured(self, line: bytes, schema: int) -> SampledRequest:
-        size = len(line) + 1
-        body = mapping(mapping(loads(line)).get("body"))
-        counts = self.counter is not None and size <= COUNTED_BYTES
-        tokens = request_tokens(body, self.counter) if counts and self.counter is not None else 0
-        return SampledRequest(size, tokens, schema, _cap_of(body))
+
+def _counted(request: SampledRequest, tokens: RequestTokens | None) -> SampledRequest:
+    body = body_of_line(request.line)
+    return request._replace(line=b"", cap=body.cap, tokens=tokens.of(body) if tokens else 0)
+
+
+def _mean_output(requests: Sequence[SampledRequest], mean: float | None, uncapped: float | None) -> float | None:
+    """Return the mean output tokens of some requests, None where nothing is known of one of them."""
+    each = [_capped(mean, request.cap) for request in requests]
+    known = [found for tokens in each if (found := uncapped if tokens is None else tokens) is not None]
+    return sum(known) / len(known) if known and len(known) == len(each) else None
 
 
 def _capped(tokens: float | None, cap: int | None) -> float | None:
     if tokens is None:
         return cap
     return tokens if cap is None else min(tokens, cap)
-
-
-def _cap_of(body: Mapping[str, Any]) -> int | None:
-    return min((cap for name in CAPS if type(cap := body.get(name)) is int and cap > 0), default=None)

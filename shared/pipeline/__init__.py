@@ -13,6 +13,7 @@ claims          leases: which worker may do a step
 targets         which deployment and resource a batch goes to
 job_control     cancel, release, retry, give up
 reporting       status.json and latest.json; notice tells NOTIFY_URL
+deployment_models  which model a deployment stands for; pilot_answers what a pilot has shown
 spending        what a job reserves and costs, in the month's ledger
 outcome_files   the outcomes of a job, read back from the work container
 listing         all jobs, newest first

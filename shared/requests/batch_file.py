@@ -74,8 +74,12 @@ class BatchFileWriter:
 
 
 def row_list(block: RequestBlock) -> bytes:
-    """Write what is known of a block's requests, a line each: `[1,"task-0",0]` is row, custom_id and schema."""
-    return _encode_lines(list(zip(block.rows, block.ids, block.schemas, strict=True)))
+    """Write what is known of a block's requests, a line each: `[1,"task-0",0]` is row, custom_id and schema.
+
+    Where requests have images, the images' tokens are the fourth: `[1,"task-0",0,765]`.
+    """
+    known = (block.rows, block.ids, block.schemas)
+    return _encode_lines(list(zip(*known, *filter(None, [block.image_tokens]), strict=True)))
 
 
 def read_rows(lines: Iterable[bytes]) -> Iterator[SentRow]:
@@ -101,5 +105,6 @@ def read_requests(batch: Batch, lines: Iterable[bytes], rows: Iterable[bytes]) -
 
 
 def _block_of(batch: Batch, some: Sequence[tuple[bytes, SentRow]]) -> RequestBlock:
-    rows, ids, schemas = zip(*[row for _, row in some], strict=True)
-    return block_of(rows, ids, batch.model, batch.url, [line for line, _ in some], schemas)
+    rows, ids, schemas, image_tokens = zip(*[row for _, row in some], strict=True)
+    lines = [line for line, _ in some]
+    return block_of(rows, ids, batch.model, batch.url, lines, schemas, image_tokens if any(image_tokens) else ())

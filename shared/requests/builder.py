@@ -1,6 +1,6 @@
 """Rows → batch requests, by the job's settings and each row's own values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -45,9 +45,11 @@ class RequestBuilder:
         schemas: SchemaList,
         max_bytes: int = UPLOAD_BYTES,
         below: Sequence[tuple[int, Sequence[str]]] = (),
+        model_behind: Callable[[str], str] = str,
     ) -> None:
         """`headers` are a table's, None for JSON records; `max_bytes` is what a whole batch file may have.
 
+        `model_behind` names the model of a deployment, by which images cost tokens.
         `below` are the first lines below a table's header, for the message where a column is missing.
 
         Raises JobFault: `missing_column`, `invalid_file` (two columns of one meaning), `invalid_job_settings`.
@@ -63,8 +65,9 @@ class RequestBuilder:
         self._conversation = Conversation(settings)
         self._formats = Formats(settings, settings.schema_name or default_schema_name(prompt_file), schemas)
         self._skeletons = RequestSkeletons(settings, model, self._conversation, self._formats)
-        self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes, self._documents)
-        self._with_images = ImageRequests(self._skeletons, settings.url, settings.images.detail, max_bytes)
+        self._ready_made = ReadyMadeRequests(self._formats, model, max_bytes, self._documents, model_behind)
+        detail = settings.images.detail
+        self._with_images = ImageRequests(self._skeletons, settings.url, detail, max_bytes, model_behind)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation, below)
         self._same_questions = 0

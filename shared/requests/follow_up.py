@@ -1,6 +1,7 @@
 """Requests that are sent once more: those of the rows worth asking again, truncated ones with a higher token cap."""
 
 from collections.abc import Container, Iterable, Iterator
+from itertools import repeat
 from typing import Final
 
 from shared import json_codec
@@ -19,15 +20,18 @@ def follow_up(
     was set.
     """
     for block in blocks:
-        chosen: list[tuple[int, str, bytes, int]] = []
-        for row, custom_id, line, schema in zip(block.rows, block.ids, lines_of(block), block.schemas, strict=True):
+        chosen: list[tuple[int, str, bytes, int, int]] = []
+        lines, images = lines_of(block), block.image_tokens or repeat(0, len(block.ids))
+        for row, custom_id, line, schema, tokens in zip(
+            block.rows, block.ids, lines, block.schemas, images, strict=True
+        ):
             if row in keep:
                 again = raise_cap(line) if row in raised else line
                 if again is not None:
-                    chosen.append((row, custom_id, again, schema))
+                    chosen.append((row, custom_id, again, schema, tokens))
         if chosen:
-            rows, ids, lines, schemas = zip(*chosen, strict=True)
-            yield block_of(rows, ids, block.model, block.url, lines, schemas)
+            rows, ids, again_lines, schemas, of_images = zip(*chosen, strict=True)
+            yield block_of(rows, ids, block.model, block.url, again_lines, schemas, of_images if any(of_images) else ())
 
 
 def raise_cap(line: bytes) -> bytes | None:

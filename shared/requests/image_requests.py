@@ -1,6 +1,6 @@
 """Requests of rows with images: the row's text, and behind it the images, in the form of the request's route."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from shared.documents.pictures import Picture
@@ -20,8 +20,16 @@ NO_IMAGES: Final = (b"null",)
 class ImageRequests:
     """Builds the requests of rows that have images."""
 
-    def __init__(self, skeletons: RequestSkeletons, url: str, detail: str, max_bytes: int) -> None:
-        """`max_bytes` is what a whole batch file may have."""
+    def __init__(
+        self,
+        skeletons: RequestSkeletons,
+        url: str,
+        detail: str,
+        max_bytes: int,
+        model_behind: Callable[[str], str],
+    ) -> None:
+        """`max_bytes` is what a whole batch file may have; `model_behind` names the model of a deployment."""
+        self._model_behind = model_behind
         self._skeletons = skeletons
         self._is_chat = url in CHAT_URLS
         self._detail = detail
@@ -50,7 +58,8 @@ class ImageRequests:
         if len(line) > self._max_bytes:
             check_size(line[:-1], self._max_bytes)
         wording = _line(custom_id, skeleton, texts, NO_IMAGES)
-        tokens = sum(picture.tokens(skeleton.model, self._detail) for picture in pictures)
+        model = self._model_behind(skeleton.model)
+        tokens = sum(picture.tokens(model, self._detail) for picture in pictures)
         return request_with_images(row, custom_id, skeleton.model, skeleton.url, line, skeleton.schema, tokens, wording)
 
     def _pieces(self, pictures: Sequence[Picture]) -> list[bytes]:
@@ -85,7 +94,7 @@ def request_with_images(
     `tokens` are those of its images, `wording` is the request without their bytes.
     """
     text_tokens = len(wording) // BYTES_PER_TOKEN + 1
-    return RequestBlock((row,), (custom_id,), model, url, line, (schema,), text_tokens + tokens, tokens, wording)
+    return RequestBlock((row,), (custom_id,), model, url, line, (schema,), text_tokens + tokens, (tokens,), wording)
 
 
 def _line(custom_id: str, skeleton: RequestSkeleton, texts: Sequence[str | None], images: Sequence[bytes]) -> bytes:

@@ -1,6 +1,6 @@
 """Ready-made batch requests: checked, completed where model or response format is missing, else sent unchanged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared import json_codec
@@ -27,8 +27,16 @@ _METHOD_SHOWN: Final = 10
 class ReadyMadeRequests:
     """Turns records that are batch requests into lines."""
 
-    def __init__(self, formats: Formats, model: str | None, max_bytes: int, row_documents: RowDocuments) -> None:
-        """`model` is for requests that name none."""
+    def __init__(
+        self,
+        formats: Formats,
+        model: str | None,
+        max_bytes: int,
+        row_documents: RowDocuments,
+        model_behind: Callable[[str], str],
+    ) -> None:
+        """`model` is for requests that name none; `model_behind` names the model of a deployment."""
+        self._model_behind = model_behind
         self._row_documents = row_documents
         self._formats = formats
         self._own_formats = OwnFormats(formats)
@@ -66,7 +74,8 @@ class ReadyMadeRequests:
             self._row_documents.check_count(len(pictures))
         line = serialised(request | {"body": with_pictures(body, url, of_blobs)})
         check_size(line, self._max_bytes)
-        tokens = sum(picture.tokens(body["model"], detail) for picture, detail in pictures)
+        model = self._model_behind(body["model"])
+        tokens = sum(picture.tokens(model, detail) for picture, detail in pictures)
         wording = serialised(request | {"body": without_pictures(body, url)}) + b"\n"
         return request_with_images(row, request["custom_id"], body["model"], url, line + b"\n", schema, tokens, wording)
 

@@ -7,9 +7,6 @@ from typing import Final
 from shared.domain.model import RequestBlock
 from shared.requests.limits import BYTES_PER_TOKEN
 
-IMAGE_TOKENS: Final = 1_000
-"""What an image counts in requests that are read back: about what one of 1,024 pixels a side costs."""
-
 LONG: Final = 1_024
 """Bytes of a line below which images are not looked for."""
 
@@ -18,20 +15,28 @@ _IMAGE: Final = re.compile(rb'data:[^";]{0,64};base64,[^"]*')
 
 
 def block_of(
-    rows: Sequence[int], ids: Sequence[str], model: str, url: str, lines: Sequence[bytes], schemas: Sequence[int]
+    rows: Sequence[int],
+    ids: Sequence[str],
+    model: str,
+    url: str,
+    lines: Sequence[bytes],
+    schemas: Sequence[int],
+    image_tokens: Sequence[int] = (),
 ) -> RequestBlock:
-    """Put requests of one model and url together; `lines` are theirs, without line ends."""
+    """Put requests of one model and url together; `lines` are theirs, without line ends.
+
+    `image_tokens` are those of each one's images, empty where none has images.
+    """
     text = b"\n".join((*lines, b""))
-    wordings, images = _without_images(lines) if _BASE64 in text else (lines, 0)
-    tokens = sum([len(line) // BYTES_PER_TOKEN for line in wordings]) + len(lines) + images * IMAGE_TOKENS
-    wording = b"\n".join((*wordings, b"")) if images else b""
-    return RequestBlock(rows, ids, model, url, text, schemas, tokens, images * IMAGE_TOKENS, wording)
+    wordings = _without_images(lines) if _BASE64 in text else lines
+    tokens = sum([len(line) // BYTES_PER_TOKEN for line in wordings]) + len(lines) + sum(image_tokens)
+    wording = b"" if wordings is lines else b"\n".join((*wordings, b""))
+    return RequestBlock(rows, ids, model, url, text, schemas, tokens, image_tokens, wording)
 
 
-def _without_images(lines: Sequence[bytes]) -> tuple[Sequence[bytes], int]:
-    """Take the images out of requests; return them with the number of images."""
-    found = [_IMAGE.subn(b"", line) if len(line) >= LONG else (line, 0) for line in lines]
-    return [line for line, _ in found], sum(images for _, images in found)
+def _without_images(lines: Sequence[bytes]) -> list[bytes]:
+    """Take the bytes of images out of requests."""
+    return [_IMAGE.sub(b"", line) if len(line) >= LONG else line for line in lines]
 
 
 def lines_of(block: RequestBlock) -> list[bytes]:
@@ -50,4 +55,5 @@ def part_of(block: RequestBlock, start: int, end: int) -> RequestBlock:
         block.url,
         lines_of(block)[start:end],
         block.schemas[start:end],
+        block.image_tokens[start:end],
     )

@@ -2,9 +2,11 @@
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
 
 from shared.pipeline import job_control
+from shared.web import api
 from testing.world import World
 
 ROWS = 60
@@ -201,3 +203,22 @@ def test_a_pilots_follow_ups_are_part_of_it(world: World) -> None:
 
     assert "6 of 6 rows succeeded" in held["message"]
     assert [(batch["pilot"], batch["attempt"]) for batch in held["batches"] if batch["pilot"]] == [(True, 1), (True, 2)]
+
+
+def test_after_the_pilot_a_follow_up_is_reserved_by_the_pilots_mean(new_world: Callable[..., World]) -> None:
+    world = new_world(MONTHLY_BUDGET_USD="10")
+    world.service.scenario({"rows": [{"custom_id": "t0", "outcome": "error", "status": 500, "times": 1}]})
+    cap = {"parameters": {"max_completion_tokens": 10_000}}
+    name = world.drop("table.csv", TABLE, model="gpt-4o", pilot=6, **cap)
+    world.event(name)
+    for _ in range(40):
+        world.tick()
+        status = world.status(name)
+        if any(batch["attempt"] == 2 for batch in status["batches"]):
+            break
+        world.clock.advance(60)
+
+    reserved = api.list_answer(lambda: world.app, {}).body["month"]["reserved_usd"]
+
+    assert 0 < reserved < 0.001  # By its cap the row would be $0.05.
+    assert world.wait(name)["rows"]["succeeded"] == ROWS

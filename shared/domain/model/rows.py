@@ -78,8 +78,9 @@ class RequestBlock(NamedTuple):
     """Requests of one model and url, in the order of their rows: `text` holds their lines with line ends.
 
     `schemas` are the numbers of their answers' schemas in the job's list, -1 without one; `input_tokens` is an estimate
-    of all of them, `image_tokens` the part of it that images cost. `wording` is a request with images as it would be
-    without their bytes, empty where it has none. The request of an odd row is a block of one.
+    of all of them, `image_tokens` what the images of each cost of it, empty where none has images. `wording` are the
+    requests as they would be without the bytes of images, empty where there are none. The request of an odd row is a
+    block of one.
     """
 
     rows: Sequence[int]
@@ -89,16 +90,20 @@ class RequestBlock(NamedTuple):
     text: bytes
     schemas: Sequence[int]
     input_tokens: int
-    image_tokens: int = 0
+    image_tokens: Sequence[int] = ()
     wording: bytes = b""
 
 
 class SentRow(NamedTuple):
-    """What collecting must know of one line of a batch: the file's row, its custom_id and its schema's number."""
+    """What must be known of one line of a batch: the file's row, its custom_id and its schema's number.
+
+    `image_tokens` is what its images cost, as estimated when it was built.
+    """
 
     row: int
     custom_id: str
     schema: int
+    image_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

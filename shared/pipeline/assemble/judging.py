@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
 from shared.domain import blob_names
 from shared.domain.errors import Transient
-from shared.domain.ledger import Entry, OutputTokens, history_key, month_of, outputs_by_key
+from shared.domain.ledger import month_of
 from shared.domain.lifecycle import next_backoff, pilot_is_due
 from shared.domain.model import Batch, Job, JobState, RowBlock, RowCode, block_of_one
 from shared.domain.ports import App, BlobWriter, Container
@@ -18,9 +18,10 @@ from shared.pipeline.assemble.result_columns import result_columns
 from shared.pipeline.assemble.row_writer import RowWriter
 from shared.pipeline.assemble.source_rows import Rows
 from shared.pipeline.build.building import read_plan
-from shared.pipeline.build.estimating import model_behind
 from shared.pipeline.claims import Claim, claim_job
+from shared.pipeline.deployment_models import DeploymentModels
 from shared.pipeline.outcome_files import merged_batches, work_lines
+from shared.pipeline.pilot_answers import PilotAnswers
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import charge, charged_so_far, reserve
 from shared.requests.batch_file import read_rows
@@ -62,8 +63,10 @@ def _judged(records: JobRecords, job: Job) -> dict[str, Any]:
     errors: Counter[str] = Counter()
     for batch in done:
         errors.update(batch.errors)
-    outputs = outputs_by_key(Entry("", outputs=batch.outputs) for batch in done)
-    rest = estimate_rest(pilot.rest, _model_of(app, outputs), _mean_of(outputs, done))
+    answers = PilotAnswers(done)
+    models = DeploymentModels(app.settings, app.ledger)
+    models.learn(answers.by_deployment)
+    rest = estimate_rest(pilot.rest, models.behind, answers.mean)
     judged = verdict(
         sum(batch.succeeded for batch in done),
         errors,
@@ -90,22 +93,6 @@ def _judged(records: JobRecords, job: Job) -> dict[str, Any]:
 
 def _pilot_batches(records: JobRecords) -> list[Batch]:
     return [batch for batch in records.batches if batch.pilot]
-
-
-def _model_of(app: App, outputs: dict[str, OutputTokens]) -> Callable[[str], str]:
-    return lambda deployment: model_behind(app.settings, deployment, outputs.get(history_key(deployment)))
-
-
-def _mean_of(outputs: dict[str, OutputTokens], done: Sequence[Batch]) -> Callable[[str], float | None]:
-    """Find the mean output tokens of a deployment's answers; of one that the pilot did not reach, that of all."""
-    written = sum(batch.usage.output_tokens for batch in done)
-    answers = sum(outputs[key].answers for key in {history_key(batch.model) for batch in done} if key in outputs)
-
-    def mean(deployment: str) -> float | None:
-        own = outputs.get(history_key(deployment))
-        return own.mean if own is not None else OutputTokens(written, answers).mean
-
-    return mean
 
 
 def _write_rows(records: JobRecords, claim: Claim[Job]) -> None:

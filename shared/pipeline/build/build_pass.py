@@ -1,7 +1,7 @@
 """One pass over the snapshot: its rows become requests in the batches' files, or outcomes of rows that are not sent."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from shared.answer_schema.schema_list import SchemaList
@@ -13,7 +13,7 @@ from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build.built import Built, fault_of
 from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, pages_line, to_line
-from shared.pipeline.build.carried_over import CarriedOver
+from shared.pipeline.build.carried_over import CarriedOver, earlier_results
 from shared.pipeline.build.estimating import JobSamples
 from shared.pipeline.build.pilot_rows import Discarded, PilotRows, RequestKinds
 from shared.pipeline.build.prefetch import Prefetcher
@@ -22,7 +22,7 @@ from shared.pipeline.build.reuse import ReusedAnswers, reusing
 from shared.pipeline.build.snapshot import open_snapshot
 from shared.pipeline.build.waiting_rows import WaitingRow, WaitingRows
 from shared.pipeline.claims import Claim
-from shared.pipeline.outcome_files import merged
+from shared.pipeline.deployment_models import DeploymentModels
 from shared.prompt_file import PromptFile, form_of, open_prompt_file
 from shared.requests import RequestBuilder
 from shared.requests.builder import BY_ADDRESS
@@ -61,7 +61,8 @@ class BuildPass:
         self._plan = plan
         self._files = files
         self._pilot = PilotRows(pilot)
-        self._samples = JobSamples(app.settings)
+        self._models = DeploymentModels(app.settings, app.ledger)
+        self._samples = JobSamples(self._models)
         self._ids = CustomIds()
         self._built = Built()
         self._unsent = self._writer(blob_names.unsent(self._job))
@@ -88,7 +89,7 @@ class BuildPass:
         assert form is not None  # building has looked.
         file = open_snapshot(self._app, self._job, form) if chunks is None else open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
-        self._carried_over = CarriedOver(self._results_before())
+        self._carried_over = CarriedOver(earlier_results(self._app, self._job))
         with reusing(self._app, self._claim, self._plan.settings.reuse) as self._reused:
             for block in self._claim.keeping(file.row_blocks, every=16):
                 self._take_row_block(block, builder)
@@ -119,6 +120,7 @@ class BuildPass:
                 schemas=self._schemas,
                 max_bytes=self._plan.row_bytes,
                 below=file.below,
+                model_behind=self._models.behind,
             )
         except JobFault as fault:
             self._built.warnings += file.notes
@@ -199,11 +201,14 @@ class BuildPass:
         """Write a row's request, or why it is not sent."""
         built = row.fault or builder.build(row.record, row.files or BY_ADDRESS)
         if isinstance(built, Fault):
+            # The pilot was chosen among the rows that can be sent as far as is known without their documents.
+            if row.files is not None and not isinstance(builder.build(row.record, BY_ADDRESS), Fault):
+                self._pilot.pass_over()
             self._leave_out(row.record, row.custom_id, built)
         elif row.built is not None:
             self._put_again(built, row.built)
         elif row.files is not None and built.image_tokens:
-            note = BuiltRow(row.record.row, len(built.text), built.image_tokens, row.files.pages)
+            note = BuiltRow(row.record.row, len(built.text), sum(built.image_tokens), row.files.pages)
             self._put(built, note)
         else:
             self._put(built)
@@ -211,8 +216,8 @@ class BuildPass:
     def _put_again(self, block: RequestBlock, built: BuiltRow) -> None:
         """Count a request that an earlier run has written, for which no document was fetched."""
         text = bytes(built.size - 1) + b"\n"
-        tokens = block.input_tokens - block.image_tokens + built.image_tokens
-        again = block._replace(text=text, input_tokens=tokens, image_tokens=built.image_tokens)
+        tokens = block.input_tokens - sum(block.image_tokens) + built.image_tokens
+        again = block._replace(text=text, input_tokens=tokens, image_tokens=(built.image_tokens,))
         self._put(again, built, is_there=True)
 
     def _put(self, block: RequestBlock, built: BuiltRow | None = None, *, is_there: bool = False) -> None:
@@ -221,12 +226,14 @@ class BuildPass:
         if self._reused is not None and not is_there:
             left = self._reused.take(block, self._schemas.digests)
             if left is None:
+                if built is not None:
+                    self._pilot.pass_over()
                 return
             block = left
         note = b"" if built is None else to_line(built)
         for part, is_pilot in self._pilot.divide(block):
             self._files.put(part, note, is_there=is_there, pilot=is_pilot)
-            self._samples.add(part, pilot=is_pilot, rest=bool(self._pilot))
+            self._samples.add(part, pilot=is_pilot)
         if built is not None and any(built.pages):
             self._pages.write(pages_line(built.row, built.pages))
             self._has_pages = True
@@ -276,14 +283,6 @@ class BuildPass:
         }
         text = json.dumps(found)
         self._app.files.write(Container.WORK, blob_names.columns(self._job), text.encode())
-
-    def _results_before(self) -> Iterator[Outcome]:
-        if not self._job.previous:
-            return iter(())
-        previous = self._app.store.job(self._job.previous)
-        if previous is None:
-            raise JobFault(JobCode.INVALID_FILE, f"The job {self._job.previous}, which this one retries, is gone.")
-        return (outcome for outcome in merged(self._app, previous) if outcome.code is None)
 
     def _writer(self, name: str) -> BlobWriter:
         return Discarded() if isinstance(self._files, RequestKinds) else self._app.files.writer(Container.WORK, name)

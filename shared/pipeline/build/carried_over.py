@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 from math import inf
 
-from shared.domain.model import Outcome
+from shared.domain.errors import JobFault
+from shared.domain.model import Job, JobCode, Outcome
+from shared.domain.ports import App
+from shared.pipeline.outcome_files import merged
+
+
+def earlier_results(app: App, job: Job) -> Iterator[Outcome]:
+    """Return the results of the job that this one retries, none where it retries none; raises JobFault."""
+    if not job.previous:
+        return iter(())
+    previous = app.store.job(job.previous)
+    if previous is None:
+        raise JobFault(JobCode.INVALID_FILE, f"The job {job.previous}, which this one retries, is gone.")
+    return (outcome for outcome in merged(app, previous) if outcome.code is None)
 
 
 class CarriedOver:

@@ -1,40 +1,56 @@
 """What a job is estimated to use and cost, from its requests and from what earlier answers were like."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import ItemsView, Mapping, Sequence
+from typing import Final
 
 from shared.domain.estimate import Basis, Estimate
-from shared.domain.ledger import Ledger, OutputTokens, history_key
+from shared.domain.ledger import Ledger, history_key
 from shared.domain.model import RequestBlock, RestOfJob
 from shared.money.caps import UNCAPPED_OUTPUT_TOKENS
 from shared.money.estimate import estimate
 from shared.money.sample import RequestSample
 from shared.money.tokens import token_counter
 from shared.pipeline.build.built import Built
-from shared.settings import Settings
+from shared.pipeline.deployment_models import DeploymentModels
+from shared.pipeline.pilot_answers import PilotAnswers
 
-MOST_KEYS = 120
+MOST_KEYS: Final = 120
 """How many schemas' earlier answers are looked up; a job with more of them counts the others by their caps."""
+
+HELD_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of requests that wait to be counted; where there are more, they are counted at once."""
+
+type Digests = Sequence[bytes] | Mapping[int, bytes]
 
 
 class RequestSamples:
-    """A job's requests by deployment, measured while they are built."""
+    """Requests of a job by deployment, of which a sample is counted."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, models: DeploymentModels) -> None:
+        self._models = models
         self._samples: dict[str, RequestSample] = {}
+        self._held = 0
 
     def add(self, block: RequestBlock) -> None:
-        """Measure requests that will be sent."""
+        """Take requests that will be sent."""
         sample = self._samples.get(block.model)
         if sample is None:
-            counter = token_counter(model_behind(self._settings, block.model, None))
-            sample = self._samples[block.model] = RequestSample(counter)
-        sample.add(block.wording or block.text, block.schemas, block.image_tokens)
+            sample = self._samples[block.model] = RequestSample()
+        held = sample.held
+        sample.add(block.wording or block.text, block.schemas, sum(block.image_tokens))
+        self._held += sample.held - held
+        if self._held > HELD_BYTES:
+            self.count()
 
-    @property
-    def counted_by_bytes(self) -> list[str]:
-        """The deployments whose models' encoding is not known, so that tokens are estimated by bytes."""
-        return [deployment for deployment, sample in self._samples.items() if not sample.is_exact]
+    def count(self) -> None:
+        """Count the tokens of those sampled requests that were not counted before."""
+        for deployment, sample in self._samples.items():
+            sample.count(token_counter(self._models.behind(deployment)))
+        self._held = 0
+
+    def items(self) -> ItemsView[str, RequestSample]:
+        """Return the samples with the names of their deployments."""
+        return self._samples.items()
 
     def rest(self) -> dict[str, RestOfJob]:
         """Sum the requests up by deployment, to be estimated once a pilot has shown how long the answers are."""
@@ -43,70 +59,75 @@ class RequestSamples:
             for deployment, sample in self._samples.items()
         }
 
-    def estimate(
-        self, ledger: Ledger, schemas: Sequence[bytes] | Mapping[int, bytes], uncapped: float | None = None
-    ) -> Estimate:
-        """Estimate all requests; `schemas` are hashes of what the job's schemas check, by number.
-
-        Where nothing is known of their answers, requests without a cap count `uncapped` output tokens.
-        """
-        keys = self._history_keys(schemas)
-        found = ledger.output_tokens(list(dict.fromkeys(keys.values()))[:MOST_KEYS]) if keys else {}
-
-        def mean(deployment: str, schema: int) -> float | None:
-            outputs = found.get(keys[deployment, schema])
-            return None if outputs is None else outputs.mean
-
-        def model(deployment: str) -> str:
-            return model_behind(self._settings, deployment, found.get(keys[deployment, None]))
-
-        return estimate(self._samples, model, mean, Basis.HISTORY, uncapped)
-
-    def _history_keys(self, schemas: Sequence[bytes] | Mapping[int, bytes]) -> Mapping[tuple[str, int | None], str]:
-        keys: dict[tuple[str, int | None], str] = {}
-        for deployment, sample in self._samples.items():
-            keys[deployment, None] = history_key(deployment)
-            for number in sample.by_schema:
-                keys[deployment, number] = schema_key(deployment, schemas[number] if number >= 0 else b"")
-        return keys
-
 
 class JobSamples:
-    """All requests of a job, and where it has a pilot, those of the pilot and the others by themselves."""
+    """The requests of a job: those of its pilot, if it has one, and the others."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._all, self._pilot, self._rest = (RequestSamples(settings) for _ in range(3))
-        self._has_pilot = False
+    def __init__(self, models: DeploymentModels) -> None:
+        self._models = models
+        self._pilot, self._rest = RequestSamples(models), RequestSamples(models)
 
-    def add(self, block: RequestBlock, *, pilot: bool, rest: bool) -> None:
-        """Measure requests that will be sent, in the `pilot`, or in the `rest` after it."""
-        self._all.add(block)
-        if pilot:
-            self._has_pilot = True
-            self._pilot.add(block)
-        elif rest:
-            self._rest.add(block)
+    def add(self, block: RequestBlock, *, pilot: bool) -> None:
+        """Take requests that will be sent, in the `pilot` or after it."""
+        (self._pilot if pilot else self._rest).add(block)
 
-    def estimate(self, built: Built, ledger: Ledger, schemas: Sequence[bytes]) -> None:
+    def estimate(self, built: Built, ledger: Ledger, schemas: Digests) -> None:
         """Write down what the job is estimated at; `schemas` are hashes of what its schemas check, by number."""
-        built.estimate = self._all.estimate(ledger, schemas)
-        if self._has_pilot:
-            built.pilot_estimate = self._pilot.estimate(ledger, schemas, uncapped=UNCAPPED_OUTPUT_TOKENS)
+        both = [*self._pilot.items(), *self._rest.items()]
+        history = OutputHistory(ledger, self._models, both, schemas)
+        self._pilot.count()
+        self._rest.count()
+        built.estimate = estimate(both, self._models.behind, history.mean, Basis.HISTORY)
+        if pilot := self._pilot.items():
+            built.pilot_estimate = estimate(
+                pilot, self._models.behind, history.mean, Basis.HISTORY, UNCAPPED_OUTPUT_TOKENS
+            )
             built.rest = self._rest.rest()
-        if unknown := self._all.counted_by_bytes:
+        if unknown := [name for name in dict(both) if token_counter(self._models.behind(name)) is None]:
             built.warnings.append(
                 f"Tokens of {', '.join(unknown)} are estimated by bytes, as the model's encoding is not known here."
             )
 
 
+def estimate_follow_up(
+    samples: RequestSamples, models: DeploymentModels, ledger: Ledger, schemas: Digests, pilot: PilotAnswers | None
+) -> Estimate:
+    """Estimate a follow-up batch's requests by the answers of the job's pilot, else as a job is."""
+    if pilot is not None and pilot.answers:
+        models.learn(pilot.by_deployment)
+        samples.count()
+        return estimate(samples.items(), models.behind, lambda name, _schema: pilot.mean(name), Basis.PILOT)
+    history = OutputHistory(ledger, models, list(samples.items()), schemas)
+    samples.count()
+    return estimate(samples.items(), models.behind, history.mean, Basis.HISTORY)
+
+
+class OutputHistory:
+    """How long earlier answers of the same deployments and schemas were, looked up all at once."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        models: DeploymentModels,
+        samples: Sequence[tuple[str, RequestSample]],
+        schemas: Digests,
+    ) -> None:
+        """`schemas` are hashes of what the schemas of the samples check, by number; `models` learn what is found."""
+        self._keys: dict[tuple[str, int | None], str] = {}
+        for deployment, sample in samples:
+            self._keys[deployment, None] = history_key(deployment)
+            for number in sample.by_schema:
+                self._keys[deployment, number] = schema_key(deployment, schemas[number] if number >= 0 else b"")
+        keys = list(dict.fromkeys(self._keys.values()))[:MOST_KEYS]
+        self._found = ledger.output_tokens(keys) if keys else {}
+        models.learn({name: self._found.get(self._keys[name, None]) for name, _sample in samples})
+
+    def mean(self, deployment: str, schema: int) -> float | None:
+        """Return the mean output tokens of a deployment's answers to the schema of a number, None without any."""
+        outputs = self._found.get(self._keys[deployment, schema])
+        return None if outputs is None else outputs.mean
+
+
 def schema_key(deployment: str, digest: bytes) -> str:
     """Name what a deployment's answers to one schema are remembered by; an empty digest stands for plain text."""
     return history_key(deployment, digest or b"text")
-
-
-def model_behind(settings: Settings, deployment: str, outputs: OutputTokens | None) -> str:
-    """Find a deployment's model: from the setting, from its earlier answers, or from the deployment's own name."""
-    # Responses answers name the deployment itself.
-    named = outputs.model if outputs and outputs.model != deployment else ""
-    told = settings.deployment_models.get(deployment) or named
-    return told or deployment.removesuffix("-batch")

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from shared.domain.model import Batch, RequestBlock
 from shared.requests.request_lines import part_of
@@ -49,21 +50,33 @@ class PilotRows:
         """`positions` count the requests of the job from 0, in order; empty for a job without a pilot."""
         self._positions = positions
         self._seen = 0
+        self._owed = 0
 
     def __bool__(self) -> bool:
         """Say whether there is a pilot."""
         return bool(self._positions)
 
+    def pass_over(self) -> None:
+        """Pass over a request that was counted and is not sent after all; the next one takes its place in the pilot."""
+        place = bisect_left(self._positions, self._seen)
+        self._owed += self._positions[place : place + 1] == [self._seen]
+        self._seen += 1
+
     def divide(self, block: RequestBlock) -> Iterator[tuple[RequestBlock, bool]]:
         """Return the parts of a block in their order, each with whether it belongs to the pilot."""
         start, end = self._seen, self._seen + len(block.ids)
         self._seen = end
-        inside = self._positions[bisect_left(self._positions, start) : bisect_left(self._positions, end)]
+        chosen = self._positions[bisect_left(self._positions, start) : bisect_left(self._positions, end)]
+        inside = [position - start for position in chosen]
+        if self._owed:
+            others = list(islice((place for place in range(end - start) if place not in inside), self._owed))
+            self._owed -= len(others)
+            inside = sorted([*inside, *others])
         if not inside:
             yield block, False
             return
         done = 0
-        for position in (position - start for position in inside):
+        for position in inside:
             if position > done:
                 yield part_of(block, done, position), False
             yield part_of(block, position, position + 1), True

@@ -12,9 +12,11 @@ from shared.domain.lifecycle import INVALID_OUTPUT_RETRIES, is_schema_faulty, ma
 from shared.domain.model import Batch, BatchState, RowCode
 from shared.domain.ports import App
 from shared.pipeline.build.building import read_plan
-from shared.pipeline.build.estimating import RequestSamples
+from shared.pipeline.build.estimating import RequestSamples, estimate_follow_up
 from shared.pipeline.claims import Claim
+from shared.pipeline.deployment_models import DeploymentModels
 from shared.pipeline.outcome_files import failures_in, work_lines
+from shared.pipeline.pilot_answers import PilotAnswers
 from shared.pipeline.records import JobRecords
 from shared.requests.batch_file import BatchFileWriter, read_requests, read_rows
 from shared.requests.follow_up import follow_up
@@ -80,16 +82,19 @@ def _write_follow_up(app: App, claim: Claim[Batch], keep: set[int], raised: set[
 
 
 def estimate_of(records: JobRecords, after: Batch, tally: Tally) -> Estimate:
-    """Estimate a follow-up batch: as a job is, else by what the answers of the batch before it have cost."""
+    """Estimate a follow-up batch: by the job's pilot, else as a job is, else by what the batch before it has cost."""
     app, schemas = records.app, records.schemas()
-    samples = RequestSamples(app.settings)
+    models = DeploymentModels(app.settings, app.ledger)
+    samples = RequestSamples(models)
     lines, rows = (work_lines(app, name(after)) for name in (blob_names.batch_input, blob_names.batch_rows))
     used: set[int] = set()
     for block in read_requests(after, lines, rows):
         samples.add(block)
         used.update(block.schemas)
     digests = {number: checked_digest(schemas[number].checked) for number in used if number >= 0}
-    found = samples.estimate(app.ledger, digests)
+    judged = records.job.pilot is not None and records.job.pilot.judged
+    pilot = PilotAnswers(batch for batch in records.batches if batch.pilot) if judged else None
+    found = estimate_follow_up(samples, models, app.ledger, digests, pilot)
     paid = sum(outputs.answers for outputs in tally.outputs.values())
     if found.usd is not None or not tally.cost_usd or not paid:
         return found

@@ -21,11 +21,12 @@ def lines(texts: list[str], **body: object) -> bytes:
 def sample(
     texts: list[str], *, block: int = 100, schema: int = 0, counter: object = token_counter("gpt-4o"), **body: object
 ) -> RequestSample:
-    """A sample fed block by block."""
-    found = RequestSample(counter)  # type: ignore[arg-type]
+    """A sample fed block by block, and counted."""
+    found = RequestSample()
     for start in range(0, len(texts), block):
         part = texts[start : start + block]
         found.add(lines(part, **body), [schema] * len(part))
+    found.count(counter)  # type: ignore[arg-type]
     return found
 
 
@@ -38,7 +39,8 @@ def of(
     found: RequestSample, mean: MeanOutput = unknown, basis: Basis = Basis.HISTORY, model: str = "gpt-4o"
 ) -> Estimate:
     """The estimate of one deployment's sample."""
-    return estimate({"d": found}, lambda _name: model, mean, basis)
+    found.count(token_counter("gpt-4o"))
+    return estimate([("d", found)], lambda _name: model, mean, basis)
 
 
 def test_up_to_a_thousand_requests_are_all_counted() -> None:
@@ -59,12 +61,12 @@ def test_more_requests_are_estimated_within_three_percent() -> None:
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=12))
 def test_the_sample_follows_from_the_requests_and_not_from_how_they_were_blocked(sizes: list[int]) -> None:
     texts = [f"{number}" for number in range(sum(sizes))]
-    blocked = RequestSample(None)
+    blocked = RequestSample()
     start = 0
     for size in sizes:
         blocked.add(lines(texts[start : start + size]), [0] * size)
         start += size
-    one = RequestSample(None)
+    one = RequestSample()
     one.add(lines(texts), [0] * len(texts))
     assert blocked == one
 
@@ -73,12 +75,55 @@ def test_the_sample_follows_from_the_requests_and_not_from_how_they_were_blocked
 def test_the_sample_is_spread_over_the_whole_file(rows: int) -> None:
     found = sample(["x"] * rows, counter=None)
     assert found.requests == rows
-    assert min(rows, SAMPLE_SIZE // 2) <= len(found.counted) <= SAMPLE_SIZE
+    assert min(rows, SAMPLE_SIZE // 2) <= len(found.sampled) <= SAMPLE_SIZE
+
+
+def test_of_many_requests_no_more_than_the_sample_is_counted() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    found = sample([f"Row {number}" for number in range(20_000)], counter=count)
+    assert len([text for text in counted if text.startswith("Row")]) == len(found.sampled) <= SAMPLE_SIZE
+
+
+def test_what_requests_have_in_common_is_counted_once() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    found = sample([f"Row {number}" for number in range(100)], counter=count, response_format=form, tools=[{"n": 1}])
+    assert sorted(set(counted)) == sorted(counted)
+    each = 3 + 3 + len("user") + len(json.dumps(schema, separators=(",", ":"))) + len('{"n":1}')
+    assert [request.tokens for request in found.sampled] == [each + len(f"Row {n}") for n in range(100)]
+
+
+def test_counting_some_of_a_sample_before_it_is_complete_makes_no_difference() -> None:
+    texts = [f"{number}" * (number % 9) for number in range(2_500)]
+    found = RequestSample()
+    for start in range(0, len(texts), 100):
+        found.add(lines(texts[start : start + 100]), [0] * 100)
+        found.count(len)
+        assert found.held == 0
+    assert found == sample(texts, counter=len)
+
+
+def test_a_sample_holds_only_the_requests_that_are_still_to_be_counted() -> None:
+    found = RequestSample()
+    found.add(lines(["x" * 1_000, "y" * 100_000]), [0, 0])
+    assert found.held == sum(len(request.line) for request in found.sampled) < 2_000
+    many = sample(["x" * 1_000] * 5_000, counter=len)
+    assert (many.held, {request.line for request in many.sampled}) == (0, {b""})
 
 
 def test_where_no_encoding_is_known_tokens_are_estimated_by_bytes() -> None:
     found = sample(["x" * 400] * 10, counter=None)
-    assert not found.is_exact
     assert of(found).input_tokens == -(-found.size // 4)
 
 

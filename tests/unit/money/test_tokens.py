@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.money import tokens
-from shared.money.request_tokens import request_tokens
-from shared.money.tokens import token_counter
+from shared.json_codec import dumps
+from shared.money import o200k_base, tokens
+from shared.money.request_tokens import RequestTokens, body_of_line, read_body
+from shared.money.tokens import TokenCounter, token_counter
 from testing.paths import DATA
 
 SCRIPTS = {
@@ -62,12 +63,7 @@ def test_models_of_another_encoding_have_none(model: str) -> None:
 def test_without_its_table_nothing_is_counted_and_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import tiktoken
-
-    def unreachable(_name: str) -> tiktoken.Encoding:
-        raise OSError("no network")
-
-    monkeypatch.setattr(tiktoken, "get_encoding", unreachable)
+    monkeypatch.setattr(o200k_base, "TABLE", tmp_path / "missing")
     tokens._o200k_counter.cache_clear()
     try:
         assert token_counter("gpt-4o") is None
@@ -84,7 +80,9 @@ def test_the_recorded_requests_have_the_tokens_that_the_real_service_billed() ->
         line["custom_id"]: line["response"]["body"]["usage"]["prompt_tokens"]
         for line in _lines("azure-recorded/output.jsonl")
     }
-    assert {line["custom_id"]: request_tokens(line["body"], count) for line in requests} == billed
+    assert {line["custom_id"]: tokens_of(line["body"], count) for line in requests} == billed
+    together = RequestTokens(count)
+    assert {line["custom_id"]: together.of(body_of_line(dumps(line))) for line in requests} == billed
 
 
 def test_the_same_request_by_either_route_has_as_many_tokens() -> None:
@@ -108,15 +106,42 @@ def test_the_same_request_by_either_route_has_as_many_tokens() -> None:
         "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
         "text": {"format": {"type": "json_schema", "name": "x", "schema": schema, "strict": True}},
     }
-    assert request_tokens(responses, count) == request_tokens(chat, count)
-    assert request_tokens({**responses, "input": "Hi"}, count) == request_tokens(chat, count)
+    assert tokens_of(responses, count) == tokens_of(chat, count)
+    assert tokens_of({**responses, "input": "Hi"}, count) == tokens_of(chat, count)
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"messages": None}, {"messages": [None, 1, {"content": [None, {"text": 5}]}]}, {"input": 7}]
 )
 def test_odd_bodies_are_counted_as_far_as_they_can_be_read(body: dict[str, object]) -> None:
-    assert request_tokens(body, len) >= 3
+    assert tokens_of(body, len) >= 3
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"[]", b"{}", b'{"body":7}', b'{"body":{"messages":', b'{"body":{"messages":"\\ud800"}}', b"\xff"]
+)
+def test_lines_that_cannot_be_read_ask_nothing(line: bytes) -> None:
+    body = body_of_line(line)
+    assert (RequestTokens(len).of(body), body.cap) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "cap"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 7, "max_tokens": 9}, 7),
+        ({"max_output_tokens": 10**30}, 10**30),
+        ({"max_tokens": "5", "max_completion_tokens": True}, None),
+        ({"max_tokens": 0}, None),
+    ],
+)
+def test_the_cap_of_a_request_is_the_lowest_that_it_names(body: dict[str, object], cap: int | None) -> None:
+    assert read_body(dumps(body)).cap == cap
+
+
+def tokens_of(body: object, count: TokenCounter) -> int:
+    """The tokens of one request body by itself."""
+    return RequestTokens(count).of(read_body(dumps(body)))
 
 
 def _lines(name: str) -> list[dict[str, Any]]:

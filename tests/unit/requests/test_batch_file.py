@@ -17,6 +17,7 @@ BATCH = Batch(
     job_id="20261122T101500Z-3f2a9c1b", index=0, attempt=1, state=BatchState.PREPARED, model="m", url="u", requests=0
 )
 LINES = (b'{"n":3}\n', b'{"body":{"max_tokens":100}}\r\n', b'{"body":{"max_tokens":7}}')
+TOKENS = st.integers(0, 100_000)
 ROWS = (b'[3,"c",0]', b'[5,"e",-1]', b'[9,"i",1]')
 
 
@@ -26,10 +27,15 @@ class TestRowList:
             b'[1,"task-0",0]\n[2,"row-2",-1]\n'
         )
 
-    @given(st.lists(st.builds(SentRow, st.integers(1, 10**9), st.text(), st.integers(-1, 10**6)), min_size=1))
+    def test_tokens_of_images_are_the_fourth_where_there_are_any(self) -> None:
+        assert row_list(block_of((1, 2), ("a", "b"), "m", "u", (b"", b""), (0, -1), (0, 765))) == (
+            b'[1,"a",0,0]\n[2,"b",-1,765]\n'
+        )
+
+    @given(st.lists(st.builds(SentRow, st.integers(1, 10**9), st.text(), st.integers(-1, 10**6), TOKENS), min_size=1))
     def test_reading_gives_what_was_written(self, rows: list[SentRow]) -> None:
-        numbers, ids, schemas = zip(*rows, strict=True)
-        text = row_list(block_of(numbers, ids, "m", "u", [b""] * len(rows), schemas))
+        numbers, ids, schemas, images = zip(*rows, strict=True)
+        text = row_list(block_of(numbers, ids, "m", "u", [b""] * len(rows), schemas, images if any(images) else ()))
         assert text.endswith(b"\n")
         assert text.count(b"\n") == len(rows)
         assert list(read_rows(text.split(b"\n"))) == rows
@@ -39,6 +45,14 @@ class TestReading:
     def test_gives_the_requests_in_order_without_line_ends(self) -> None:
         (block,) = read_requests(BATCH, LINES, ROWS)
         assert block == block_of((3, 5, 9), ("c", "e", "i"), "m", "u", [line.strip() for line in LINES], (0, -1, 1))
+
+    def test_images_keep_the_tokens_that_were_counted_when_their_request_was_built(self) -> None:
+        image = b'{"url":"data:image/png;base64,' + b"A" * 40_000 + b'"}'
+        rows = (b'[3,"c",0]', b'[5,"e",-1,765]')
+        (block,) = read_requests(BATCH, (b"{}", image), rows)
+        assert block.image_tokens == (0, 765)
+        assert block.input_tokens < 765 + 20
+        assert len(block.wording) < 40
 
     def test_lines_and_rows_that_differ_in_number_are_an_error(self) -> None:
         with pytest.raises(ValueError, match=r"longer|shorter"):

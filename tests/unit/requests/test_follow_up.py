@@ -12,6 +12,8 @@ from shared.requests.request_lines import block_of
 LINES = (b'{"n":3}', b'{"body":{"max_tokens":100}}', b'{"body":{"max_tokens":7}}')
 BLOCK = block_of((3, 5, 9), ("c", "e", "i"), "m", "u", LINES, (0, -1, 1))
 
+BLOCK_OF_TWO = block_of((3, 9), ("c", "i"), "m", "u", (LINES[0], LINES[2]), (0, 1))
+
 
 def taken(*blocks: RequestBlock) -> list[tuple[tuple[int, ...], tuple[str, ...], bytes, tuple[int, ...]]]:
     return [(tuple(block.rows), tuple(block.ids), block.text, tuple(block.schemas)) for block in blocks]
@@ -35,6 +37,14 @@ def test_doubles_the_cap_of_rows_that_were_cut_off_only() -> None:
 def test_leaves_out_rows_that_were_cut_off_without_a_cap() -> None:
     (block,) = follow_up([BLOCK], {3, 5}, raised={3, 5})
     assert block.rows == (5,)
+
+
+def test_keeps_what_images_of_the_kept_rows_cost() -> None:
+    with_images = block_of((3, 5, 9), ("c", "e", "i"), "m", "u", LINES, (0, -1, 1), (0, 765, 85))
+    (block,) = follow_up([with_images], {3, 9})
+    assert (list(block.image_tokens), block.input_tokens) == ([0, 85], BLOCK_OF_TWO.input_tokens + 85)
+    (without,) = follow_up([with_images], {3})
+    assert without.image_tokens == ()
 
 
 @pytest.mark.parametrize("cap", ["max_completion_tokens", "max_tokens", "max_output_tokens"])

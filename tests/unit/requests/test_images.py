@@ -194,7 +194,7 @@ def test_a_data_url_costs_tokens_by_its_size() -> None:
 
     assert isinstance(small, RequestBlock)
     assert isinstance(large, RequestBlock)
-    assert (small.image_tokens, large.image_tokens) == (255, 765)
+    assert (small.image_tokens, large.image_tokens) == ((255,), (765,))
     assert b"base64" in small.text
     assert b"base64" not in small.wording
 
@@ -243,7 +243,7 @@ def test_tokens_count_images_by_their_size_and_not_by_their_bytes() -> None:
     made = builder().build(Record(1, {"Prompt": "x", "Image": "a.png"}), given)
 
     assert isinstance(made, RequestBlock)
-    assert made.image_tokens == 255
+    assert made.image_tokens == (255,)
     assert made.input_tokens < 355
     assert len(made.wording) < 200
 
@@ -292,8 +292,8 @@ def test_images_in_ready_made_requests_cost_tokens_by_their_size_and_not_by_thei
 
     assert isinstance(chat_low, RequestBlock)
     assert isinstance(responses, RequestBlock)
-    assert chat_low.image_tokens == 4 * 85
-    assert responses.image_tokens == 255 + 765 + 765 + 765
+    assert chat_low.image_tokens == (4 * 85,)
+    assert responses.image_tokens == (255 + 765 + 765 + 765,)
     assert all(b"base64" not in block.wording and b"https" not in block.wording for block in (chat_low, responses))
     assert json.loads(responses.text)["body"] == ready_made(*urls, url="/v1/responses").values["body"]
 
@@ -360,3 +360,29 @@ def test_a_row_of_a_list_that_is_dropped_again_is_the_same_file() -> None:
     assert content(built) == [chat(A)]
     assert isinstance(built, RequestBlock)
     assert built.ids == ("f/a.png",)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_ready_made", "each"),
+    [
+        ("prod", False, 255),
+        ("gpt-4o-mini-2024-07-18", False, 8_500),
+        ("prod", True, 85),
+        ("gpt-4o-mini-2024-07-18", True, 2_833),
+    ],
+)
+def test_images_cost_what_the_model_behind_their_deployment_takes(model: str, is_ready_made: bool, each: int) -> None:
+    schemas = SchemaList(lambda _line: None)
+    made = RequestBuilder(
+        JobSettings(model="gpt-4o", require_schema=False),
+        prompt_file="f/t.jsonl",
+        headers=None,
+        default_model=None,
+        schemas=schemas,
+        model_behind={"gpt-4o": model}.__getitem__,
+    )
+    record = ready_made("blob:/f/two.pdf") if is_ready_made else Record(1, {"Prompt": "x", "Image": "two.pdf"})
+    block = made.build(record, GIVEN)
+
+    assert isinstance(block, RequestBlock)
+    assert block.image_tokens == (2 * each,)
