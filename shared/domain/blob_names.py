@@ -10,6 +10,7 @@ JOB_SETTINGS: Final = "_job.json"
 INPUT: Final = "input.jsonl"
 ROWS: Final = "rows.jsonl"
 DOCUMENTS: Final = "documents.jsonl"
+RUN_ENDS: Final = "run-ends"
 
 LONGEST: Final = 960
 """Characters of a prompt file's name below which all its results have names, too: blobs' names end at 1,024."""
@@ -103,6 +104,17 @@ def pdf_pages(job: Job) -> str:
 def batch_folders(job: Job) -> str:
     """Return what the names of all files of a job's batches begin with."""
     return f"{job.job_id}/batch-"
+
+
+def run_end(job: Job, row: int) -> str:
+    """Return what a run has left that built the job up to a row, and whose time was over then."""
+    return f"{batch_folders(job)}{RUN_ENDS}/{row}.jsonl"
+
+
+def row_of_run_end(name: str) -> int | None:
+    """Return the row in such a name, None for names of other files of the job's batches."""
+    _, mark, row = name.removesuffix(".jsonl").rpartition(f"/batch-{RUN_ENDS}/")
+    return int(row) if mark else None
 
 
 def batch_folder(batch: Batch) -> str:

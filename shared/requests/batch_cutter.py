@@ -59,6 +59,10 @@ class BatchCutter:
             return
         yield from self._in_parts(block, kind)
 
+    def close(self) -> None:
+        """End all batches that are open, whatever room they have left."""
+        self._open.clear()
+
     def _in_parts(self, block: RequestBlock, kind: tuple[str, str, bool]) -> Iterator[Placement]:
         sizes = [len(line) + 1 for line in lines_of(block)]
         self._check(block, sizes)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from typing import NoReturn
 
 from shared.answer_schema.schema_list import SchemaList
 from shared.answers import outcomes
@@ -12,13 +12,14 @@ from shared.domain.model import Fault, Job, JobCode, Outcome, Record, RequestBlo
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.build.built import Built, fault_of
-from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, pages_line, to_line
+from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, PagesFile, to_line
 from shared.pipeline.build.carried_over import CarriedOver, earlier_results
 from shared.pipeline.build.estimating import JobSamples
 from shared.pipeline.build.pilot_rows import Discarded, PilotRows, RequestKinds
 from shared.pipeline.build.prefetch import Prefetcher
 from shared.pipeline.build.request_files import RequestFiles
 from shared.pipeline.build.reuse import ReusedAnswers, reusing
+from shared.pipeline.build.run_ends import EarlierRuns, Run, UnfinishedError
 from shared.pipeline.build.snapshot import open_snapshot
 from shared.pipeline.build.waiting_rows import WaitingRow, WaitingRows
 from shared.pipeline.claims import Claim
@@ -30,13 +31,6 @@ from shared.requests.custom_ids import CustomIds
 
 COLUMNS = 16_384
 """Own columns a file may have: as many as a spreadsheet."""
-
-RUN = timedelta(minutes=8)
-"""How long one run builds a job whose documents have to be fetched; with other work, it must fit the host's limit."""
-
-
-class UnfinishedError(Exception):
-    """The run's time is over; the batches that it has written whole stay."""
 
 
 class BuildPass:
@@ -72,17 +66,16 @@ class BuildPass:
         self._carried_over = CarriedOver(iter(()))
         self._waiting = WaitingRows(Prefetcher(app, plan.settings.images, plan.max_bytes))
         self._built_rows = BuiltRows(app, files.there)
-        self._pages = self._writer(blob_names.pdf_pages(self._job))
-        self._has_pages = False
-        self._ends = app.now() + RUN
+        self._earlier_runs = EarlierRuns(app, files.there)
+        self._run = Run(app, self._job)
+        self._pages = PagesFile(self._writer(blob_names.pdf_pages(self._job)))
         self._reused: ReusedAnswers | None = None
         self._has_plain = False
 
     def read(self, chunks: Iterable[bytes] | None = None) -> RequestBuilder:
         """Read all rows and put what can be sent into the batches' files; raises JobFault.
 
-        Raises UnfinishedError where documents take longer than one run may: the next goes on behind the batches that
-        are whole.
+        Raises UnfinishedError where documents take longer than one run may: the next goes on behind what is built.
         `chunks` are the prompt file's bytes where they are at hand; else its copy is read.
         """
         form = form_of(self._job.prompt_file)
@@ -183,8 +176,9 @@ class BuildPass:
         """Settle a row, behind those before it whose documents are still to come."""
         # To count rows, no document is fetched: all that name some can be sent, as far as can be told.
         references = () if fault or isinstance(self._files, RequestKinds) else builder.documents(record)
-        if not references and not self._waiting:
-            self._settle(WaitingRow(record, custom_id, fault), builder)
+        fault = fault or (self._earlier_runs.fault(record.row) if references else None)
+        if not self._waiting and (fault or not references):
+            self._settle(WaitingRow(record, custom_id, fault, has_documents=bool(references)), builder)
             return
         built = self._built_rows.take(record.row) if references else None
         self._waiting.add(record, custom_id, fault, references, built)
@@ -194,15 +188,17 @@ class BuildPass:
         for row in self._waiting.take(all_rows=all_rows):
             self._claim.keep()
             self._settle(row, builder)
-            if self._files.has_written and self._app.now() > self._ends:
-                raise UnfinishedError
+            if row.files is not None and self._run.is_over:
+                self._end_run(row.record.row)
 
     def _settle(self, row: WaitingRow, builder: RequestBuilder) -> None:
         """Write a row's request, or why it is not sent."""
         built = row.fault or builder.build(row.record, row.files or BY_ADDRESS)
         if isinstance(built, Fault):
+            if row.files is not None:
+                self._run.note(row.record.row, built)
             # The pilot was chosen among the rows that can be sent as far as is known without their documents.
-            if row.files is not None and not isinstance(builder.build(row.record, BY_ADDRESS), Fault):
+            if row.has_documents and not isinstance(builder.build(row.record, BY_ADDRESS), Fault):
                 self._pilot.pass_over()
             self._leave_out(row.record, row.custom_id, built)
         elif row.built is not None:
@@ -212,6 +208,15 @@ class BuildPass:
             self._put(built, note)
         else:
             self._put(built)
+        if self._earlier_runs.ended_at(row.record.row):
+            self._files.close()
+
+    def _end_run(self, row: int) -> NoReturn:
+        """Keep all that was built up to a row; its end is written down first, as without it the batches seem cut."""
+        self._claim.keep()
+        self._run.write_end(row)
+        self._files.close()
+        raise UnfinishedError
 
     def _put_again(self, block: RequestBlock, built: BuiltRow) -> None:
         """Count a request that an earlier run has written, for which no document was fetched."""
@@ -234,9 +239,8 @@ class BuildPass:
         for part, is_pilot in self._pilot.divide(block):
             self._files.put(part, note, is_there=is_there, pilot=is_pilot)
             self._samples.add(part, pilot=is_pilot)
-        if built is not None and any(built.pages):
-            self._pages.write(pages_line(built.row, built.pages))
-            self._has_pages = True
+        if built is not None:
+            self._pages.add(built)
 
     def _leave_out(self, record: Record, custom_id: str, fault: Fault) -> None:
         outcome = Outcome(row=record.row, custom_id=custom_id, code=fault.code, message=fault.message)
@@ -258,8 +262,7 @@ class BuildPass:
         if self._job.previous:
             self._carried_file.commit()
         self._schemas_file.commit()
-        if self._has_pages:
-            self._pages.commit()
+        self._pages.commit()
 
     def _check(self, builder: RequestBuilder) -> None:
         """Raise where the rows together are a fault of the job; the rows' own faults stay known."""

@@ -14,12 +14,13 @@ from shared.domain.ports import App, Container
 from shared.job_settings.plan import JobPlan
 from shared.money.pilot import pilot_positions, pilot_size
 from shared.pipeline.build import snapshot
-from shared.pipeline.build.build_pass import COLUMNS, BuildPass, UnfinishedError
+from shared.pipeline.build.build_pass import COLUMNS, BuildPass
 from shared.pipeline.build.built import Built
 from shared.pipeline.build.file_rows import list_warnings
 from shared.pipeline.build.pilot_rows import RequestKinds
 from shared.pipeline.build.planning import fix_plan, read_plan
 from shared.pipeline.build.request_files import OutdatedError, RequestFiles
+from shared.pipeline.build.run_ends import UnfinishedError
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import reserve
@@ -128,10 +129,12 @@ def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] |
     pilot: Sequence[int] = ()
     if plan.settings.pilot is not None and not claim.record.retry_of:
         pilot, chunks = _pilot(app, claim, plan, plan.settings.pilot.rows, chunks), None
+    there = {} if anew else _there(app, claim.record)
     try:
-        return BuildPass(app, claim, plan, _files(app, claim.record, plan, anew=anew), pilot=pilot).run(chunks)
+        return BuildPass(app, claim, plan, RequestFiles(app, claim.record, plan, there), pilot=pilot).run(chunks)
     except OutdatedError:
-        return BuildPass(app, claim, plan, _files(app, claim.record, plan, anew=True), pilot=pilot).run()
+        run_ends = {name: size for name, size in there.items() if blob_names.row_of_run_end(name) is not None}
+        return BuildPass(app, claim, plan, RequestFiles(app, claim.record, plan, run_ends), pilot=pilot).run()
     finally:
         app.renderer.close()
 
@@ -143,11 +146,9 @@ def _pilot(app: App, claim: Claim[Job], plan: JobPlan, rows: int, chunks: Iterab
     return pilot_positions(found.kinds, pilot_size(rows, len(found.kinds)))
 
 
-def _files(app: App, job: Job, plan: JobPlan, *, anew: bool) -> RequestFiles:
-    """Open the batches' files; but for `anew`, those that an earlier run has written whole stay."""
-    prefix = blob_names.batch_folders(job)
-    there = {} if anew else {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=prefix)}
-    return RequestFiles(app, job, plan, there)
+def _there(app: App, job: Job) -> dict[str, int]:
+    """Return the sizes of the files of the job's batches, by their names; those that are whole stay."""
+    return {blob.name: blob.size for blob in app.files.blobs(Container.WORK, prefix=blob_names.batch_folders(job))}
 
 
 def _end_with(claim: Claim[Job], fault: JobFault, **changes: Any) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from shared.domain import blob_names
 from shared.domain.model import Job
-from shared.domain.ports import App
+from shared.domain.ports import App, BlobWriter
 from shared.pipeline.outcome_files import work_lines
 
 
@@ -75,6 +75,20 @@ def _pages(app: App, name: str) -> Iterator[tuple[int, list[int]]]:
     yield from map(decode, work_lines(app, name))
 
 
-def pages_line(row: int, pages: Sequence[int]) -> bytes:
-    """Write the number of images of each of a row's documents as a line, with its end."""
-    return _encode([row, pages]) + b"\n"
+class PagesFile:
+    """How many images each of a row's documents became, written for rows with a PDF."""
+
+    def __init__(self, writer: BlobWriter) -> None:
+        self._writer = writer
+        self._is_empty = True
+
+    def add(self, row: BuiltRow) -> None:
+        """Write what is known of a row."""
+        if any(row.pages):
+            self._writer.write(_encode([row.row, row.pages]) + b"\n")
+            self._is_empty = False
+
+    def commit(self) -> None:
+        """Make the file visible, where there is anything in it."""
+        if not self._is_empty:
+            self._writer.commit()

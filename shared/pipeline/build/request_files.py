@@ -32,8 +32,6 @@ class RequestFiles:
         self._batches: list[Batch] = []
         self._notes: dict[int, BlobWriter] = {}
         self._there_before: set[int] = set()
-        self.has_written = False
-        """Whether this run has written a batch whole."""
 
     def put(self, block: RequestBlock, image_note: bytes = b"", *, is_there: bool = False, pilot: bool = False) -> None:
         """Write requests into the files of their batches; those of the `pilot` have separate batches.
@@ -52,7 +50,8 @@ class RequestFiles:
                 self._note(placement.index, image_note)
 
     def close(self) -> list[Batch]:
-        """Make all files visible; give their batches, by index."""
+        """End the batches that are open, and make their files visible; give all batches so far, by index."""
+        self._cutter.close()
         for index in list(self._open):
             self._close(index)
         return sorted(self._batches, key=lambda batch: batch.index)
@@ -96,7 +95,6 @@ class RequestFiles:
         if index in self._notes:
             self._notes.pop(index).commit()  # First, as a batch that is whole must have its notes.
         self._batches.append(self._open.pop(index).commit())
-        self.has_written = self.has_written or index not in self._there_before
 
 
 @dataclass(slots=True)

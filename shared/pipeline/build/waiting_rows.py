@@ -27,6 +27,8 @@ class WaitingRow:
     files: RowFiles | None = None
     built: BuiltRow | None = None
     """What an earlier run has noted, whose request is written already."""
+    has_documents: bool = False
+    """Whether it names some, at hand or not."""
 
 
 class WaitingRows:
@@ -49,9 +51,9 @@ class WaitingRows:
         references: Sequence[Reference],
         built: BuiltRow | None = None,
     ) -> None:
-        """Let a row wait, and order its documents, unless an earlier run has had them."""
-        files = self._prefetcher.order(references) if references and built is None else None
-        self._rows.append(WaitingRow(record, custom_id, fault, files, built))
+        """Let a row wait, and order its documents, unless it has a fault or an earlier run has had them."""
+        files = self._prefetcher.order(references) if references and built is None and fault is None else None
+        self._rows.append(WaitingRow(record, custom_id, fault, files, built, bool(references)))
         self._documents += len(files or ())
         self._characters += _characters(record.values)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from shared.domain.model import Batch
 from shared.domain.ports import Container
 from shared.pipeline import job_control, steps
-from shared.pipeline.build import build_pass, prefetch
+from shared.pipeline.build import prefetch, run_ends
+from shared.requests.batch_file import BatchFileWriter
 from testing.documents import image, large_png, pdf
-from tests.reliability.simulation import Simulation
+from tests.reliability.simulation import Killed, Simulation
 
 PNG, JPEG = image(), image("JPEG", color="olive")
 
@@ -276,16 +278,8 @@ def test_at_most_eight_documents_are_in_hand_and_all_come_in_order(job: Job, mon
     assert [line["custom_id"] for line in job.lines("f/t.csv", "errors.jsonl")] == names[1::2]
 
 
-def test_building_goes_on_behind_the_batches_that_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = Job(MAX_REQUESTS_PER_BATCH="3")
-    names = [f"{number:02}.png" for number in range(20)]
-    for name in names:
-        job.put(f"f/{name}", image(size=(int(name[:2]) + 1, 2)))
-    table = "Custom ID,Prompt,Image\n" + "".join(f"{name},x,{name}\n" for name in names)
-    straight = Job(MAX_REQUESTS_PER_BATCH="3")
-    for name in names:
-        straight.put(f"f/{name}", image(size=(int(name[:2]) + 1, 2)))
-    expected = straight.run("f/t.csv", table)
+def _slowed(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let fetching a document take half a minute; return the names of those that are fetched."""
     fetched: list[str] = []
     fetch = job.world.files.fetch
 
@@ -295,19 +289,98 @@ def test_building_goes_on_behind_the_batches_that_are_whole(monkeypatch: pytest.
         return fetch(container, name, size)
 
     monkeypatch.setattr(job.world.files, "fetch", slow)
-    monkeypatch.setattr(build_pass, "RUN", timedelta(minutes=8))
+    monkeypatch.setattr(run_ends, "RUN", timedelta(minutes=8))
+    return fetched
 
-    job.begin("f/t.csv", table)
+
+def _with_scans(**settings: str) -> Job:
+    """A job's world with twenty images of different sizes, but for one."""
+    job = Job(**settings)
+    for number in range(20):
+        if number != 11:
+            job.put(f"f/{number:02}.png", image(size=(number + 1, 2)))
+    return job
+
+
+SCANS = "Custom ID,Prompt,Image\n" + "".join(f"{number:02},x,{number:02}.png\n" for number in range(20))
+
+
+@pytest.mark.parametrize("most", ["3", "100"])
+def test_building_goes_on_in_the_next_run_behind_what_was_built(most: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight, job = (_with_scans(MAX_REQUESTS_PER_BATCH=most) for _ in range(2))
+    expected = straight.run("f/t.csv", SCANS)
+    fetched = _slowed(job, monkeypatch)
+
+    job.begin("f/t.csv", SCANS)
 
     assert job.world.jobs()[0].built is False
     job.go_on(120)
     status = job.status("f/t.csv")
-    assert status["rows"]["succeeded"] == 20
-    assert len(fetched) < 20 * 2
+    assert {**status["rows"], **status["errors"]} == {**expected["rows"], **expected["errors"]}
     assert status["estimate"] == expected["estimate"]
-    assert [batch["requests"] for batch in status["batches"]] == [3, 3, 3, 3, 3, 3, 2]
-    sizes = [urls(request) for number in range(7) for request in job.requests(f"{number:05}-1")]
-    assert sizes == [urls(request) for number in range(7) for request in straight.requests(f"{number:05}-1")]
+    # But for those that were fetched ahead when a run was over, each document was fetched once.
+    assert len(fetched) <= 20 + 2 * prefetch.AHEAD
+    assert fetched.count("f/11.png") <= 2
+    assert max(batch["requests"] for batch in status["batches"]) <= int(most)
+    sent = [request for number in range(len(status["batches"])) for request in job.requests(f"{number:05}-1")]
+    assert sent == [one for number in range(len(expected["batches"])) for one in straight.requests(f"{number:05}-1")]
+
+
+def test_a_pilot_is_the_same_however_many_runs_building_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the rows that were chosen, the twelfth, has no image: another takes its place."""
+    straight, job = _with_scans(), _with_scans()
+    settings: dict[str, Any] = {"pilot": {"rows": 6, "min_ok": 0}}
+    straight.run("f/t.csv", SCANS, **settings)
+    fetched = _slowed(job, monkeypatch)
+
+    job.run("f/t.csv", SCANS, **settings)
+
+    def pilot_of(found: Job) -> list[str]:
+        batches = found.status("f/t.csv")["batches"]
+        keys = [f"{number:05}-1" for number, batch in enumerate(batches) if batch["pilot"]]
+        return [request["custom_id"] for key in keys for request in found.requests(key)]
+
+    assert len(fetched) > 20
+    assert len(pilot_of(straight)) == 6
+    assert pilot_of(job) == pilot_of(straight)
+
+
+def test_a_job_none_of_whose_documents_can_be_sent_comes_to_its_end_however_long_each_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = Job()
+    for number in range(20):
+        job.put(f"f/{number:02}.png", b"no image")
+    fetched = _slowed(job, monkeypatch)
+
+    job.begin("f/t.csv", SCANS)
+
+    assert job.world.jobs()[0].built is False
+    job.go_on(60)
+    status = job.status("f/t.csv")
+    assert (status["code"], status["errors"]) == ("no_valid_rows", {"image_unsupported": 20})
+    assert len(fetched) <= 20 + 2 * prefetch.AHEAD
+
+
+def test_a_run_that_dies_where_it_ends_its_batches_costs_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = _with_scans()
+    _slowed(job, monkeypatch)
+    commit = BatchFileWriter.commit
+    deaths = iter([True])
+
+    def dying(writer: BatchFileWriter) -> Batch:
+        if next(deaths, False):
+            raise Killed
+        return commit(writer)
+
+    monkeypatch.setattr(BatchFileWriter, "commit", dying)
+
+    with pytest.raises(Killed):
+        job.begin("f/t.csv", SCANS)
+    job.world.clock.advance(700)
+    job.go_on(120)
+
+    assert job.status("f/t.csv")["rows"]["succeeded"] == 19
 
 
 def test_a_row_whose_images_are_larger_than_a_batch_is_too_large() -> None:
