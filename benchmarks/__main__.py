@@ -59,8 +59,10 @@ def parquet(options: Options) -> Iterator[Figures]:
 def reuse(options: Options) -> Iterator[Figures]:
     """Measure answers used again, with one row in a hundred new, beside a job without reuse."""
     for rows in options.rows:
-        figures = in_child("reuse", "measured", options.folder, rows)
-        yield {"of": "reuse", **figures, "peak_mb": in_child("reuse", "peak", options.folder, rows)}
+        in_child("reuse", "make_inputs", options.folder, rows)
+        plain, reusing = (in_child("reuse", "month", options.folder, rows, reuse) for reuse in (False, True))
+        without = {f"{name}_without": plain[name] for name in ("building", "calls", "sent", "tokens", "peak_mb")}
+        yield {"of": "reuse", **reusing, "floor_cpu_seconds": plain["cpu_seconds"], **without}
 
 
 def notebook(options: Options) -> Iterator[Figures]:

@@ -46,22 +46,26 @@ def _write_jsonl(path: Path, rows: int) -> None:
 _WRITERS = {"csv": _write_csv, "jsonl": _write_jsonl}
 
 
-def answer_lines(first: int, count: int) -> list[bytes]:
+def answer_lines(first: int, count: int) -> list[str]:
     """Yield lines as Azure wrote them, one for each row, in order; as many rows as one batch has."""
     recorded: list[dict[str, Any]] = [json.loads(line) for line in RECORDED.read_bytes().splitlines()]
     template = recorded[0]
-    lines = []
-    for number in range(first, first + count):
-        answer = {
-            "BuildingName": f"Tower {number}",
-            "HeightInFeet": f"{number % 2700:,}",
-            "City": "New York City",
-            "Country": "United States",
-        }
-        template["custom_id"] = f"task-{number}"
-        template["response"]["body"]["choices"][0]["message"]["content"] = msgspec.json.encode(answer).decode()
-        lines.append(json.dumps(template).encode() + b"\n")
-    return lines
+    template["custom_id"] = "task-%d"
+    template["response"]["body"]["choices"][0]["message"]["content"] = "%s"
+    line = json.dumps(template).replace('"%s"', "%s") + "\n"
+    assert line.count("%") == 2
+    return [line % (number, _answer(number)) for number in range(first, first + count)]
+
+
+def _answer(number: int) -> str:
+    """Write an answer as the text that a line has in its content."""
+    answer = {
+        "BuildingName": f"Tower {number}",
+        "HeightInFeet": f"{number % 2700:,}",
+        "City": "New York City",
+        "Country": "United States",
+    }
+    return msgspec.json.encode(msgspec.json.encode(answer).decode()).decode()
 
 
 def answer_file(folder: Path, first: int, count: int, *, shuffled: bool) -> Path:
@@ -74,7 +78,7 @@ def _write_answers(path: Path, first: int, count: int, shuffled: bool) -> None:
     lines = answer_lines(first, count)
     if shuffled:
         random.Random(first).shuffle(lines)
-    path.write_bytes(b"".join(lines))
+    path.write_text("".join(lines), "ascii", newline="")
 
 
 def _once(path: Path, write: Callable[[Path], None]) -> Path:

@@ -91,6 +91,11 @@ def reused(job: Job) -> str:
     return f"{job.job_id}/reused.jsonl"
 
 
+def pilot_positions(job: Job) -> str:
+    """Return which of the job's requests are its pilot, chosen when it was first built: a JSON list of positions."""
+    return f"{job.job_id}/pilot.json"
+
+
 def pilot_rows(job: Job, name: str) -> str:
     """Return the rows of a collected pilot: `name` is results.jsonl or errors.jsonl, as among the job's results."""
     return f"{job.job_id}/pilot/{name}"

@@ -69,6 +69,8 @@ def unsent_follow_up(rows: int, usd: float | None, by: HeldBy, caps: Caps) -> st
 
 
 def _over(usd: float, caps: Caps, charged: float, committed: float) -> Hold | None:
+    if not usd:
+        return None  # Nothing is spent, however much was before.
     if caps.job_usd is not None and charged + usd > caps.job_usd:
         return Hold(HeldBy.COST, _too_dear(usd, charged, caps.job_usd))
     if caps.month_usd is not None and committed + usd > caps.month_usd:

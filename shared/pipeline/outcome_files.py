@@ -9,12 +9,16 @@ from shared.domain import blob_names
 from shared.domain.errors import NotFound
 from shared.domain.model import Batch, BatchState, Job, Outcome
 from shared.domain.ports import App, Container
+from shared.json_codec import UNREADABLE
 
 MERGE_MEMORY: Final = 16 * 1024 * 1024
 """Bytes of all parts together that are in memory while they are merged."""
 
 SMALLEST_PIECE: Final = 64 * 1024
 
+
+DAMAGED: Final = (ValueError, TypeError, LookupError, *UNREADABLE)
+"""What reading work files raises that were cut short or changed."""
 
 BLOCK: Final = 512
 """Lines that are given at a time."""

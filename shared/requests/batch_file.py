@@ -92,16 +92,21 @@ def read_requests(batch: Batch, lines: Iterable[bytes], rows: Iterable[bytes]) -
 
     Raises ValueError where one of the two is longer.
     """
+    return (_block_of(batch, some) for some in read_lines(lines, rows))
+
+
+def read_lines(lines: Iterable[bytes], rows: Iterable[bytes]) -> Iterator[list[tuple[bytes, SentRow]]]:
+    """Read the same as lines, each with its row."""
     some: list[tuple[bytes, SentRow]] = []
     size = 0
     for line, row in zip(lines, read_rows(rows), strict=True):
         some.append((line.rstrip(b"\r\n"), row))
         size += len(line)
         if len(some) >= READ or size >= READ_BYTES:
-            yield _block_of(batch, some)
+            yield some
             some, size = [], 0
     if some:
-        yield _block_of(batch, some)
+        yield some
 
 
 def _block_of(batch: Batch, some: Sequence[tuple[bytes, SentRow]]) -> RequestBlock:

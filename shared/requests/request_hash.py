@@ -1,5 +1,10 @@
-"""What two requests have in common that ask the same: a hash of all but the custom id."""
+"""What two requests have in common that ask the same: a hash of all but the custom id.
 
+The order of the body's own keys does not count: parameters may come from the row one month and from the job the next.
+Within them it does, as an answer's fields follow the order of its schema.
+"""
+
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -12,10 +17,10 @@ SIZE: Final = 16
 
 
 class _Request(msgspec.Struct, gc=False):
-    """The parts of a request that count, as they are written."""
+    """The parts of a request that count, their values as they are written."""
 
     url: msgspec.Raw
-    body: msgspec.Raw
+    body: dict[str, msgspec.Raw]
 
 
 _decode: Final = msgspec.json.Decoder(_Request).decode
@@ -29,11 +34,17 @@ def request_hash(line: bytes, checked: bytes) -> bytes:
     """
     try:
         request = _decode(line)
-        url, body = memoryview(request.url), memoryview(request.body)
+        return _hash(request.url, request.body, checked)
     except json_codec.UNREADABLE:
         # Half a surrogate pair.
         fields = json_codec.mapping(json_codec.loads(line))
-        url, body = memoryview(json_codec.dumps(fields["url"])), memoryview(json_codec.dumps(fields["body"]))
+        body = {key: json_codec.dumps(value) for key, value in json_codec.mapping(fields["body"]).items()}
+        return _hash(json_codec.dumps(fields["url"]), body, checked)
+
+
+def _hash(url: bytes | msgspec.Raw, body: Mapping[str, bytes | msgspec.Raw], checked: bytes) -> bytes:
     hashed = blake2b(url, digest_size=SIZE, key=checked)
-    hashed.update(body)
+    for key in sorted(body):
+        hashed.update(json_codec.dumps(key))
+        hashed.update(body[key])
     return hashed.digest()

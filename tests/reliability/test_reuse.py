@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,70 +13,13 @@ from hypothesis import strategies as st
 from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import Container
 from shared.pipeline import job_control, receiving, steps
-from shared.pipeline.build import building, reuse
+from shared.pipeline.build import answer_index, building, reused_part, taken_answers
 from testing.documents import image
 from testing.fakes import Plan
 from testing.seeding import loaded
 from tests.reliability.kinds import QUICK
+from tests.reliability.reusing import NAME, billed, delete_work, drop, newest, prompts, results, retry, reused_from, run
 from tests.reliability.simulation import Simulation, check_balance, table
-
-NAME = "folder/table.csv"
-
-
-def drop(simulation: Simulation, content: str | bytes, name: str = NAME, **job_settings: Any) -> Job:
-    """A new version of the prompt file, an hour later, and its job so far."""
-    app = simulation.host()
-    simulation.clock.advance(3600)
-    simulation.drop(name, content, **{"required": "Name", **job_settings})
-    simulation.event(app, name)
-    return newest(simulation)
-
-
-def run(simulation: Simulation, content: str | bytes, name: str = NAME, **job_settings: Any) -> Job:
-    """The same, to its end."""
-    drop(simulation, content, name, **job_settings)
-    simulation.go_on(simulation.host())
-    check_balance(simulation)
-    return newest(simulation)
-
-
-def retry(simulation: Simulation, job: Job) -> Job:
-    app = simulation.host()
-    simulation.clock.advance(3600)
-    steps.queue_due(app, job_control.retry(app, job.job_id).job_id)
-    simulation.go_on(app)
-    check_balance(simulation)
-    return newest(simulation)
-
-
-def newest(simulation: Simulation) -> Job:
-    return max(simulation.jobs(), key=lambda job: job.created_at)
-
-
-def prompts(*asked: str) -> str:
-    """A table of these prompts, with custom ids of their own."""
-    return "\n".join(["Prompt", *asked, ""])
-
-
-def results(simulation: Simulation, job: Job) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in simulation.result(job, "results.jsonl").splitlines()]
-
-
-def reused_from(simulation: Simulation, job: Job) -> dict[int, str | None]:
-    """The job that paid, by row; None where the row's own did."""
-    return {line["row"]: line.get("reused_from") for line in results(simulation, job)}
-
-
-def billed(simulation: Simulation, job: Job) -> list[str]:
-    """The custom ids that were paid for in a job."""
-    return [row.custom_id for row in simulation.service.billed if row.job_id == job.job_id]
-
-
-def delete_work(simulation: Simulation, job: Job, ending: str = "") -> None:
-    """What the operator's lifecycle rule does to a job's work files."""
-    for name in [info.name for info in simulation.files.blobs(Container.WORK, prefix=f"{job.job_id}/")]:
-        if name.endswith(ending):
-            simulation.files.delete(Container.WORK, name)
 
 
 def test_rows_that_an_earlier_job_has_answered_are_not_sent() -> None:
@@ -222,6 +165,33 @@ def test_a_pilot_is_taken_of_the_rows_that_are_sent(new: int, pilots: list[int])
     assert (len(billed(simulation, second)), second.rows_reused, second.rows_succeeded) == (new, 20 - new, 20)
 
 
+def test_rows_with_images_that_were_answered_are_fetched_once_however_many_runs_build_the_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each run fetches for eight minutes: all rows would take half an hour."""
+    simulation = Simulation(MAX_REQUESTS_PER_BATCH="4")
+    names = [f"folder/{number}.png" for number in range(60)]
+    for number, name in enumerate(names):
+        simulation.files.write(Container.PROMPTS, name, image(color=f"#0000{number:02x}"))
+    rows = ["Prompt,Image", *[f"What?,/{name}" for name in names]]
+    first = run(simulation, "\n".join(rows[:-5]))
+    fetched: list[str] = []
+    fetch = simulation.files.fetch
+
+    def slowly(container: Container, name: str, most: int) -> Callable[[], bytes]:
+        fetched.append(name)
+        simulation.clock.advance(30)
+        return fetch(container, name, most)
+
+    monkeypatch.setattr(simulation.files, "fetch", slowly)
+    second = run(simulation, "\n".join(rows), reuse=True)
+
+    assert (second.rows_reused, len(billed(simulation, second))) == (55, 5)
+    assert set(reused_from(simulation, second).values()) == {first.job_id, None}
+    assert sorted({*fetched}) == sorted(names)
+    assert len(fetched) < len(names) + 5 * 9
+
+
 def test_only_successes_are_used_again() -> None:
     simulation = Simulation()
     simulation.service.rows = {"b": ["400"], "c": ["refusal"], "d": ["bad"]}
@@ -346,21 +316,22 @@ def test_where_work_files_are_gone_the_rows_are_asked_anew(ending: str) -> None:
     assert (billed(simulation, second), second.rows_succeeded) == (["a", "b", "c"], 3)
 
 
+@pytest.mark.parametrize("rows", ["abcdz", "dcbaz"])
 @pytest.mark.parametrize("ending", ["", "outcomes.jsonl"])
 def test_where_work_files_go_after_they_were_looked_up_the_rows_are_asked_anew(
-    ending: str, monkeypatch: pytest.MonkeyPatch
+    rows: str, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulation = Simulation(MAX_REQUESTS_PER_BATCH="2")
     run(simulation, table("abcd"))
     second = run(simulation, table("zbcd"))
-    write = reuse.ReusedAnswers.write
+    commit = reused_part.ReusedPart.commit
 
-    def gone_before(self: reuse.ReusedAnswers) -> int:
+    def gone_before(self: reused_part.ReusedPart) -> None:
         delete_work(simulation, second, ending)
-        return write(self)
+        commit(self)
 
-    monkeypatch.setattr(reuse.ReusedAnswers, "write", gone_before)
-    third = run(simulation, table("abcdz"), reuse=True)
+    monkeypatch.setattr(reused_part.ReusedPart, "commit", gone_before)
+    third = run(simulation, table(rows), reuse=True)
 
     assert (third.rows_succeeded, billed(simulation, third)) == (5, ["z"])
     assert third.rows_reused == 4
@@ -478,9 +449,9 @@ def test_an_answer_of_a_retry_is_used_again_and_one_that_it_kept_is_its_first_jo
 
 
 def test_outcomes_that_fit_neither_memory_nor_disk_are_put_in_order_by_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reuse, "PLACES", 7)
-    monkeypatch.setattr(reuse, "MEMORY", 300)
-    monkeypatch.setattr(reuse, "DISK", 500)
+    monkeypatch.setattr(reused_part, "PLACES", 7)
+    monkeypatch.setattr(reused_part, "MEMORY", 300)
+    monkeypatch.setattr(reused_part, "DISK", 500)
     simulation = Simulation(MAX_REQUESTS_PER_BATCH="4")
     asked = [f"question {number}" for number in range(20)]
     simulation.service.name_of = _content
@@ -493,15 +464,36 @@ def test_outcomes_that_fit_neither_memory_nor_disk_are_put_in_order_by_windows(m
     ]
 
 
-def test_an_index_that_is_full_leaves_rows_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.pipeline.build.answer_index.DISK", 12 * 4096)
+def test_an_index_that_is_full_has_the_newest_answers_and_the_job_says_how_many_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(answer_index, "DISK", 16 * 4096)
+    monkeypatch.setattr(answer_index, "_PENDING", 100)
     simulation = Simulation()
-    asked = [f"question {number}" for number in range(2000)]
+    older, newer = ([f"{word} question {number}" for number in range(1000)] for word in ("older", "newer"))
+    run(simulation, prompts(*older))
+    run(simulation, prompts(*newer))
+    third = run(simulation, prompts(*older, *newer), reuse=True)
+
+    assert (third.rows_succeeded, len(billed(simulation, third))) == (2000, 2000 - third.rows_reused)
+    assert 1000 < third.rows_reused < 2000
+    assert {row for row, job in reused_from(simulation, third).items() if job} >= {*range(1001, 2001)}
+    (warning,) = third.warnings
+    left_out = 2000 - third.rows_reused
+    assert f"the newest {third.rows_reused:,} were looked up" in warning
+    assert f"the up to {left_out:,} older ones" in warning
+
+
+def test_rows_beyond_the_room_for_those_that_take_answers_take_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taken_answers, "DISK", 24 * 4096)
+    simulation = Simulation()
+    simulation.service.name_of = _content
+    asked = [f"question {number}" for number in range(3000)]
     run(simulation, prompts(*asked))
     second = run(simulation, prompts(*asked), reuse=True)
 
-    assert second.rows_succeeded == 2000
-    assert len(billed(simulation, second)) + second.rows_reused == 2000
+    assert second.rows_reused == 3000
+    assert [line["output"]["Name"] for line in results(simulation, second)] == [f"Name of {name}" for name in asked]
 
 
 def _content(line: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """One pass over the snapshot: its rows become requests in the batches' files, or outcomes of rows that are not sent."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -11,7 +10,7 @@ from shared.domain.errors import JobFault
 from shared.domain.model import Fault, Job, JobCode, Outcome, Record, RequestBlock, RowBlock, RowCode
 from shared.domain.ports import App, BlobWriter, Container
 from shared.job_settings.plan import JobPlan
-from shared.pipeline.build.built import Built, fault_of
+from shared.pipeline.build.built import Built, columns_text, fault_of
 from shared.pipeline.build.built_documents import BuiltRow, BuiltRows, PagesFile, to_line
 from shared.pipeline.build.carried_over import CarriedOver, earlier_results
 from shared.pipeline.build.estimating import JobSamples
@@ -54,6 +53,7 @@ class BuildPass:
         self._job = claim.record
         self._plan = plan
         self._files = files
+        self._only_counts = isinstance(files, RequestKinds)
         self._pilot = PilotRows(pilot)
         self._models = DeploymentModels(app.settings, app.ledger)
         self._samples = JobSamples(self._models)
@@ -67,7 +67,7 @@ class BuildPass:
         self._waiting = WaitingRows(Prefetcher(app, plan.settings.images, plan.max_bytes))
         self._built_rows = BuiltRows(app, files.there)
         self._earlier_runs = EarlierRuns(app, files.there)
-        self._run = Run(app, self._job)
+        self._run = Run(app, self._job, counting=self._only_counts)
         self._pages = PagesFile(self._writer(blob_names.pdf_pages(self._job)))
         self._reused: ReusedAnswers | None = None
         self._has_plain = False
@@ -83,11 +83,11 @@ class BuildPass:
         file = open_snapshot(self._app, self._job, form) if chunks is None else open_prompt_file(form, iter(chunks))
         builder = self._builder(file)
         self._carried_over = CarriedOver(earlier_results(self._app, self._job))
-        with reusing(self._app, self._claim, self._plan.settings.reuse) as self._reused:
+        with reusing(self._app, self._claim, self._plan.settings.reuse, counting=self._only_counts) as self._reused:
             for block in self._claim.keeping(file.row_blocks, every=16):
                 self._take_row_block(block, builder)
             self._settle_waiting(builder, all_rows=True)
-            if not isinstance(self._files, RequestKinds):
+            if not self._only_counts:
                 self._close()
         self._built.warnings += [*file.notes, *builder.warnings]
         return builder
@@ -98,7 +98,8 @@ class BuildPass:
         Raises what `read` raises, and OutdatedError (see RequestFiles).
         """
         builder = self.read(chunks)
-        self._write_columns(builder)
+        columns = columns_text(builder, has_plain=self._has_plain)
+        self._app.files.write(Container.WORK, blob_names.columns(self._job), columns)
         self._check(builder)
         self._samples.estimate(self._built, self._app.ledger, self._schemas.digests)
         return self._built
@@ -126,7 +127,9 @@ class BuildPass:
         plain = builder.plain(row_block) if row_block.odd is None and self._is_sent(row_block) else None
         if plain is None:
             records = list(row_block.records())
-            self._take_rows(records, list(map(builder.identify, records)), builder)
+            ids = list(map(builder.identify, records))
+            _check_width(builder)
+            self._take_identified(records, ids, self._ids.repeated(ids), builder)
             return
         repeated = self._ids.repeated(plain.ids)
         block = None if repeated else builder.build_plain(plain)
@@ -143,10 +146,6 @@ class BuildPass:
         last = row_block.row + len(row_block.rows) - 1
         limit = self._plan.settings.limit
         return self._carried_over.next_row > last and (limit is None or last <= limit)
-
-    def _take_rows(self, records: Sequence[Record], ids: Sequence[str], builder: RequestBuilder) -> None:
-        _check_width(builder)
-        self._take_identified(records, ids, self._ids.repeated(ids), builder)
 
     def _take_identified(
         self, records: Sequence[Record], ids: Sequence[str], repeated: Sequence[int], builder: RequestBuilder
@@ -174,21 +173,28 @@ class BuildPass:
 
     def _let_wait(self, record: Record, custom_id: str, fault: Fault | None, builder: RequestBuilder) -> None:
         """Settle a row, behind those before it whose documents are still to come."""
-        # To count rows, no document is fetched: all that name some can be sent, as far as can be told.
-        references = () if fault or isinstance(self._files, RequestKinds) else builder.documents(record)
+        needs_documents = not self._only_counts or (self._may_reuse and not self._run.is_over)
+        references = builder.documents(record) if needs_documents and not fault else ()
         fault = fault or (self._earlier_runs.fault(record.row) if references else None)
         if not self._waiting and (fault or not references):
             self._settle(WaitingRow(record, custom_id, fault, has_documents=bool(references)), builder)
             return
         built = self._built_rows.take(record.row) if references else None
-        self._waiting.add(record, custom_id, fault, references, built)
+        request = self._earlier_runs.request(record.row) if references else b""
+        is_answered = self._reused is not None and request in self._reused
+        self._waiting.add(record, custom_id, fault, references, built, request if is_answered else b"")
         self._settle_waiting(builder)
+
+    @property
+    def _may_reuse(self) -> bool:
+        """Whether rows may have been answered before: then their documents are needed to count what is sent, too."""
+        return self._reused is not None and self._reused.may_take
 
     def _settle_waiting(self, builder: RequestBuilder, *, all_rows: bool = False) -> None:
         for row in self._waiting.take(all_rows=all_rows):
             self._claim.keep()
             self._settle(row, builder)
-            if row.files is not None and self._run.is_over:
+            if row.files is not None and self._run.is_over and not self._only_counts:
                 self._end_run(row.record.row)
 
     def _settle(self, row: WaitingRow, builder: RequestBuilder) -> None:
@@ -197,15 +203,19 @@ class BuildPass:
         if isinstance(built, Fault):
             if row.files is not None:
                 self._run.note(row.record.row, built)
-            # The pilot was chosen among the rows that can be sent as far as is known without their documents.
-            if row.has_documents and not isinstance(builder.build(row.record, BY_ADDRESS), Fault):
+            # The pilot may have been chosen among the rows that can be sent as far as is known without their documents.
+            was_counted = row.has_documents and not self._may_reuse
+            if was_counted and not isinstance(builder.build(row.record, BY_ADDRESS), Fault):
                 self._pilot.pass_over()
             self._leave_out(row.record, row.custom_id, built)
         elif row.built is not None:
             self._put_again(built, row.built)
-        elif row.files is not None and built.image_tokens:
-            note = BuiltRow(row.record.row, len(built.text), sum(built.image_tokens), row.files.pages)
-            self._put(built, note)
+        elif row.request and self._reused is not None:
+            self._reused.take(built, [row.request])
+        elif row.files is not None:
+            tokens = sum(built.image_tokens)
+            note = BuiltRow(row.record.row, len(built.text), tokens, row.files.pages) if tokens else None
+            self._put(built, note, fetched=True)
         else:
             self._put(built)
         if self._earlier_runs.ended_at(row.record.row):
@@ -225,14 +235,17 @@ class BuildPass:
         again = block._replace(text=text, input_tokens=tokens, image_tokens=(built.image_tokens,))
         self._put(again, built, is_there=True)
 
-    def _put(self, block: RequestBlock, built: BuiltRow | None = None, *, is_there: bool = False) -> None:
-        """Write requests, but for those that an earlier job has answered."""
+    def _put(
+        self, block: RequestBlock, built: BuiltRow | None = None, *, is_there: bool = False, fetched: bool = False
+    ) -> None:
+        """Write requests, but for those that an earlier job has answered; one alone if its documents were `fetched`."""
         self._has_plain = self._has_plain or min(block.schemas) < 0
         if self._reused is not None and not is_there:
-            left = self._reused.take(block, self._schemas.digests)
+            requests = self._reused.requests(block, self._schemas.digests)
+            left = self._reused.take(block, requests)
             if left is None:
-                if built is not None:
-                    self._pilot.pass_over()
+                if fetched:
+                    self._run.note_answered(block.rows[0], requests[0])
                 return
             block = left
         note = b"" if built is None else to_line(built)
@@ -254,9 +267,10 @@ class BuildPass:
         self._claim.keep()
         self._built.batches = self._files.close()
         if self._reused is not None:
-            reused = self._reused.write()
-            self._built.carried_over += reused
-            self._built.reused += reused
+            self._reused.commit()
+            self._built.carried_over += self._reused.taken
+            self._built.reused += self._reused.taken
+            self._built.warnings += self._reused.warnings
         if self._built.unsent:
             self._unsent.commit()
         if self._job.previous:
@@ -277,18 +291,8 @@ class BuildPass:
             )
             raise fault
 
-    def _write_columns(self, builder: RequestBuilder) -> None:
-        found = {
-            "own": builder.own_columns,
-            "text": self._has_plain,
-            "model_column": builder.model_column,
-            "job_model": builder.job_model,
-        }
-        text = json.dumps(found)
-        self._app.files.write(Container.WORK, blob_names.columns(self._job), text.encode())
-
     def _writer(self, name: str) -> BlobWriter:
-        return Discarded() if isinstance(self._files, RequestKinds) else self._app.files.writer(Container.WORK, name)
+        return Discarded() if self._only_counts else self._app.files.writer(Container.WORK, name)
 
 
 def _check_width(builder: RequestBuilder) -> None:

@@ -1,12 +1,14 @@
 """The prompt file → batches, prepared: copied once, then read as a stream and cut into input files."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from shared import json_codec
 from shared.domain import blob_names
-from shared.domain.errors import JobFault, Transient
+from shared.domain.errors import Conflict, JobFault, NotFound, Transient
 from shared.domain.ledger import month_of
 from shared.domain.lifecycle import cut, is_stopping, next_backoff
 from shared.domain.model import Job, JobCode, JobState, PilotPlan
@@ -126,24 +128,53 @@ def _pilot_plan(plan: JobPlan, built: Built) -> PilotPlan | None:
 
 
 def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] | None, *, anew: bool) -> Built:
-    pilot: Sequence[int] = ()
-    if plan.settings.pilot is not None and not claim.record.retry_of:
-        pilot, chunks = _pilot(app, claim, plan, plan.settings.pilot.rows, chunks), None
     there = {} if anew else _there(app, claim.record)
     try:
-        return BuildPass(app, claim, plan, RequestFiles(app, claim.record, plan, there), pilot=pilot).run(chunks)
+        return _build_once(app, claim, plan, chunks, there)
     except OutdatedError:
         run_ends = {name: size for name, size in there.items() if blob_names.row_of_run_end(name) is not None}
-        return BuildPass(app, claim, plan, RequestFiles(app, claim.record, plan, run_ends), pilot=pilot).run()
+        return _build_once(app, claim, plan, None, run_ends, again=True)
     finally:
         app.renderer.close()
 
 
-def _pilot(app: App, claim: Claim[Job], plan: JobPlan, rows: int, chunks: Iterable[bytes] | None) -> Sequence[int]:
-    """Choose the pilot's requests, by their positions; it takes another pass to know how many there are."""
+def _build_once(
+    app: App,
+    claim: Claim[Job],
+    plan: JobPlan,
+    chunks: Iterable[bytes] | None,
+    there: Mapping[str, int],
+    *,
+    again: bool = False,
+) -> Built:
+    """Build a job; `again` where what was found before is outdated."""
+    pilot: Sequence[int] = ()
+    if plan.settings.pilot is not None and not claim.record.retry_of:
+        pilot, chunks = _pilot(app, claim, plan, plan.settings.pilot.rows, chunks, again=again), None
+    return BuildPass(app, claim, plan, RequestFiles(app, claim.record, plan, there), pilot=pilot).run(chunks)
+
+
+def _pilot(
+    app: App, claim: Claim[Job], plan: JobPlan, rows: int, chunks: Iterable[bytes] | None, *, again: bool
+) -> Sequence[int]:
+    """Choose the pilot's requests, by their positions, once; it takes another pass to know how many there are."""
+    name = blob_names.pilot_positions(claim.record)
+    if not again:
+        with suppress(NotFound):
+            return _positions(app, name)
     found = RequestKinds()
     BuildPass(app, claim, plan, found).read(chunks)
-    return pilot_positions(found.kinds, pilot_size(rows, len(found.kinds)))
+    positions = pilot_positions(found.kinds, pilot_size(rows, len(found.kinds)))
+    try:
+        app.files.write(Container.WORK, name, json_codec.encode(positions), create_only=not again)
+    except Conflict:
+        return _positions(app, name)  # Another worker's count.
+    return positions
+
+
+def _positions(app: App, name: str) -> Sequence[int]:
+    found: list[int] = json_codec.items(json_codec.loads(b"".join(app.files.read(Container.WORK, name))))
+    return found
 
 
 def _there(app: App, job: Job) -> dict[str, int]:

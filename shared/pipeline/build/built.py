@@ -1,5 +1,6 @@
 """What building a job found: everything that goes into the job's row."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from shared.domain.blob_names import JOB_SETTINGS
 from shared.domain.errors import JobFault
 from shared.domain.estimate import Estimate
 from shared.domain.model import Batch, JobCode, RestOfJob, RowCode
+from shared.requests import RequestBuilder
 
 WARNINGS = 20
 WARNING_LENGTH = 400
@@ -65,3 +67,14 @@ def fault_of(built: Built, *, saw_schema: bool, rejects_invalid_rows: bool) -> J
         return None
     counts = ", ".join(f"{count} {code}" for code, count in built.unsent.items())
     return JobFault(JobCode.NO_VALID_ROWS, f"No row can be sent ({counts}); the first: {built.first_fault}")
+
+
+def columns_text(builder: RequestBuilder, *, has_plain: bool) -> bytes:
+    """Write down which columns the rows have, and whether some have no schema, for the steps that write results."""
+    found = {
+        "own": builder.own_columns,
+        "text": has_plain,
+        "model_column": builder.model_column,
+        "job_model": builder.job_model,
+    }
+    return json.dumps(found).encode()

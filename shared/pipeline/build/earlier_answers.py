@@ -6,6 +6,7 @@ and the outcomes that they reused themselves. So what may be used again costs no
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,10 +17,9 @@ from shared.domain.ports import App
 from shared.job_settings import Reuse
 from shared.pipeline.build.answer_index import Answered, AnswerIndex, FullError
 from shared.pipeline.claims import Claim
-from shared.pipeline.outcome_files import merged_blocks, outcomes_in, work_lines
-from shared.requests.batch_file import read_requests
+from shared.pipeline.outcome_files import DAMAGED, merged_blocks, outcomes_in, work_lines
+from shared.requests.batch_file import read_lines
 from shared.requests.request_hash import request_hash
-from shared.requests.request_lines import lines_of
 
 log = logging.getLogger("structuredbatch.building")
 
@@ -61,38 +61,47 @@ class EarlierAnswers:
         self._ends: dict[str, datetime | None] = {}
 
     def add_all(self) -> None:
-        """Add the answers of all earlier jobs, the newest first."""
-        try:
-            for job in earlier_jobs(self._app, self._claim.record):
+        """Add the answers of all earlier jobs, the newest first; say of those without room how many they are."""
+        left_out = 0
+        for job in earlier_jobs(self._app, self._claim.record):
+            if left_out:
+                left_out += job.rows_succeeded - job.rows_reused
+                continue
+            before = self._index.added
+            try:
                 self._add(job)
-        except FullError:
+            except FullError:
+                left_out = max(1, job.rows_succeeded - (self._index.added - before))
+        if left_out:
+            self._index.left_out = left_out
             log.warning("too many earlier answers", extra={"job_id": self._claim.record.job_id})
 
     def _add(self, job: Job) -> None:
-        number = self._index.add_job(job.job_id)
         if (paid_at := self._paid_at(job.job_id, job.completed_at)) is None:
             return  # What it reused is older still.
+        number = self._index.add_job(job.job_id)
         batches = self._app.store.batches(job.job_id)
-        succeeded = self._succeeded(job, batches)
-        schemas = self._schemas(job)
-        for batch in batches:
-            if batch.attempt == 1:  # Follow-ups ask the same, but for a token cap.
-                self._add_batch(batch, number, paid_at, succeeded, schemas)
-        self._add_reused(job, number)
+        with _passing_over_damage(job):
+            succeeded, schemas = self._succeeded(job, batches), self._schemas(job)
+            for batch in batches:
+                if batch.attempt == 1:  # Follow-ups ask the same, but for a token cap.
+                    with _passing_over_damage(job):
+                        self._add_batch(batch, number, paid_at, succeeded, schemas)
+        with _passing_over_damage(job):
+            self._add_reused(job, number)
+        self._index.flush()
 
     def _add_batch(self, batch: Batch, number: int, paid_at: int, succeeded: "_Rows", schemas: Sequence[bytes]) -> None:
         lines = work_lines(self._app, blob_names.batch_input(batch))
         rows = work_lines(self._app, blob_names.batch_rows(batch))
-        try:
-            for block in self._claim.keeping(read_requests(batch, lines, rows)):
-                requests = zip(block.rows, lines_of(block), block.schemas, strict=True)
-                self._index.add(
-                    Answered(request_hash(line, schemas[schema] if schema >= 0 else b""), paid_at, number, row)
-                    for row, line, schema in requests
-                    if row in succeeded
+        for requests in self._claim.keeping(read_lines(lines, rows)):
+            self._index.add(
+                Answered(
+                    request_hash(line, schemas[sent.schema] if sent.schema >= 0 else b""), paid_at, number, sent.row
                 )
-        except (ValueError, IndexError):
-            log.info("work files of an earlier batch are incomplete", extra={"job_id": batch.job_id})
+                for line, sent in requests
+                if sent.row in succeeded
+            )
 
     def _add_reused(self, job: Job, number: int) -> None:
         if not job.rows_reused:
@@ -142,6 +151,15 @@ class _Rows:
 
     def __contains__(self, row: int) -> bool:
         return row >> 3 < len(self._bits) and bool(self._bits[row >> 3] >> (row & 7) & 1)
+
+
+@contextmanager
+def _passing_over_damage(job: Job) -> Iterator[None]:
+    """Leave out what cannot be read: it is asked anew."""
+    try:
+        yield
+    except DAMAGED:
+        log.info("work files of an earlier job are incomplete", extra={"job_id": job.job_id})
 
 
 def _before(now: datetime, days: float) -> datetime | None:

@@ -4,142 +4,83 @@ What earlier jobs have answered is looked up once and written down create-only b
 building again, or by two workers at once, takes the same answers, whatever ends or is deleted meanwhile.
 """
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager, suppress
-from itertools import chain
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from shared.answers.outcomes import OutcomeBlock, OutcomeLine, reused_line
-from shared.answers.spilled_lines import SpilledLines
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.model import Job, RequestBlock
 from shared.domain.ports import App, Container
 from shared.job_settings import Reuse
-from shared.pipeline.build.answer_index import AnswerIndex, FullError, Taken
+from shared.pipeline.build.answer_index import AnswerIndex
 from shared.pipeline.build.earlier_answers import EarlierAnswers
 from shared.pipeline.build.request_files import OutdatedError
+from shared.pipeline.build.reused_part import GoneError, ReusedPart
 from shared.pipeline.claims import Claim
-from shared.pipeline.outcome_files import merged_blocks
 from shared.requests.request_hash import request_hash
 from shared.requests.request_lines import block_of, lines_of
 
-MEMORY: Final = 16 * 1024 * 1024
-DISK: Final = 64 * 1024 * 1024
-"""Bytes of outcomes that are in memory, and on temporary disk, while they are put into the order of the rows."""
-
-PLACES: Final = 500_000
-"""Rows whose outcomes are put into order at a time."""
-
 PIECE: Final = 1024 * 1024
-RUN: Final = 512
-
-
-class GoneError(Exception):
-    """The work files of an earlier job are gone since its answers were looked up."""
 
 
 class ReusedAnswers:
     """The answers that a job takes from earlier ones, while its requests are built."""
 
-    def __init__(self, app: App, claim: Claim[Job], index: AnswerIndex) -> None:
-        self._app = app
-        self._claim = claim
+    def __init__(self, index: AnswerIndex, part: ReusedPart | None) -> None:
+        """Without a `part`, rows are only counted."""
         self._index = index
+        self._part = part
+        self.taken = 0
+        """How many rows have taken an answer."""
+        self.may_take = index.has_any
+        """Whether there is any answer to take."""
 
-    def take(self, block: RequestBlock, checked: Sequence[bytes]) -> RequestBlock | None:
+    def __contains__(self, request: bytes) -> bool:
+        """Say whether there is an answer to a request, by its hash."""
+        return request in self._index.find([request])
+
+    def requests(self, block: RequestBlock, checked: Sequence[bytes]) -> list[bytes]:
+        """Hash requests; `checked` are the hashes of the job's schemas by number."""
+        return [
+            request_hash(line, checked[schema] if schema >= 0 else b"")
+            for line, schema in zip(lines_of(block), block.schemas, strict=True)
+        ]
+
+    def take(self, block: RequestBlock, hashes: Sequence[bytes]) -> RequestBlock | None:
         """Take earlier answers to requests; return the others, None where there are none.
 
-        `checked` are the hashes of the job's schemas by number.
+        Raises GoneError where an answer is not there any more.
         """
-        lines = lines_of(block)
-        hashes = [
-            request_hash(line, checked[schema] if schema >= 0 else b"")
-            for line, schema in zip(lines, block.schemas, strict=True)
-        ]
         found = self._index.find(hashes)
         places = [place for place, request in enumerate(hashes) if request in found]
-        try:
-            self._index.take(
+        if not places:
+            return block
+        if self._part is not None:
+            self._part.add(
                 [(block.rows[at], block.ids[at], block.schemas[at], hashes[at], *found[hashes[at]]) for at in places]
             )
-        except FullError:
-            return block
-        return _without(block, frozenset(places)) if places else block
+        self.taken += len(places)
+        return _without(block, frozenset(places))
 
-    def write(self) -> int:
-        """Write the outcomes of the rows that are not sent, unless an earlier run has; return how many they are.
+    def commit(self) -> None:
+        """Make the outcomes of the rows that are not sent visible; raises GoneError likewise."""
+        if self._part is not None:
+            self._part.commit()
 
-        Raises GoneError where the work files of an earlier job are gone since they were looked up.
-        """
-        job = self._claim.record
-        name = blob_names.reused(job)
-        if self._index.taken and self._app.files.info(Container.WORK, name) is None:
-            part = self._app.files.writer(Container.WORK, name, create_only=True)
-            for lines in self._claim.keeping(self._lines()):
-                part.write(b"\n".join((*lines, b"")))
-            with suppress(Conflict):  # Another worker's, which are the same.
-                part.commit()
-        return self._index.taken
-
-    def _lines(self) -> Iterator[list[bytes]]:
-        """Give the outcomes in the order of their rows, some at a time."""
-        for start in range(0, self._index.taken, PLACES):
-            yield from self._lines_at(range(start, min(start + PLACES, self._index.taken)))
-
-    def _lines_at(self, places: range) -> Iterator[list[bytes]]:
-        """Read all at once where they fit onto the disk, else one window after another."""
-        with tempfile.TemporaryFile(buffering=0) as scratch:
-            spilled = SpilledLines(len(places), scratch, MEMORY, DISK)
-            self._fill(spilled, places)
-            if not spilled.overflown:
-                yield from _in_order(spilled, len(places))
-                return
-            windows = spilled.windows()
-        for window in windows:
-            with tempfile.TemporaryFile(buffering=0) as scratch:
-                spilled = SpilledLines(len(window), scratch, MEMORY)
-                self._fill(spilled, range(places.start + window.start, places.start + window.stop))
-                yield from _in_order(spilled, len(window))
-
-    def _fill(self, spilled: SpilledLines, places: range) -> None:
-        """Put aside what is taken for these places; raises GoneError where it is not there any more."""
-        put = 0
-        jobs = self._index.jobs()
-        for number in self._index.jobs_taken_from(places):
-            job_id = jobs[number]
-            for taken, line in _joined(self._index.taken_from(number, places), self._outcomes_of(job_id)):
-                fields = taken.row, taken.custom_id, taken.schema, line.reused_from or job_id, taken.request.hex()
-                spilled.put(taken.place - places.start, reused_line(line, *fields))
-                put += 1
-        if put < len(places):
-            raise GoneError
-        spilled.finish()
-
-    def _outcomes_of(self, job_id: str) -> Iterator[OutcomeBlock]:
-        job, batches = self._app.store.job_with_batches(job_id)
-        return iter(()) if job is None else self._claim.keeping(merged_blocks(self._app, job, batches))
-
-
-def _joined(wanted: Iterator[Taken], blocks: Iterator[OutcomeBlock]) -> Iterator[tuple[Taken, OutcomeLine]]:
-    """Find the results that are wanted among a job's outcomes; both are in the order of that job's rows."""
-    taken = next(wanted, None)
-    for line in chain.from_iterable(blocks):
-        while taken is not None and taken.earlier < line.row:
-            taken = next(wanted, None)
-        while taken is not None and taken.earlier == line.row and line.code is None:
-            yield taken, line
-            taken = next(wanted, None)
-        if taken is None:
-            return
-
-
-def _in_order(spilled: SpilledLines, count: int) -> Iterator[list[bytes]]:
-    for start in range(0, count, RUN):
-        found = spilled.take(start, min(start + RUN, count))
-        yield [line if isinstance(line, bytes) else line[0] for line in found]
+    @property
+    def warnings(self) -> list[str]:
+        """What the person should know of answers that were not looked up."""
+        left_out = self._index.left_out
+        if not left_out:
+            return []
+        return [
+            f"reuse: of the answers of earlier jobs, the newest {len(self._index):,} were looked up; there is no room "
+            f"for more, so rows that only the up to {left_out:,} older ones answer are asked anew."
+        ]
 
 
 def _without(block: RequestBlock, places: Set[int]) -> RequestBlock | None:
@@ -159,60 +100,73 @@ def _without(block: RequestBlock, places: Set[int]) -> RequestBlock | None:
 
 
 @contextmanager
-def reusing(app: App, claim: Claim[Job], reuse: Reuse | None) -> Iterator[ReusedAnswers | None]:
+def reusing(app: App, claim: Claim[Job], reuse: Reuse | None, *, counting: bool) -> Iterator[ReusedAnswers | None]:
     """Look up what may be used again, the first time that the job is built; None where the job does not want that.
 
-    Raises OutdatedError where an answer is gone that was there then: it was looked up anew, and all is to be built
-    anew.
+    With `counting`, nothing of it is written but what was looked up. Raises OutdatedError where an answer is gone that
+    was there then: it was looked up anew, and all is to be built anew.
     """
     if reuse is None:
         yield None
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = _looked_up_once(app, claim, reuse, Path(folder))
-        with AnswerIndex(path) as index:
-            try:
-                yield ReusedAnswers(app, claim, index)
-            except GoneError:
-                _write(app, claim, _look_up(app, claim, reuse, Path(folder) / "anew"), create_only=False)
-                raise OutdatedError from None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = _LookUp(app, claim, reuse, folder / "found")
+        try:
+            found.make_or_fetch()
+            with AnswerIndex(found.path) as index:
+                if counting:
+                    yield ReusedAnswers(index, None)
+                else:
+                    with closing(ReusedPart(app, claim, index.jobs(), folder)) as part:
+                        yield ReusedAnswers(index, part)
+        except (GoneError, sqlite3.DatabaseError):
+            found.make_anew()
+            raise OutdatedError from None
 
 
-def _looked_up_once(app: App, claim: Claim[Job], reuse: Reuse, folder: Path) -> Path:
-    """Return the index that was written down, by this run if it is the first."""
-    found = folder / "found"
-    if _read(app, claim, found):
-        return found
-    own = _look_up(app, claim, reuse, folder / "own")
-    try:
-        _write(app, claim, own, create_only=True)
-    except Conflict:
-        _read(app, claim, found)  # Another worker's counts.
-        return found
-    return own
+class _LookUp:
+    """A job's index: written down by the first run that builds the job, and fetched by the others."""
 
+    def __init__(self, app: App, claim: Claim[Job], reuse: Reuse, path: Path) -> None:
+        self._app = app
+        self._claim = claim
+        self._reuse = reuse
+        self._name = blob_names.earlier_answers(claim.record)
+        self.path = path
 
-def _look_up(app: App, claim: Claim[Job], reuse: Reuse, path: Path) -> Path:
-    with AnswerIndex(path) as index:
-        EarlierAnswers(app, claim, reuse, index).add_all()
-    return path
+    def make_or_fetch(self) -> None:
+        if self._fetch():
+            return
+        self._make()
+        try:
+            self._write(create_only=True)
+        except Conflict:
+            self._fetch()  # Another worker's counts.
 
+    def make_anew(self) -> None:
+        self._make()
+        self._write(create_only=False)
 
-def _read(app: App, claim: Claim[Job], path: Path) -> bool:
-    """Fetch the index that was written down; False where none was."""
-    try:
-        with path.open("wb") as file:
-            for chunk in claim.keeping(app.files.read(Container.WORK, blob_names.earlier_answers(claim.record))):
-                file.write(chunk)
-    except NotFound:
-        return False
-    return True
+    def _make(self) -> None:
+        self.path.unlink(missing_ok=True)
+        with AnswerIndex(self.path) as index:
+            EarlierAnswers(self._app, self._claim, self._reuse, index).add_all()
 
+    def _fetch(self) -> bool:
+        """Fetch the index that was written down; False where none was."""
+        try:
+            with self.path.open("wb") as file:
+                for chunk in self._claim.keeping(self._app.files.read(Container.WORK, self._name)):
+                    file.write(chunk)
+        except NotFound:
+            return False
+        return True
 
-def _write(app: App, claim: Claim[Job], path: Path, *, create_only: bool) -> None:
-    writer = app.files.writer(Container.WORK, blob_names.earlier_answers(claim.record), create_only=create_only)
-    with path.open("rb") as file:
-        while chunk := file.read(PIECE):
-            claim.keep()
-            writer.write(chunk)
-    writer.commit()
+    def _write(self, *, create_only: bool) -> None:
+        writer = self._app.files.writer(Container.WORK, self._name, create_only=create_only)
+        with self.path.open("rb") as file:
+            while chunk := file.read(PIECE):
+                self._claim.keep()
+                writer.write(chunk)
+        writer.commit()

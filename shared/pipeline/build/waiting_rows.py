@@ -29,6 +29,8 @@ class WaitingRow:
     """What an earlier run has noted, whose request is written already."""
     has_documents: bool = False
     """Whether it names some, at hand or not."""
+    request: bytes = b""
+    """The hash of its request, if an earlier run has seen that it was answered before."""
 
 
 class WaitingRows:
@@ -50,10 +52,12 @@ class WaitingRows:
         fault: Fault | None,
         references: Sequence[Reference],
         built: BuiltRow | None = None,
+        request: bytes = b"",
     ) -> None:
         """Let a row wait, and order its documents, unless it has a fault or an earlier run has had them."""
-        files = self._prefetcher.order(references) if references and built is None and fault is None else None
-        self._rows.append(WaitingRow(record, custom_id, fault, files, built, bool(references)))
+        is_new = built is None and fault is None and not request
+        files = self._prefetcher.order(references) if references and is_new else None
+        self._rows.append(WaitingRow(record, custom_id, fault, files, built, bool(references), request))
         self._documents += len(files or ())
         self._characters += _characters(record.values)
 
