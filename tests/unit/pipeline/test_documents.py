@@ -297,7 +297,7 @@ def _with_scans(**settings: str) -> Job:
     """A job's world with twenty images of different sizes, but for one."""
     job = Job(**settings)
     for number in range(20):
-        if number != 11:
+        if number != 3:
             job.put(f"f/{number:02}.png", image(size=(number + 1, 2)))
     return job
 
@@ -320,14 +320,14 @@ def test_building_goes_on_in_the_next_run_behind_what_was_built(most: str, monke
     assert status["estimate"] == expected["estimate"]
     # But for those that were fetched ahead when a run was over, each document was fetched once.
     assert len(fetched) <= 20 + 2 * prefetch.AHEAD
-    assert fetched.count("f/11.png") <= 2
+    assert fetched.count("f/03.png") == 1
     assert max(batch["requests"] for batch in status["batches"]) <= int(most)
     sent = [request for number in range(len(status["batches"])) for request in job.requests(f"{number:05}-1")]
     assert sent == [one for number in range(len(expected["batches"])) for one in straight.requests(f"{number:05}-1")]
 
 
 def test_a_pilot_is_the_same_however_many_runs_building_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the rows that were chosen, the twelfth, has no image: another takes its place."""
+    """The fourth row has no image, which the first run has found out."""
     straight, job = _with_scans(), _with_scans()
     settings: dict[str, Any] = {"pilot": {"rows": 6, "min_ok": 0}}
     straight.run("f/t.csv", SCANS, **settings)
