@@ -18,7 +18,10 @@ _PNG_NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 """The chunks without which a PNG cannot be shown; decoders pass over damage in the others."""
 
 _JPEG_SIZES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-_JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+_JPEG_TABLES: Final = 0xDB
+"""Quantization tables, without which no pixel can be computed."""
+
+_JPEG_BARE: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
 
 
 class UnsupportedDocumentError(ValueError):
@@ -46,7 +49,7 @@ def inspect_image(data: bytes) -> ImageInfo:
     try:
         info = _inspected(data)
     except (struct.error, IndexError):
-        raise UnsupportedDocumentError("it is damaged: its header ends early") from None
+        raise UnsupportedDocumentError("it is damaged: it ends early") from None
     if not info.width or not info.height:
         raise UnsupportedDocumentError("it is damaged: it has no pixels")
     return info
@@ -87,20 +90,27 @@ def _png(data: bytes) -> ImageInfo:
 
 def _jpeg(data: bytes) -> ImageInfo:
     position, height, width = 2, 0, 0
+    has_tables = is_sound = False
     while True:
-        while data[position] == 0xFF and data[position + 1] == 0xFF:  # Markers may be filled up in front.
+        # What stands between segments is passed over, as decoders do.
+        position = data.find(b"\xff", position)
+        kind = data[position + 1] if position >= 0 else 0xD9
+        if kind == 0xFF:
             position += 1
-        marker, kind = data[position], data[position + 1]
-        if marker != 0xFF:
-            raise UnsupportedDocumentError("it is damaged: its header cannot be read")
+            continue
         if kind in _JPEG_BARE:
             position += 2
             continue
         if kind in (0xD9, 0xDA):  # The pixels begin, or the file is over without any.
             break
+        (length,) = struct.unpack_from(">H", data, position + 2)
         if kind in _JPEG_SIZES:
-            height, width = struct.unpack_from(">HH", data, position + 5)
-        position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+            height, width, components = struct.unpack_from(">HHB", data, position + 5)
+            is_sound = length == 8 + 3 * components
+        has_tables = has_tables or kind == _JPEG_TABLES
+        position += 2 + length
+    if not (has_tables and is_sound):
+        raise UnsupportedDocumentError("it is damaged: its header cannot be read")
     # The end mark mostly is at the end, but some phones append a film.
     if data.rfind(b"\xff\xd9", max(position, len(data) - 1024)) < 0 and data.find(b"\xff\xd9", position) < 0:
         raise UnsupportedDocumentError("it is damaged: it ends early")

@@ -1,24 +1,36 @@
 """Damaged images and PDFs of every kind: each ends as an image or as a reason, in the app and in the renderer's child.
 
-`python -m tests.unit.documents.test_fuzzed_documents 10000` tries as many mutations, and watches the memory.
+A sample by default; `FUZZED_DOCUMENTS=10000` tries as many mutations, in some minutes. `python -m
+tests.unit.documents.test_fuzzed_documents 10000` does so too, and shows outcomes and memory as it goes on.
 """
 
 import os
 import random
 import sys
+from base64 import b64encode
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from shared.adapters.page_renderer import PageRenderer
 from shared.documents.image_files import UnsupportedDocumentError, inspect_image
-from shared.documents.pictures import picture_of, text_of
+from shared.documents.pictures import picture_of, picture_of_url, text_of
 from shared.domain.ports import RenderingError
-from testing.documents import image, pdf
+from testing.documents import animation, image, pdf
 from testing.paths import PROJECT
 
 INVOICES = PROJECT / "samples" / "invoices"
-SEEDS = [image(form) for form in ("PNG", "JPEG", "GIF", "WEBP")]
+MUTATIONS = int(os.environ.get("FUZZED_DOCUMENTS", "1500"))
+SEEDS = {
+    "png": image(),
+    "jpeg": image("JPEG"),
+    "progressive jpeg": image("JPEG", progressive=True),
+    "gif": image("GIF"),
+    "webp": image("WEBP"),
+    "lossless webp": image("WEBP", lossless=True),
+    "animation": animation(),
+}
 PDFS = [pdf(2), *(path.read_bytes() for path in sorted(INVOICES.glob("*.pdf")))]
 
 
@@ -52,6 +64,15 @@ def outcome_of_image(data: bytes) -> str:
     return "image"
 
 
+def outcome_of_url(url: bytes) -> str:
+    """Look at a data URL as building does."""
+    try:
+        picture_of_url(url.decode("latin-1"))
+    except UnsupportedDocumentError:
+        return "refused"
+    return "image"
+
+
 def outcome_of_pdf(data: bytes, renderer: PageRenderer) -> str:
     """Render a PDF as building does; what it gives must be images."""
     try:
@@ -63,12 +84,23 @@ def outcome_of_pdf(data: bytes, renderer: PageRenderer) -> str:
     return "rendered"
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_mutated_images_end_as_images_or_as_reasons(seed: int) -> None:
-    chance = random.Random(seed)
-    outcomes = Counter(outcome_of_image(mutated(SEEDS[seed], chance)) for _ in range(300))
+@pytest.mark.parametrize("kind", SEEDS)
+@pytest.mark.timeout(600)
+def test_mutated_images_end_as_images_or_as_reasons(kind: str) -> None:
+    chance = random.Random(kind)
+    mutations = max(1, MUTATIONS * 2 // 3 // len(SEEDS))
+    outcomes = Counter(outcome_of_image(mutated(SEEDS[kind], chance)) for _ in range(mutations))
 
-    assert outcomes["refused"] > 100
+    assert outcomes["refused"] > mutations // 4
+
+
+def test_mutated_data_urls_end_as_images_or_as_reasons() -> None:
+    chance = random.Random(0)
+    url = b"data:image/png;base64," + b64encode(SEEDS["png"])
+    outcomes = Counter(outcome_of_url(mutated(url, chance)) for _ in range(MUTATIONS // 6))
+
+    assert outcomes["refused"] > MUTATIONS // 10
+    assert outcome_of_url(url) == "image"
 
 
 def test_mutated_texts_end_as_texts_or_as_reasons() -> None:
@@ -80,22 +112,28 @@ def test_mutated_texts_end_as_texts_or_as_reasons() -> None:
             continue
 
 
-def test_mutated_pdfs_end_as_pages_or_as_reasons() -> None:
+@pytest.mark.timeout(1800)
+def test_mutated_pdfs_end_as_pages_or_as_reasons_and_leave_no_memory_behind() -> None:
     chance = random.Random(0)
     renderer = PageRenderer()
+    mutations = MUTATIONS // 6
     try:
-        outcomes = Counter(outcome_of_pdf(mutated(chance.choice(PDFS), chance), renderer) for _ in range(150))
+        assert outcome_of_pdf(PDFS[0], renderer) == "rendered"
+        before = _memory()
+        outcomes = Counter(outcome_of_pdf(mutated(chance.choice(PDFS), chance), renderer) for _ in range(mutations))
         assert outcome_of_pdf(PDFS[0], renderer) == "rendered"
     finally:
         renderer.close()
 
-    assert outcomes["rendered"] > 10
-    assert outcomes["refused"] > 10
+    assert outcomes["rendered"] > mutations // 15
+    assert outcomes["refused"] > mutations // 15
+    assert _memory() - before < 20_000
 
 
 def _memory(pid: int | str = "self") -> int:
-    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    """Return the KiB that a process holds, 0 where the system does not tell."""
+    file = Path(f"/proc/{pid}/statm")
+    return int(file.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024 if file.exists() else 0
 
 
 def main(count: int) -> None:
@@ -104,7 +142,7 @@ def main(count: int) -> None:
     renderer = PageRenderer()
     outcomes: Counter[str] = Counter()
     for number in range(count // 2):
-        outcomes[f"image {outcome_of_image(mutated(chance.choice(SEEDS), chance))}"] += 1
+        outcomes[f"image {outcome_of_image(mutated(chance.choice([*SEEDS.values()]), chance))}"] += 1
         outcomes[f"pdf {outcome_of_pdf(mutated(chance.choice(PDFS), chance), renderer)}"] += 1
         if number % max(1, count // 20) == 0:
             child = renderer._child

@@ -26,8 +26,8 @@ def png(width: int = 3, height: int = 2, *between: bytes) -> bytes:
 
 def jpeg(width: int = 3, height: int = 2, marker: int = 0xC0) -> bytes:
     """The segments of a JPEG, without its pixels."""
-    size = struct.pack(">BBHBHHB", 0xFF, marker, 8, 8, height, width, 1)
-    return b"\xff\xd8\xff\xe0\x00\x04ab\xff" + size + b"\xff\xda\x00\x02" + b"pixels" + b"\xff\xd9"
+    size = struct.pack(">BBHBHHB3x", 0xFF, marker, 11, 8, height, width, 1)
+    return b"\xff\xd8\xff\xe0\x00\x04ab\xff\xff\xdb\x00\x04ab" + size + b"\xff\xda\x00\x02" + b"pixels" + b"\xff\xd9"
 
 
 def gif(frames: int = 1) -> bytes:
@@ -98,7 +98,10 @@ def test_an_image_that_is_cut_off_anywhere_is_refused_or_read_and_never_crashes(
         (jpeg()[:-2], "ends early"),
         (jpeg()[:2] + b"\xff\xe1\x00\x06ab\xff\xd9" + jpeg()[2:-2], "ends early"),
         (jpeg()[:-2] + b"\0" * 100_000, "ends early"),
-        (b"\xff\xd8\xff\xda\x00\x02pixels\xff\xd9", "no pixels"),
+        (b"\xff\xd8\xff\xda\x00\x02pixels\xff\xd9", "header cannot be read"),
+        (b"\xff\xd8\xff\xe0\x00\x04ab", "header cannot be read"),
+        (jpeg().replace(b"\xff\xdb", b"\0\0"), "header cannot be read"),
+        (jpeg(0, 3), "no pixels"),
         (gif(0), "no pixels"),
         (webp(b"VP8 ", LOSSY)[:-2], "ends early"),
         (webp(b"VP8 ", b"\0" * 10), "no pixels"),
@@ -135,6 +138,10 @@ def test_what_follows_an_images_end_does_not_matter() -> None:
     film = b"\0\0\0\x18ftypmp42" + b"\0" * 200_000  # As phones append one to a photo.
     for data in (png(), jpeg(), gif(), webp(b"VP8L", LOSSLESS)):
         assert inspect_image(data + film) == inspect_image(data)
+
+
+def test_what_stands_between_the_segments_of_a_jpeg_does_not_matter() -> None:
+    assert inspect_image(jpeg()[:8] + b"\0\0ab\xff\0\xff\xff" + jpeg()[8:]) == inspect_image(jpeg())
 
 
 def test_damage_to_what_no_decoder_needs_does_not_matter() -> None:
