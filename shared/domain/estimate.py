@@ -23,9 +23,13 @@ class HeldBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Tokens and US dollars at the batch price; None where they cannot be known."""
+    """Tokens and US dollars at the batch price; None where they cannot be known.
+
+    `priced` says whether the prices of all its models are known.
+    """
 
     input_tokens: int
     output_tokens: int | None = None
     usd: float | None = None
     basis: Basis | None = None
+    priced: bool = True

@@ -52,7 +52,7 @@ def hold(
     if estimate.usd is None:
         if pilot is not None and pilot.usd is not None and _over(pilot.usd, caps, charged, committed) is None:
             return None
-        return Hold(HeldBy.BUDGET if caps.job_usd is None else HeldBy.COST, _unknown_cost(estimate, pilot is not None))
+        return Hold(HeldBy.BUDGET if caps.job_usd is None else HeldBy.COST, _unknown_cost(estimate, pilot))
     return _over(estimate.usd, caps, charged, committed)
 
 
@@ -106,18 +106,20 @@ def _beyond_budget(usd: float, committed: float, budget: float) -> str:
     )
 
 
-def _unknown_cost(estimate: Estimate, has_pilot: bool) -> str:
-    if estimate.output_tokens is not None:
-        missing = "the price of the model"
-        ways = "Name the model behind the deployment in DEPLOYMENT_MODELS"
-    else:
-        missing = "the number of output tokens"
-        ways = "Set max_completion_tokens under `parameters` in _job.json"
-        if not has_pilot:
-            ways += ', or let a pilot find out ("pilot": 20 in _job.json)'
+def _unknown_cost(estimate: Estimate, pilot: Estimate | None) -> str:
+    missing, ways = [], []
+    if estimate.output_tokens is None:
+        missing.append("the number of output tokens")
+        way = "Set max_completion_tokens under `parameters` in _job.json"
+        ways.append(way if pilot else f'{way}, or let a pilot find out ("pilot": 20 in _job.json)')
+    if not estimate.priced:
+        missing.append("the price of the model")
+        ways.append("Name the model behind the deployment in DEPLOYMENT_MODELS")
+    are = "is" if len(missing) == 1 else "are"
+    of_pilot = "" if pilot is None or pilot.usd is None else f" Its pilot alone may cost {dollars(pilot.usd)}."
     return (
-        f"There is a cap on costs, but the job's cost cannot be estimated: {missing} is not known. {ways}, and drop "
-        "the file again; or release the job to send it anyway, or cancel it."
+        f"There is a cap on costs, but the job's cost cannot be estimated: {' and '.join(missing)} {are} not known."
+        f"{of_pilot} {'. '.join(ways)}, and drop the file again; or release the job to send it anyway, or cancel it."
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from shared.domain.estimate import Basis, Estimate
 from shared.domain.model import RestOfJob
 from shared.money.prices import price_usd
-from shared.money.sample import RequestSample
+from shared.money.sample import RequestSample, mean_capped
 
 type MeanOutput = Callable[[str, int], float | None]
 """Gives the mean output tokens of a deployment's answers to the schema of a number, None where none are known."""
@@ -31,18 +31,14 @@ def estimate(
         used.update(Basis.CAP if mean is None else basis for mean in means.values())
         written = sample.output_tokens(means.__getitem__, uncapped)
         tokens_in += sample.input_tokens
-        if written is None:
-            is_output_known = False
-            continue
-        tokens_out += written
-        price = price_usd(model_of(deployment), [_per_row(sample.input_tokens, written, sample.requests)])
-        if price is None:
-            is_price_known = False
-        else:
-            usd += price * sample.requests
+        tokens_out += written or 0
+        is_output_known = is_output_known and written is not None
+        price = price_usd(model_of(deployment), [_per_row(sample.input_tokens, written or 0, sample.requests)])
+        is_price_known = is_price_known and price is not None
+        usd += (price or 0.0) * sample.requests
     if not is_output_known:
-        return Estimate(tokens_in)
-    return Estimate(tokens_in, tokens_out, usd if is_price_known else None, _weakest(used))
+        return Estimate(tokens_in, priced=is_price_known)
+    return Estimate(tokens_in, tokens_out, usd if is_price_known else None, _weakest(used), is_price_known)
 
 
 def estimate_rest(
@@ -53,18 +49,15 @@ def estimate_rest(
     tokens_out, usd = 0.0, 0.0
     is_output_known = is_price_known = True
     for deployment, left in rest.items():
-        mean = mean_output(deployment)
-        each = left.cap if mean is None else mean if left.cap is None else min(mean, left.cap)
-        if each is None:
-            is_output_known = False
-            continue
-        tokens_out += each * left.requests
-        price = price_usd(model_of(deployment), [(left.input_tokens / max(left.requests, 1), each)])
+        each = mean_capped(left.caps, mean_output(deployment))
+        tokens_out += (each or 0.0) * left.requests
+        is_output_known = is_output_known and each is not None
+        price = price_usd(model_of(deployment), [(left.input_tokens / max(left.requests, 1), each or 0.0)])
         is_price_known = is_price_known and price is not None
         usd += (price or 0.0) * left.requests
     if not is_output_known:
-        return Estimate(tokens_in)
-    return Estimate(tokens_in, round(tokens_out), usd if is_price_known else None, Basis.PILOT)
+        return Estimate(tokens_in, priced=is_price_known)
+    return Estimate(tokens_in, round(tokens_out), usd if is_price_known else None, Basis.PILOT, is_price_known)
 
 
 def _per_row(read: int, written: int, requests: int) -> tuple[float, float]:

@@ -56,11 +56,11 @@ def verdict(
 ) -> Verdict:
     """Judge a collected pilot: hold the rest where too few rows succeeded, or where the job asks for it (`holds`)."""
     rows = succeeded + sum(errors.values())
-    too_few = succeeded < min_ok * rows
+    too_few = rows > 0 and succeeded / rows < min_ok  # Not min_ok * rows, of which 0.56 * 100 is more than 56.
     if not too_few and not holds:
         return Verdict(succeeded, rows, None)
     failed = ", ".join(f"{count} {code}" for code, count in sorted(errors.items()))
-    why = f"fewer than {min_ok:.0%}" if too_few else 'the job asks for a review of them ("then": "hold")'
+    why = f"fewer than {100 * min_ok:g}%" if too_few else 'the job asks for a review of them ("then": "hold")'
     cost = "at an unknown cost" if rest.usd is None else f"estimated at {dollars(rest.usd)}"
     message = (
         f"The pilot is collected: {succeeded} of {rows} rows succeeded{f' ({failed})' if failed else ''}, {why}. "

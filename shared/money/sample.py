@@ -20,6 +20,9 @@ SAMPLE_SIZE: Final = 1_000
 COUNTED_BYTES: Final = 32_768
 """A longer request is counted by its bytes, at the rate of the others: it must not take a second by itself."""
 
+MOST_CAPS: Final = 20
+"""Different caps on output tokens of one model that a job's row remembers for after its pilot."""
+
 BYTES_PER_TOKEN: Final = 4
 """The rate where no encoding is known, on the high side: English requests with a schema have 3 to 8."""
 
@@ -118,10 +121,30 @@ class RequestSample:
         return round(total)
 
     @property
-    def mean_cap(self) -> float | None:
-        """The mean cap on output tokens, None where a request has none."""
-        caps = [request.cap for request in self.sampled if request.cap is not None]
-        return sum(caps) / len(caps) if caps and len(caps) == len(self.sampled) else None
+    def caps(self) -> tuple[tuple[float | None, int], ...]:
+        """The sampled requests' caps on output tokens, None for none, each with how many requests have it.
+
+        Of very many different caps, neighbours are put together under their mean.
+        """
+        known = sorted(request.cap for request in self.sampled if request.cap is not None)
+        without = len(self.sampled) - len(known)
+        found: list[tuple[float | None, int]] = list(Counter(known).items())
+        if len(found) > MOST_CAPS:
+            size = -(-len(known) // MOST_CAPS)
+            parts = [known[start : start + size] for start in range(0, len(known), size)]
+            found = [(sum(part) / len(part), len(part)) for part in parts]
+        return (*found, (None, without)) if without else tuple(found)
+
+
+def mean_capped(caps: Sequence[tuple[float | None, int]], mean: float | None) -> float | None:
+    """Return a mean of output tokens where no request counts more than its cap; None where nothing is known of one.
+
+    Without a `mean`, each request counts its cap.
+    """
+    each = [(_capped(mean, cap), number) for cap, number in caps or ((None, 1),)]
+    total = sum(number for _, number in each)
+    known = [tokens * number for tokens, number in each if tokens is not None]
+    return sum(known) / total if len(known) == len(each) else None
 
 
 def _counted(request: SampledRequest, tokens: RequestTokens | None) -> SampledRequest:
@@ -136,7 +159,7 @@ def _mean_output(requests: Sequence[SampledRequest], mean: float | None, uncappe
     return sum(known) / len(known) if known and len(known) == len(each) else None
 
 
-def _capped(tokens: float | None, cap: int | None) -> float | None:
+def _capped(tokens: float | None, cap: float | None) -> float | None:
     if tokens is None:
         return cap
     return tokens if cap is None else min(tokens, cap)

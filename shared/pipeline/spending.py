@@ -115,24 +115,31 @@ def _reserve(
 
 
 def left_usd(job: Job, batches: Sequence[Batch]) -> float:
-    """Estimate what a job's batches that are not collected will cost: their share of the job's estimate, by rows.
+    """Estimate what a job's batches that are not collected will cost: their share of the estimate, by rows.
 
-    Until a pilot is judged, only its batches are under way; after that, the estimate covers the others.
+    Until a pilot is judged, only its batches are under way, by its own estimate; after that, the job's estimate covers
+    the others.
     """
-    if job.estimate is None or job.estimate.usd is None:
-        return 0.0
     in_pilot = job.pilot is not None and not job.pilot.judged
-    after_pilot = job.pilot is not None and job.pilot.judged
-    estimated = sum(one.requests for one in batches if one.attempt == 1 and not (after_pilot and one.pilot))
-    open_ones = (one for one in batches if one.state is not BatchState.COLLECTED)
-    left = sum(one.requests for one in open_ones if one.pilot or not in_pilot)
-    return job.estimate.usd * left / estimated if estimated else 0.0
+    known = pilot_to_come(job) if in_pilot else job.estimate
+    if known is None or known.usd is None:
+        return 0.0
+    under_way = [one for one in batches if job.pilot is None or one.pilot == in_pilot]
+    estimated = sum(one.requests for one in under_way if one.attempt == 1)
+    left = sum(one.requests for one in under_way if one.state is not BatchState.COLLECTED)
+    return known.usd * left / estimated if estimated else 0.0
+
+
+def pilot_to_come(job: Job) -> Estimate | None:
+    """Return the estimate of a job's pilot, None where it has none or it was judged."""
+    return None if job.pilot is None or job.pilot.judged else job.pilot.estimate
 
 
 def try_again(records: JobRecords) -> None:
     """Reserve anew for a job that was held by the budget of a month which is over; where it fits, it goes on."""
     app, job = records.app, records.job
-    held = reserve(app, job, job.estimate or Estimate(job.input_tokens), charged=charged_so_far(records))
+    estimate = job.estimate or Estimate(job.input_tokens)
+    held = reserve(app, job, estimate, charged=charged_so_far(records), pilot=pilot_to_come(job))
     month = month_of(app.now())
     if held is None:
         log.info("held job goes on in a new month", extra={"job_id": job.job_id})

@@ -30,18 +30,22 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestOfJob:
-    """What a deployment still has to do after the pilot; `cap` is the mean cap on output tokens, None without one."""
+    """What a deployment still has to do after the pilot.
+
+    `caps` are the rows' caps on output tokens, None for none, each with the number of sampled rows that have it.
+    """
 
     requests: int
     input_tokens: int
-    cap: float | None = None
+    caps: tuple[tuple[float | None, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PilotPlan:
     """A job's pilot: after it the rest, by deployment, is held where fewer than `min_ok` of its rows succeeded.
 
-    `holds`: it is held in any case. `judged`: that was decided, and nothing waits for the pilot any more.
+    `holds`: it is held in any case. `judged`: that was decided, and nothing waits for the pilot any more. `estimate` is
+    of the pilot's own rows.
     """
 
     rows: int
@@ -49,6 +53,7 @@ class PilotPlan:
     holds: bool
     rest: Mapping[str, RestOfJob]
     judged: bool = False
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,8 @@ def _pilot_plan(plan: JobPlan, built: Built) -> PilotPlan | None:
     rows = sum(batch.requests for batch in built.batches if batch.pilot)
     if given is None or not rows:
         return None
-    return PilotPlan(rows=rows, min_ok=given.min_ok, holds=given.then == "hold", rest=built.rest)
+    holds = given.then == "hold"
+    return PilotPlan(rows=rows, min_ok=given.min_ok, holds=holds, rest=built.rest, estimate=built.pilot_estimate)
 
 
 def _build(app: App, claim: Claim[Job], plan: JobPlan, chunks: Iterable[bytes] | None, *, anew: bool) -> Built:

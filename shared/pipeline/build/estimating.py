@@ -55,7 +55,7 @@ class RequestSamples:
     def rest(self) -> dict[str, RestOfJob]:
         """Sum the requests up by deployment, to be estimated once a pilot has shown how long the answers are."""
         return {
-            deployment: RestOfJob(requests=sample.requests, input_tokens=sample.input_tokens, cap=sample.mean_cap)
+            deployment: RestOfJob(requests=sample.requests, input_tokens=sample.input_tokens, caps=sample.caps)
             for deployment, sample in self._samples.items()
         }
 
@@ -79,9 +79,9 @@ class JobSamples:
         self._rest.count()
         built.estimate = estimate(both, self._models.behind, history.mean, Basis.HISTORY)
         if pilot := self._pilot.items():
-            built.pilot_estimate = estimate(
-                pilot, self._models.behind, history.mean, Basis.HISTORY, UNCAPPED_OUTPUT_TOKENS
-            )
+            # Where the job's cost cannot be known, every row of its pilot counts its cap.
+            mean = _unknown if built.estimate.output_tokens is None else history.mean
+            built.pilot_estimate = estimate(pilot, self._models.behind, mean, Basis.HISTORY, UNCAPPED_OUTPUT_TOKENS)
             built.rest = self._rest.rest()
         if unknown := [name for name in dict(both) if token_counter(self._models.behind(name)) is None]:
             built.warnings.append(
@@ -100,6 +100,10 @@ def estimate_follow_up(
     history = OutputHistory(ledger, models, list(samples.items()), schemas)
     samples.count()
     return estimate(samples.items(), models.behind, history.mean, Basis.HISTORY)
+
+
+def _unknown(_deployment: str, _schema: int) -> None:
+    """Know no mean output tokens."""
 
 
 class OutputHistory:

@@ -7,7 +7,7 @@ from shared.money.caps import Caps, dollars, hold, lower_cap
 
 KNOWN = Estimate(1000, 500, 2.0, Basis.HISTORY)
 UNKNOWN = Estimate(1000)
-UNPRICED = Estimate(1000, 500, None, Basis.CAP)
+UNPRICED = Estimate(1000, 500, None, Basis.CAP, priced=False)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,12 @@ def test_what_the_job_has_cost_counts_beside_what_is_left() -> None:
         (UNKNOWN, Caps(job_usd=5.0), HeldBy.COST, ("output tokens", "max_completion_tokens", '"pilot": 20')),
         (UNKNOWN, Caps(month_usd=5.0), HeldBy.BUDGET, ("output tokens",)),
         (UNPRICED, Caps(job_usd=5.0), HeldBy.COST, ("price of the model", "DEPLOYMENT_MODELS")),
+        (
+            Estimate(1000, priced=False),
+            Caps(job_usd=5.0),
+            HeldBy.COST,
+            ("tokens and the price of the model are", "max_completion_tokens", '"pilot": 20', "DEPLOYMENT_MODELS"),
+        ),
     ],
 )
 def test_a_capped_job_of_unknown_cost_is_held_and_told_what_is_missing(
@@ -61,6 +67,7 @@ def test_a_job_of_unknown_cost_runs_its_pilot_first_where_that_is_under_the_cap(
     found = hold(UNKNOWN, Caps(job_usd=1.0), pilot=Estimate(10, 100, 1.1, Basis.CAP))
     assert found is not None
     assert found.by is HeldBy.COST
+    assert "Its pilot alone may cost $1.10." in found.message
     assert hold(UNPRICED, Caps(job_usd=1.0), pilot=Estimate(10, 100, None, Basis.CAP)) is not None
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.estimate import Basis, Estimate
-from shared.money.estimate import MeanOutput, estimate
-from shared.money.sample import SAMPLE_SIZE, RequestSample
+from shared.domain.model import RestOfJob
+from shared.money.estimate import MeanOutput, estimate, estimate_rest
+from shared.money.sample import MOST_CAPS, SAMPLE_SIZE, RequestSample
 from shared.money.tokens import token_counter
 
 
@@ -162,3 +163,25 @@ def test_one_schema_without_a_mean_makes_the_estimate_no_better_founded_than_its
 def test_an_unknown_price_leaves_the_cost_open_and_the_tokens_known() -> None:
     found = of(sample(["Hi"], max_completion_tokens=10), model="my-deployment")
     assert (found.output_tokens, found.usd) == (10, None)
+
+
+@pytest.mark.parametrize("caps", [[20] * 5 + [200] * 5, [20] * 5 + [None] * 5, list(range(1, 121))])
+def test_after_a_pilot_no_row_counts_more_than_its_own_cap(caps: list[int | None]) -> None:
+    found = RequestSample()
+    for cap in caps:
+        found.add(lines(["Hi"], **({} if cap is None else {"max_completion_tokens": cap})), [0])
+    found.count(token_counter("gpt-4o"))
+    rest = {"d": RestOfJob(requests=found.requests, input_tokens=found.input_tokens, caps=found.caps)}
+
+    known = estimate_rest(rest, lambda _name: "gpt-4o", lambda _name: 30.0)
+
+    assert known.output_tokens == sum(30 if cap is None else min(30, cap) for cap in caps)
+    assert len(found.caps) <= MOST_CAPS + 1
+
+
+@pytest.mark.parametrize(("caps", "tokens"), [(((10.0, 3), (20.0, 1)), 50), (((10.0, 3), (None, 1)), None)])
+def test_a_pilot_without_any_answer_leaves_the_rows_to_their_caps(
+    caps: tuple[tuple[float | None, int], ...], tokens: int | None
+) -> None:
+    rest = {"d": RestOfJob(requests=4, input_tokens=40, caps=caps)}
+    assert estimate_rest(rest, lambda _name: "gpt-4o", lambda _name: None).output_tokens == tokens

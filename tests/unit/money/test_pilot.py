@@ -42,6 +42,22 @@ def test_a_pilot_that_fails_holds_the_rest_and_says_why_and_what_it_would_cost()
     assert "980 rows are left, estimated at $12.50" in found.message
 
 
+def test_exactly_min_ok_of_the_rows_is_enough_whatever_the_numbers() -> None:
+    for rows in range(1, 101):
+        for succeeded in range(rows + 1):
+            share = succeeded / rows
+            found = verdict(
+                succeeded, {"refusal": rows - succeeded}, min_ok=share, holds=False, rest=REST, rows_left=980
+            )
+            assert found.hold is None, (succeeded, rows)
+
+
+def test_the_message_gives_min_ok_as_it_was_set() -> None:
+    found = verdict(19, {"refusal": 1}, min_ok=0.955, holds=False, rest=REST, rows_left=980).hold
+    assert found is not None
+    assert "fewer than 95.5%" in found.message
+
+
 def test_a_job_may_ask_to_be_held_after_any_pilot() -> None:
     found = verdict(20, {}, min_ok=0.9, holds=True, rest=Estimate(1000), rows_left=40).hold
     assert found is not None

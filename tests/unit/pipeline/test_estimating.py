@@ -114,7 +114,7 @@ def test_a_piloted_jobs_estimate_covers_its_pilot_and_the_rest() -> None:
     assert (plain.pilot_estimate, plain.rest) == (None, {})
     assert piloted.pilot_estimate is not None
     assert piloted.pilot_estimate.output_tokens == 100 * 1_000
-    assert (piloted.rest["gpt-4o"].requests, piloted.rest["gpt-4o"].cap) == (300, 1_000)
+    assert (piloted.rest["gpt-4o"].requests, piloted.rest["gpt-4o"].caps) == (300, ((1_000, 300),))
     assert piloted.pilot_estimate.input_tokens + piloted.rest["gpt-4o"].input_tokens == piloted.estimate.input_tokens
 
 

@@ -49,9 +49,11 @@ def test_what_is_left_is_the_share_of_the_rows_that_are_not_collected(batches: l
 
 
 def test_until_a_pilot_is_judged_only_its_own_rows_are_under_way() -> None:
-    pilot = PilotPlan(rows=2, min_ok=0.9, holds=False, rest={})
+    pilot = PilotPlan(rows=2, min_ok=0.9, holds=False, rest={}, estimate=Estimate(20, 20, 3.0))
     batches = [batch(2, SUBMITTED, pilot=True), batch(8, PREPARED)]
-    assert left_usd(job(10.0, pilot), batches) == pytest.approx(2.0)
+    assert left_usd(job(10.0, pilot), batches) == pytest.approx(3.0)
+    assert left_usd(job(None, pilot), batches) == pytest.approx(3.0)
+    assert left_usd(job(10.0, pilot), [batch(2, COLLECTED, pilot=True), *batches[1:]]) == 0.0
 
 
 def test_after_a_pilot_the_estimate_covers_the_rows_that_are_left() -> None:

@@ -1,0 +1,82 @@
+"""Corners of the contract: promises that meet in one job, computed here from the promises alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.domain.model import Job
+from shared.pipeline import job_control
+from shared.web import api
+from tests.reliability.simulation import Simulation, check_balance, check_money, table
+
+NINE = table([f"r{number}" for number in range(1, 10)])
+UNCAPPED = 4096
+"""Output tokens that a pilot's row counts with where it has no cap."""
+WRITTEN = 5e-6
+"""The batch price of gpt-4o, US dollars an output token."""
+
+
+def dropped(simulation: Simulation, name: str, content: str, **settings: Any) -> Job:
+    """Drop a file, deliver its event, and return its job."""
+    simulation.clock.advance(1)
+    known = {job.job_id for job in simulation.jobs()}
+    simulation.event(simulation.host(), simulation.drop(name, content, **settings))
+    (job,) = [job for job in simulation.jobs() if job.job_id not in known]
+    return job
+
+
+def run_to(simulation: Simulation, job: Job, *states: str) -> dict[str, Any]:
+    """Let time pass until the job is in one of these states, and return its status.json."""
+    for _ in range(120):
+        simulation.tick(simulation.host())
+        simulation.deliver(simulation.host())
+        status = simulation.status(job)
+        if status["state"] in states:
+            return status
+        simulation.clock.advance(60)
+    raise AssertionError(status)
+
+
+def month_of(simulation: Simulation) -> dict[str, float]:
+    """The month as `GET /api/jobs` shows it."""
+    found: dict[str, float] = api.list_answer(simulation.host, {}).body["month"]
+    return found
+
+
+def next_month(simulation: Simulation) -> None:
+    """Let the clock go on to the first minute of December 2026, UTC."""
+    simulation.clock.advance((datetime(2026, 12, 1, 0, 0, 30, tzinfo=UTC) - simulation.clock.now()).total_seconds())
+
+
+def test_a_pilot_that_had_no_room_in_its_month_runs_by_itself_in_the_next_though_the_jobs_cost_is_unknown() -> None:
+    simulation = Simulation(MONTHLY_BUDGET_USD="0.5")
+    simulation.tick(simulation.host())
+    simulation.spend(0.5)
+    job = dropped(simulation, "table.csv", NINE, pilot=3)
+    assert simulation.status(job)["held_by"] == "budget"
+
+    next_month(simulation)
+    under_way = run_to(simulation, job, "running")
+    reserved = month_of(simulation)["reserved_usd"]
+    status = run_to(simulation, job, "completed", "held")
+
+    assert [batch["pilot"] for batch in under_way["batches"] if batch["state"] == "submitted"] == [True]
+    assert 3 * UNCAPPED * WRITTEN < reserved < 3 * UNCAPPED * WRITTEN * 1.01
+    assert (status["state"], status["rows"]["succeeded"]) == ("completed", 9)
+    check_balance(simulation)
+    check_money(simulation)
+
+
+def test_a_released_pilot_of_unknown_cost_reserves_its_own_estimate() -> None:
+    simulation = Simulation(MONTHLY_BUDGET_USD="0.01")
+    simulation.tick(simulation.host())
+    job = dropped(simulation, "table.csv", NINE, pilot=3)
+    held = month_of(simulation)["reserved_usd"]
+
+    job_control.release(simulation.host(), job.job_id)
+
+    assert simulation.status(job)["rows"]["pending"] == 9
+    assert held == 0.0
+    assert 3 * UNCAPPED * WRITTEN < month_of(simulation)["reserved_usd"] < 3 * UNCAPPED * WRITTEN * 1.01
+    run_to(simulation, job, "completed")
+    assert month_of(simulation)["reserved_usd"] == 0.0
+    check_money(simulation)
