@@ -15,7 +15,7 @@ _FOLDERS: Final = ("/", "_$folder$")
 """How the names of blobs end that only mark a folder."""
 
 _SHOWN: Final = 3
-_SHOWN_LENGTH: Final = 60
+_SHOWN_LENGTH: Final = 100
 
 
 class InvalidPatternError(ValueError):
@@ -28,8 +28,7 @@ class FilePattern:
 
     text: str
     prefix: str
-    line: str
-    """How it is shown: its number, and what was written."""
+    line: int
     _matches: re.Pattern[str]
     _matches_in_any_case: re.Pattern[str]
 
@@ -89,8 +88,11 @@ class FileList:
         """What was left out and hardly meant, once all blobs were listed."""
         found = []
         if self._idle:
-            lines = _some([pattern.line for pattern in self._idle])
-            found.append(f"{_count(len(self._idle), 'pattern')} of the list matched no file: {lines}.")
+            count = len(self._idle)
+            lines = _some([str(pattern.line) for pattern in self._idle])
+            hint = " A comment needs a line of its own." if any(" #" in pattern.text for pattern in self._idle) else ""
+            which = f"line {lines}" if count == 1 else f"lines {lines}"
+            found.append(f"{_count(count, 'pattern')} of the list matched no file: {which}.{hint}")
         if self._in_other_case:
             names = _some([f"/{name}" for name in self._in_other_case])
             count = len(self._in_other_case)
@@ -124,8 +126,7 @@ def _pattern(line: str, number: int, folder: str) -> FilePattern:
     wild = _WILD.search(own)
     prefix = base + (own if wild is None else own[: wild.start()])
     expression = glob.translate(text, recursive=True, include_hidden=True, seps="/")
-    shown = f"line {number} ({line[:_SHOWN_LENGTH]})"
-    return FilePattern(text, prefix, shown, re.compile(expression), re.compile(expression, re.IGNORECASE))
+    return FilePattern(text, prefix, number, re.compile(expression), re.compile(expression, re.IGNORECASE))
 
 
 def _extension(name: str) -> str:
@@ -136,7 +137,7 @@ def _extension(name: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(name[-2 * _SHOWN_LENGTH :] for name in names[:_SHOWN])
+    shown = ", ".join(name[-_SHOWN_LENGTH:] for name in names[:_SHOWN])
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
 
 

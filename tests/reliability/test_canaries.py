@@ -2,6 +2,7 @@
 
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -41,9 +42,10 @@ FILES: dict[str, str | bytes] = {
     "settings/table.csv": "Prompt\nCANARY-PROMPT\n",
     "schema/table.csv": "Prompt\nCANARY-PROMPT\n",
     "template/table.csv": "Prompt,Question\nCANARY-PROMPT,CANARY-QUESTION\n",
-    "documents/all.files": "*.png\n*.jpg\n*.pdf\n*.txt\n",
+    "documents/all.files": "*.png\n*.jpg\n*.pdf\n*.txt\n*CANARY-PATTERN\n",
     "documents/list.files": "# CANARY-PATTERN\n../CANARY-PATTERN\n",
-    "documents/table.csv": "Prompt,Required,Image\nx,a,data:image/png;base64,CANARY-IMAGE\nx,a,canary:CANARY-IMAGE\n",
+    "documents/table.csv": 'Prompt,Required,Image\nx,a,"data:image/png;base64,CANARY-IMAGE"\nx,a,canary:CANARY-IMAGE\n'
+    f'x,a,"data:image/png;base64,{b64encode(b"CANARY-IMAGE").decode()}"\nx,a,data:CANARY-IMAGE\n',
 }
 DOCUMENTS = {
     "documents/good.png": image(pnginfo=png_note("CANARY-PNG")),

@@ -194,6 +194,36 @@ def test_a_list_makes_a_row_of_each_file_in_the_order_of_its_lines(job: Job) -> 
     assert text["body"]["messages"][-1]["content"] == "Grüße"
 
 
+def test_what_a_list_leaves_out_is_said_in_the_warnings_of_its_job_and_of_its_retry(job: Job) -> None:
+    job.put("f/SCAN.PNG", PNG)
+    job.world.service.rows = {"f/a.png": ["400"]}
+    expected = [
+        "1 pattern of the list matched no file: line 2.",
+        "1 file was left out, as the list's patterns differ in capital and small letters: /f/SCAN.PNG.",
+    ]
+
+    assert job.run("f/all.files", "*.png\n*.tif\n")["warnings"] == expected
+
+    retried = job_control.retry(job.app, job.world.jobs()[0].job_id)
+    steps.queue_due(job.app, retried.job_id)
+    job.go_on(60)
+    assert job.world.status(job.world.jobs()[-1])["warnings"] == expected
+
+
+def test_a_folder_that_is_listed_like_an_empty_file_is_no_row(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As storage with a hierarchical namespace lists it; only when asked for it shows that it is a folder."""
+    job.put("f/sub", b"")
+    job.put("f/none", b"")
+    job.put("f/sub/c.png", PNG)
+    info = job.world.files.info
+    monkeypatch.setattr(job.world.files, "info", lambda *where: None if where[1] == "f/sub" else info(*where))
+
+    status = job.run("f/all.files", "**\n")
+
+    assert [line["custom_id"] for line in job.lines("f/all.files", "errors.jsonl")] == ["f/none"]
+    assert status["rows"]["succeeded"] == 5
+
+
 def test_files_that_come_later_belong_to_the_next_list(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.world.service.fail("create", "unavailable", 3)
     job.begin("f/all.files", "*.png\n")
