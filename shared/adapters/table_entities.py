@@ -18,7 +18,10 @@ from shared.domain.ports import Listed
 type Entity = dict[str, Any]
 
 _STORED_AS: Final = (('"first_batches":', '"shards":'), ('"rows_carried_over":', '"rows_kept":'))
-"""Keys of records, and what rows have called them since version 1.0.0. A quote within a text is escaped in JSON."""
+"""Keys of a job's record, and what rows have called them since version 1.0.0.
+
+Only the first of each is the record's own: a later one may be a deployment of that name. In texts, quotes are escaped.
+"""
 
 
 def entity_of(partition: str, row: str, record: object, **columns: object) -> Entity:
@@ -29,7 +32,7 @@ def entity_of(partition: str, row: str, record: object, **columns: object) -> En
 def _stored(record: object) -> str:
     text = msgspec.json.encode(record).decode()
     for key, stored in _STORED_AS:
-        text = text.replace(key, stored)
+        text = text.replace(key, stored, 1)
     return text
 
 
@@ -63,7 +66,7 @@ def record_in(kind: Any, entity: Mapping[str, Any]) -> Any:
     """Read the record in an entity, without a version."""
     text = entity["Record"]
     for key, stored in _STORED_AS:
-        text = text.replace(stored, key)
+        text = text.replace(stored, key, 1)
     return _decoder(kind).decode(text)
 
 
