@@ -91,7 +91,7 @@ def build(environment: Mapping[str, str]) -> App:
         now=utc_now,
         sleep=time.sleep,
         new_id=lambda: uuid.uuid4().hex,
-        beside=lambda work: threading.Thread(target=work, daemon=True).start(),
+        in_background=lambda work: threading.Thread(target=work, daemon=True).start(),
     )
 
 

@@ -17,22 +17,22 @@ class BatchService(Protocol):
         """Return a file's state, None where it is gone."""
 
     def read_file(self, file_id: str) -> Iterator[bytes]:
-        """Return a file's bytes in chunks; NotFound where it is gone, Unavailable where it breaks off."""
+        """Return a file's bytes in chunks. Raises NotFound if it is gone, Unavailable if the download breaks off."""
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; one that is gone already is fine."""
 
     def create(self, batch: Batch, *, metadata: dict[str, str], output_folder: str = "") -> RemoteBatch:
-        """Create a batch over `batch.file_id`, once: AnswerLost where it is not known whether it took effect."""
+        """Create a batch over `batch.file_id`, once. Raises AnswerLost if it may or may not have been created."""
 
     def batch(self, batch_id: str) -> RemoteBatch | None:
         """Return one batch, None where unknown."""
 
     def page(self, after: str, *, status: str = "") -> tuple[list[RemoteBatch], str]:
-        """Return up to 100 batches, newest first, and the id to go on after (empty at the end).
+        """Return up to 100 batches, newest first, and the id after which the next page begins (empty at the end).
 
-        Where `status` is given, those of that status alone: not every service knows such lists, so it may be refused,
-        or nothing or others may be shown.
+        With `status`, only batches of that status. Not every service supports this filter: it may reject the call,
+        ignore the filter or return nothing.
         """
 
     def cancel(self, batch_id: str) -> None:
@@ -43,4 +43,4 @@ class BatchServices(Protocol):
     """The batch services that batches may go to, one for each resource."""
 
     def at(self, target: Target) -> BatchService:
-        """Return the service at a target's resource, made when it is first asked for."""
+        """Return the service at a target's resource, creating its client on first use."""

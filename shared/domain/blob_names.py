@@ -13,16 +13,16 @@ DOCUMENTS: Final = "documents.jsonl"
 RUN_ENDS: Final = "run-ends"
 
 LONGEST: Final = 960
-"""Characters of a prompt file's name below which all its results have names, too: blobs' names end at 1,024."""
+"""The most characters of a prompt file's name that its results' folder takes over: blob names end at 1,024."""
 
 DEEPEST: Final = 250
-"""Parts of such a name: those of blobs end at 254.
+"""The most path segments of such a name: those of blobs end at 254.
 Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 """
 
 
 def results_name(prompt_file: str) -> str:
-    """Return the name that a prompt file's results lie under: its own, or its beginning and a hash if too long."""
+    """Return the folder for a prompt file's results: its own name, or the beginning and a hash if that is too long."""
     parts = prompt_file.split("/")
     # Storage counts as .NET does, in UTF-16.
     if len(prompt_file.encode("utf-16-le", "replace")) // 2 <= LONGEST and len(parts) <= DEEPEST:
@@ -32,7 +32,7 @@ def results_name(prompt_file: str) -> str:
 
 
 def results_folder(job: Job) -> str:
-    """Return the job's folder in the results container, with a slash at its end."""
+    """Return the job's folder in the results container, with a trailing slash."""
     return f"{results_name(job.prompt_file)}/{job.job_id}/"
 
 
@@ -62,7 +62,7 @@ def plan(job: Job) -> str:
 
 
 def columns(job: Job | Batch) -> str:
-    """Return the user's own column names, whether rows without a schema were sent, and which column names models."""
+    """Return the list of the user's own columns, which also says if rows have no schema, and which column is Model."""
     return f"{job.job_id}/columns.json"
 
 
@@ -87,7 +87,7 @@ def earlier_answers(job: Job) -> str:
 
 
 def reused(job: Job) -> str:
-    """Return the outcomes that a job takes from earlier jobs of the same prompt file's name."""
+    """Return the outcomes that a job reuses from earlier jobs of the same prompt file."""
     return f"{job.job_id}/reused.jsonl"
 
 
@@ -97,17 +97,17 @@ def pilot_positions(job: Job) -> str:
 
 
 def pilot_rows(job: Job, name: str) -> str:
-    """Return the rows of a collected pilot: `name` is results.jsonl or errors.jsonl, as among the job's results."""
+    """Return the rows of a collected pilot; `name` is results.jsonl or errors.jsonl, as in the job's results."""
     return f"{job.job_id}/pilot/{name}"
 
 
 def pdf_pages(job: Job) -> str:
-    """Return how many images each PDF of the job's rows became."""
+    """Return the file that says how many images each PDF of the job's rows became."""
     return f"{job.job_id}/pages.jsonl"
 
 
 def batch_folders(job: Job) -> str:
-    """Return what the names of all files of a job's batches begin with."""
+    """Return the common prefix of the files of all of a job's batches."""
     return f"{job.job_id}/batch-"
 
 
@@ -123,7 +123,7 @@ def row_of_run_end(name: str) -> int | None:
 
 
 def batch_folder(batch: Batch) -> str:
-    """Return what the names of all files of a batch begin with."""
+    """Return the common prefix of all files of a batch."""
     return f"{batch.job_id}/batch-{batch.key}/"
 
 
@@ -133,17 +133,17 @@ def batch_input(batch: Batch) -> str:
 
 
 def batch_input_at(batch: Batch, mark: str) -> str:
-    """Return the copy of the batch's input file for one deployment, which the service reads by itself."""
+    """Return the copy of the batch's input file for one deployment, which the service reads from storage itself."""
     return f"{batch.job_id}/batch-{batch.key}/input-{mark}.jsonl"
 
 
 def batch_rows(batch: Batch) -> str:
-    """Return which row each line of the input file is."""
+    """Return the list that says which row each line of the input file is."""
     return f"{batch.job_id}/batch-{batch.key}/{ROWS}"
 
 
 def batch_documents(batch: Batch) -> str:
-    """Return what is known of those of its requests that have images."""
+    """Return the list of the batch's requests that have images, with what is known of them."""
     return f"{batch.job_id}/batch-{batch.key}/{DOCUMENTS}"
 
 
@@ -153,10 +153,10 @@ def batch_answers(batch: Batch, kind: str) -> str:
 
 
 def batch_outcomes(batch: Batch) -> str:
-    """Return what became of each row of the batch, in the file's order."""
+    """Return the outcomes of the batch's rows, in the file's order."""
     return f"{batch.job_id}/batch-{batch.key}/outcomes.jsonl"
 
 
 def batch_output_folder(batch: Batch) -> str:
-    """Return where the service writes its files, with storage transfer."""
+    """Return the folder that the service writes its files to, with storage transfer."""
     return f"{batch.job_id}/batch-{batch.key}/service"

@@ -31,7 +31,7 @@ class AppError(Exception):
 
 
 class Transient(AppError):
-    """It may pass by itself, or once its cause is fixed; `retry_after` is in seconds where the service said so."""
+    """It may pass by itself, or once its cause is fixed; `retry_after` is in seconds, if the service named a wait."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Transient(AppError):
 
 
 class Throttled(Transient):
-    """The service or the storage asks to be tried again later."""
+    """The service or storage asks for the call to be made again later."""
 
 
 class QuotaExceeded(Transient):
@@ -47,11 +47,11 @@ class QuotaExceeded(Transient):
 
 
 class Unavailable(Transient):
-    """The service or the storage does not answer, or answers that it is broken."""
+    """The service or storage does not answer, or reports a fault of its own."""
 
 
 class NoAnswer(Unavailable):
-    """The service cannot be reached, or says nothing: whatever is asked of it now would only wait."""
+    """The service cannot be reached or does not answer: further calls would only wait."""
 
 
 class NotPermitted(Transient):
@@ -108,7 +108,7 @@ class UnsendableError(Permanent):
 
 
 class Refused(Permanent):
-    """The service will not take this request, now or later; `code` is its own word for why, where it gave one."""
+    """The service will not take this request, now or later; `code` is the service's own, empty if it gave none."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -116,7 +116,7 @@ class Refused(Permanent):
 
 
 class Conflict(AppError):
-    """The record was changed or made by another meanwhile: read it again."""
+    """Another worker changed or created the record meanwhile: read it again."""
 
 
 class NotFound(AppError):

@@ -1,4 +1,4 @@
-"""What a job is estimated to use and cost, and what a held job waits for a decision about."""
+"""What a job is estimated to use and cost, and why a job may be held."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class Basis(StrEnum):
 
 
 class HeldBy(StrEnum):
-    """What a job is held by until it is released."""
+    """Why a job is held until it is released: the cap it would pass, or its pilot."""
 
     INPUT_TOKENS = "input_tokens"
     COST = "cost"

@@ -1,8 +1,8 @@
-"""The month's money: what jobs were charged, and what those under way have reserved.
+"""The month's money: what jobs were charged, and what unfinished jobs have reserved.
 
-Each job has its own entry, written when it is reserved and at every collection, so that jobs do not contend.
-Entries of ended jobs are folded into the month's sum, many in one transaction; the totals here are the same before and
-after. With them go the output tokens of their answers, of which estimates take the mean.
+Each job has its own entry, written when money is reserved and at every collection, so that jobs do not contend.
+Entries of ended jobs are folded into the month's sum, many in one transaction, which leaves all totals unchanged. The
+output tokens of their answers are folded too: estimates use their mean.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ class OutputTokens:
     tokens: int = 0
     answers: int = 0
     model: str = ""
-    """The model that gave them, by its own word; where it changed, the latest."""
+    """The model that the answers name; the latest, if it changed."""
 
     def __add__(self, other: "OutputTokens") -> "OutputTokens":
         return OutputTokens(self.tokens + other.tokens, self.answers + other.answers, other.model or self.model)
 
     @property
     def mean(self) -> float | None:
-        """The mean of an answer, None without answers."""
+        """The mean per answer, None without answers."""
         return self.tokens / self.answers if self.answers else None
 
 
@@ -35,9 +35,9 @@ class OutputTokens:
 class Entry:
     """What one job was charged, by month (`2026-11`), and what it is estimated to cost in all, in US dollars.
 
-    `reserved` is 0 for a job that is held or has ended: it then counts with what it was charged. `ended` entries may
-    be folded into their months. `outputs` are the output tokens of its answers, by `history_key`. `version` is the
-    store's ETag, empty before the first write.
+    `reserved` is 0 for a job that is held or has ended: only its charges count then. `ended` entries may be folded
+    into their months. `outputs` are the output tokens of its answers, by `history_key`. `version` is the store's ETag,
+    empty before the first write.
     """
 
     job_id: str
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month's sum over the entries that were folded into it; `version` guards reserving against its change."""
+    """The sum of the entries folded into a month; `version` guards a reservation against changes to it."""
 
     name: str
     spent: float = 0.0
@@ -59,14 +59,14 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a month stands, in US dollars."""
+    """What a month's jobs have spent and reserved, in US dollars."""
 
     spent: float
     reserved: float
 
     @property
     def committed(self) -> float:
-        """What is spent, or will be by estimate."""
+        """What is spent or, by estimate, will be."""
         return self.spent + self.reserved
 
 
@@ -74,56 +74,56 @@ class Ledger(Protocol):
     """Where months, entries and earlier answers' output tokens are kept: one partition of the jobs table."""
 
     def month(self, name: str) -> tuple[Month, list[Entry]]:
-        """Return a month's sum, 0 where there is none yet, and the entries of all jobs that are not folded."""
+        """Return a month's sum (0 if nothing was folded into it yet) and all entries that are not folded."""
 
     def entry(self, job_id: str) -> Entry | None:
-        """Return a job's entry, None where it has none or was folded."""
+        """Return a job's entry, None if it has none or was folded."""
 
     def reserve(self, entry: Entry, month: Month) -> Entry:
-        """Write a job's entry, and mark the month as changed; Conflict where the month or the entry changed meanwhile.
+        """Write a job's entry and mark the month as changed. Raises Conflict if either changed meanwhile.
 
-        So of two jobs that looked at the same month, one reserves, and the other looks again.
+        Of two jobs that read the same month, one reserves; the other must read it again.
         """
 
     def save(self, entry: Entry) -> Entry:
-        """Write a job's entry; Conflict where it changed since it was read, or is there though it has no version."""
+        """Write a job's entry. Raises Conflict if it changed since it was read, or exists though `entry` is new."""
 
     def settle(self, entry: Entry) -> None:
-        """Write the entry of a job that has ended, once for ever; Conflict where it was settled, or as with `save`."""
+        """Write the final entry of an ended job, once only. Raises Conflict if it is settled already, or as `save`."""
 
     def drop(self, entry: Entry) -> None:
-        """Remove the entry of a job that was settled before; Conflict where it changed since it was read."""
+        """Remove the entry of a job that was settled before. Raises Conflict if it changed since it was read."""
 
     def fold(self, entries: Sequence[Entry]) -> None:
         """Add ended jobs' entries to their months and to the output tokens of earlier answers, and remove them.
 
-        All in one transaction, `FOLDED` entries at most. Conflict where anything changed meanwhile.
+        At most `FOLDED` entries, in one transaction. Raises Conflict if anything changed meanwhile.
         """
 
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
         """Return the output tokens of earlier answers by key, for the keys that have any.
 
-        Where nothing is folded for a key yet, ended jobs' entries tell.
+        If nothing is folded for a key yet, those of ended jobs' entries.
         """
 
 
 FOLDED = 40
-"""Entries that are folded at once: a transaction has 100 operations at most, and each may bring others with it."""
+"""Entries folded at a time: a transaction has at most 100 operations, and an entry may need several."""
 
 
 def history_key(deployment: str, schema: bytes = b"") -> str:
-    """Name what earlier answers of a deployment are remembered by: those to one schema, or without it, all of them."""
+    """Return the key for a deployment's earlier answers: to one schema or, without `schema`, to all."""
     digest = hashlib.sha256(deployment.encode("utf-8", "replace") + b"\n" + schema)
     return digest.hexdigest()[:32]
 
 
 def month_of(time: datetime) -> str:
-    """Name the calendar month of a time, in UTC."""
+    """Return the name of a time's calendar month in UTC: `2026-11`."""
     return f"{time.astimezone(UTC):%Y-%m}"
 
 
 def standing(month: Month, entries: Iterable[Entry], *, without: str = "") -> Standing:
-    """Add up a month: its sum and the entries of all jobs but the one named by `without`."""
+    """Add up a month: its sum and the entries of all jobs except `without`."""
     spent, reserved = month.spent, 0.0
     for entry in entries:
         if entry.job_id != without:

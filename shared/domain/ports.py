@@ -1,6 +1,6 @@
-"""The seams between the app's logic and the world, as Protocols; adapters and the tests' fakes keep the same promises.
+"""The ports between the app's logic and the outside world; adapters and the tests' fakes keep the same promises.
 
-They raise only errors of shared.domain.errors: Transient kinds where waiting may help, Conflict, NotFound, Refused.
+They raise only errors of shared.domain.errors: a Transient if waiting may help, else Conflict, NotFound or Refused.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,65 +24,66 @@ class Container(StrEnum):
 
 
 class BlobWriter(Protocol):
-    """A blob being written in blocks, invisible before `commit`."""
+    """A blob being written in blocks, invisible until `commit`."""
 
     def write(self, data: bytes) -> object:
-        """Add bytes; they are sent when a block is full."""
+        """Append bytes; a block is sent when it is full."""
 
     def commit(self) -> str:
-        """Make the blob visible and return its etag. Raises Conflict where a condition does not hold."""
+        """Make the blob visible and return its etag. Raises Conflict if its condition does not hold."""
 
 
 class Files(Protocol):
     """Blobs in the three containers, which are made on first use."""
 
     def info(self, container: Container, name: str) -> BlobInfo | None:
-        """Return what is known of a blob, None if it does not exist."""
+        """Return a blob's properties, None if it does not exist."""
 
     def read(self, container: Container, name: str, *, etag: str = "") -> Iterator[bytes]:
-        """Return the blob's bytes in chunks of some MB; Conflict if it is no longer the version `etag`, or NotFound."""
+        """Return the blob's bytes in chunks. Raises NotFound, or Conflict if its version is no longer `etag`."""
 
     def load(self, container: Container, name: str) -> tuple[bytes, str] | None:
-        """Return a small blob's content and etag, in one call; None if it does not exist."""
+        """Return a small blob's content and etag in one call, None if it does not exist."""
 
     def read_range(self, container: Container, name: str, offset: int, length: int) -> bytes:
         """Return at most `length` bytes from `offset`."""
 
     def fetch(self, container: Container, name: str, most: int) -> Callable[[], bytes]:
-        """Begin to read a blob's first `most` bytes beside the work; return what waits for them, or raises NotFound.
+        """Start reading a blob's first `most` bytes in the background; return a function that waits for them.
 
-        Until that is called, some 8 MB of a larger blob are held.
+        That function raises NotFound if there is no such blob. Until it is called, about 8 MB of a larger blob are
+        held in memory.
         """
 
     def write(self, container: Container, name: str, data: bytes, *, create_only: bool = False, etag: str = "") -> str:
-        """Write a small blob whole and return its etag; Conflict where it exists (create_only) or is not `etag`."""
+        """Write a small blob and return its etag. Raises Conflict if it exists (create_only) or is not `etag`."""
 
     def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
-        """Begin a blob of any size."""
+        """Start writing a blob of any size."""
 
     def blobs(self, container: Container, *, prefix: str = "", after: str = "") -> Iterator[BlobInfo]:
-        """Return the blobs by name, those after `after` where it is given, page by page."""
+        """Return the blobs in order of name, page by page; with `after`, only those behind that name."""
 
     def url(self, container: Container, name: str) -> str:
-        """Return the blob's address, as the batch service would be told it."""
+        """Return the blob's address, as the batch service is given it."""
 
     def link(self, container: Container, name: str, *, until: datetime, download_as: str) -> str:
-        """Return an address at which anyone may download the blob until `until`, under the name `download_as`.
+        """Return an address from which anyone may download the blob until `until`, under the name `download_as`.
 
-        Raises Misconfigured where the account's credential cannot sign such addresses.
+        Raises Misconfigured if the account's credential cannot sign such addresses.
         """
 
     def name_of(self, container: Container, url: str) -> str:
-        """Return the name of the blob at an address in this container; NotFound where it lies elsewhere."""
+        """Return the name of the blob at an address. Raises NotFound if the address is not in this container."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentBackoff:
-    """A target that refused: no creating call before `until`, `tries` refusals in a row.
+    """A target that refused: no creating call before `until`, after `tries` refusals in a row.
 
-    `is_full`: its quota was used up; else it was missing or out of service. `limit` is its quota of enqueued tokens,
-    where it ever named that; 0 where it did not. `message` is what the last refusal said, at `refused_at`: both stay
-    when the target has room again.
+    `is_full`: its quota was used up; otherwise it was missing or out of service. `limit` is its quota of enqueued
+    tokens, 0 if it never named one. `message` is what the last refusal said, at `refused_at`; both stay when the
+    target has room again.
     """
 
     target: str
@@ -99,7 +100,7 @@ class DeploymentBackoff:
 class Listed:
     """An open job as the list of jobs shows it: its last published status without batches, None before the first.
 
-    `etag` and `digest` are those of the status.json that was published with it, empty where they are not known.
+    `etag` and `digest` belong to the status.json published with it, and are empty if they are not known.
     `open_batches` counts its batches at the service, by target.
     """
 
@@ -115,74 +116,75 @@ class JobStore(Protocol):
     """Jobs, batches and the open index. Every write of a job or a batch is conditional on the version read."""
 
     def open_entry(self, entry: OpenJob) -> str:
-        """Assert the open index's entry of a job and return its version; what is listed of the job stays."""
+        """Write a job's entry in the open index and return its version; its listed status is left unchanged."""
 
     def open_jobs(self) -> Iterator[OpenJob]:
         """Return the open index, page by page."""
 
     def listed(self, job_id: str) -> Listed | None:
-        """Return what the list of jobs shows of an open job, None where it is not open."""
+        """Return an open job as the list of jobs shows it, None if it is not open."""
 
     def all_listed(self) -> Iterator[Listed]:
-        """Return what the list of jobs shows of all open jobs, page by page."""
+        """Return all open jobs as the list of jobs shows them, page by page."""
 
     def list_as(self, listed: Listed) -> Listed:
-        """Change what is shown of an open job; Conflict where it changed since it was read, or is open no more."""
+        """Save what the list shows of an open job. Raises Conflict if it changed since it was read, or has closed."""
 
     def insert_job(self, job: Job) -> Job:
-        """Write a new job; Conflict where it exists."""
+        """Write a new job and return it with its version. Raises Conflict if it exists."""
 
     def job(self, job_id: str) -> Job | None:
-        """Return one job, None where unknown."""
+        """Return one job, None if it is unknown."""
 
     def save_job(self, job: Job) -> Job:
-        """Replace a job; Conflict where it changed since it was read. Returns it with its new version."""
+        """Replace a job and return it with its new version. Raises Conflict if it changed since it was read."""
 
     def batches(self, job_id: str) -> list[Batch]:
-        """Return the job's batches by index and attempt."""
+        """Return the job's batches, ordered by index and attempt."""
 
     def job_with_batches(self, job_id: str) -> tuple[Job | None, list[Batch]]:
-        """Return both, in one call; the job is never older than its batches."""
+        """Return a job and its batches in one call; the job is never older than its batches."""
 
     def jobs_together(self, job_ids: Sequence[str]) -> Mapping[str, tuple[Job, list[Batch]]]:
-        """Return jobs that began close together, with their batches, in few calls; those left out are read singly.
+        """Return jobs that began close together, with their batches, in few calls.
 
-        `job_ids` are in ascending order. No job is older than its batches.
+        Jobs missing from the result must be read one by one. `job_ids` are in ascending order. No job is older than
+        its batches.
         """
 
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
-        """Return one batch, None where unknown."""
+        """Return one batch, None if it is unknown."""
 
     def add_batches(self, batches: Sequence[Batch]) -> None:
         """Write new batches of one job; those that exist already stay unchanged."""
 
     def finish_building(self, job: Job, batches: Sequence[Batch]) -> tuple[Job, list[Batch]]:
-        """Write a job's first batches, then replace the job; Conflict where it changed since it was read.
+        """Write a job's first batches, then replace the job; return all with their versions.
 
-        Batches that exist already stay unchanged. Return all with their versions.
+        Batches that exist already stay unchanged. Raises Conflict if the job changed since it was read.
         """
 
     def save_batch(self, batch: Batch) -> Batch:
-        """Replace a batch; Conflict where it changed since it was read. Returns it with its new version."""
+        """Replace a batch and return it with its new version. Raises Conflict if it changed since it was read."""
 
     def finish_batch(self, job: Job, batch: Batch, follow_ups: Sequence[Batch]) -> tuple[Job, Batch, list[Batch]]:
-        """Replace the batch and write its follow-ups in one transaction, if neither batch nor job changed meanwhile.
+        """Replace job and batch and write the batch's follow-ups, in one transaction; return all with new versions.
 
-        Return all with their new versions.
+        Raises Conflict if the job or the batch changed since it was read.
         """
 
     def close(self, job: Job, status: Mapping[str, Any]) -> None:
-        """Take an ended job from the open index into the history, with the status to list; repeating it is fine."""
+        """Move an ended job from the open index to the history, with the status to list; repeating it is harmless."""
 
     def history(self, *, after: str, limit: int, state: str, prefix: str) -> list[tuple[Job, Mapping[str, Any] | None]]:
         """Return at most `limit` ended jobs, newest first, each with the status that it was closed with.
 
-        Those behind the place `after` (model.newest_first); of one state or whose prompt file begins with `prefix`
-        where these are not empty.
+        They begin behind the position `after` (model.newest_first). `state` and the prompt file's `prefix` filter
+        unless they are empty.
         """
 
     def deployment_backoff(self, target: str) -> DeploymentBackoff | None:
-        """Return a target's backoff by its name, None where it never refused."""
+        """Return the backoff of the target with this name, None if it never refused."""
 
     def deployment_backoffs(self) -> list[DeploymentBackoff]:
         """Return the backoffs of all targets that ever refused, in one call."""
@@ -191,16 +193,16 @@ class JobStore(Protocol):
         """Write a target's backoff; the last writer wins, as it only spaces calls out."""
 
     def installed_at(self, now: datetime) -> datetime:
-        """Return when the app first asked this, now for the first time: its sweep ignores older prompt files."""
+        """Return when this was first called: the search for lost events ignores prompt files older than that."""
 
     def bookmarks(self) -> Mapping[str, str]:
-        """Return all bookmarks by their names, in one call; `installed` is the time that `installed_at` gave."""
+        """Return all bookmarks by name in one call, among them `installed`: what `installed_at` returns."""
 
     def bookmark(self, name: str) -> str:
-        """Return where a walk that goes on from tick to tick stopped, empty at the start."""
+        """Return where work that continues from tick to tick stopped, empty at the start."""
 
     def save_bookmark(self, name: str, value: str) -> None:
-        """Remember where such a walk stopped."""
+        """Remember where such work stopped."""
 
 
 class RenderingError(Exception):
@@ -213,16 +215,16 @@ class PdfRenderer(Protocol):
     def render(self, data: bytes, *, dpi: int, page: int, most: int) -> list[bytes]:
         """Return the pages as PNG or JPEG files, or only the one of the number `page`, counted from 1.
 
-        Raises RenderingError where the PDF is damaged, protected by a password, has more pages than `most`, none of
+        Raises RenderingError if the PDF is damaged or protected by a password, has more pages than `most` or none of
         that number, or takes too much time or memory.
         """
 
     def close(self) -> None:
-        """Release what rendering holds; the next PDF takes it again."""
+        """Release all resources; rendering another PDF acquires them again."""
 
 
 class Step(StrEnum):
-    """A step of a job, which may be repeated at will; those that take long, and notices, travel as messages."""
+    """A step of a job, which may be repeated at will; long steps, and notices, travel as messages."""
 
     PREPARE = "prepare"
     SUBMIT = "submit"
@@ -237,7 +239,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One step of a job that is due; index and attempt name the batch where the step is about one."""
+    """One due step of a job; `index` and `attempt` name the batch, if the step is about one."""
 
     step: Step
     job_id: str
@@ -249,26 +251,26 @@ class Queues(Protocol):
     """The two queues; each step knows its own."""
 
     def send(self, message: Message, delay: timedelta = timedelta()) -> None:
-        """Enqueue a step, to be seen after `delay`."""
+        """Enqueue a step, to become visible after `delay`."""
 
     def peek_failed_events(self) -> list[BlobEvent]:
-        """Return some events of blobs that the host gave up on, other apps' included; peeks, and removes nothing."""
+        """Peek at some blob events that the host gave up on, other apps' included; nothing is removed."""
 
 
 class WebHook(Protocol):
     """The address for notices."""
 
     def post(self, url: str, body: bytes, signature: str) -> None:
-        """Deliver a JSON body, with its signature where that is not empty.
+        """Deliver a JSON body, with its signature unless that is empty.
 
-        Raises Unavailable if the receiver does not answer, or is overloaded or broken; Misconfigured where the
-        answer is a refusal of this very notice or address.
+        Raises Unavailable if the receiver does not answer, is overloaded or fails; Misconfigured if it rejects the
+        notice or the address.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """All that a use case needs from outside: ports, settings, the clock, waiting, and fresh ids."""
+    """Everything that a use case needs from outside: settings, ports, the clock, waiting and fresh ids."""
 
     settings: Settings
     files: Files
@@ -281,7 +283,7 @@ class App:
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     new_id: Callable[[], str]
-    beside: Callable[[Callable[[], None]], None] = lambda work: work()
-    """Does some work beside what follows; where nothing else is said, before it."""
+    in_background: Callable[[Callable[[], None]], None] = lambda work: work()
+    """Does some work in the background; by default at once."""
     known_jobs: dict[str, None] = field(default_factory=dict)
-    """Ids of jobs that this process has seen in the table, where they stay."""
+    """Ids of jobs that this process has seen in the table, from which no job is ever removed."""

@@ -56,12 +56,13 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
     warnings = shown["warnings"]
     if len(warnings) > SHOWN_WARNINGS:
         left_out = len(warnings) - SHOWN_WARNINGS
-        shown["warnings"] = [*warnings[:SHOWN_WARNINGS], f"{left_out} more warnings are in the job's status.json."]
+        plural = "s" if left_out > 1 else ""
+        shown["warnings"] = [*warnings[:SHOWN_WARNINGS], f"{left_out} more warning{plural}: see the job's status.json."]
     return shown
 
 
 def errors_of(job: Job, batches: Sequence[Batch]) -> dict[str, int]:
-    """Return rows without a result by row code, so far or at the end."""
+    """Count the rows without a result by row code: so far, or in the end."""
     if job.state.ended:
         return dict(job.errors)
     counts = Counter(job.unsent)
@@ -71,10 +72,10 @@ def errors_of(job: Job, batches: Sequence[Batch]) -> dict[str, int]:
 
 
 def answered(job: Job, batches: Sequence[Batch]) -> int:
-    """Count the rows that have an answer or a failure by the service's own counts, or an earlier job's result.
+    """Count the rows that the service reports as answered or failed, or that have an earlier job's result.
 
-    A row that is asked again has been answered before: of the attempts at one input file's rows, the first tells of
-    all of them, and a later one can only add those that it alone answered.
+    A row in a follow-up was answered before. So of all attempts at the rows of one input file, the first counts in
+    full, and later ones add only what exceeds it.
     """
     attempts: dict[int, list[Batch]] = {}
     for batch in batches:
@@ -103,14 +104,14 @@ def _estimate(job: Job) -> dict[str, Any]:
 
 
 def iso(time: datetime | None) -> str | None:
-    """Return a time as the files show it: `2026-11-22T10:15:00Z`, None for none."""
+    """Return a time as the files show it: `2026-11-22T10:15:00Z`; None for None."""
     if time is None:
         return None
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def digest_of(status: Mapping[str, Any]) -> str:
-    """Return a hash of all that a report says, but for the time of its writing."""
+    """Return a hash of a report, ignoring when it was written."""
     text = json.dumps({**status, "updated_at": None}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

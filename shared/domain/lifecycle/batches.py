@@ -1,4 +1,4 @@
-"""A batch as the service tells of it, and as it waits to be created again."""
+"""What the service's reports change in a batch, and how a batch is set back to be created again."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ WINDOW: Final = timedelta(hours=24)
 
 
 def observed(batch: Batch, remote: RemoteBatch, now: datetime) -> Batch:
-    """Return the batch with what the service says of it; ENDED where it has come to its end there."""
+    """Return the batch updated with what the service reports; its state is ENDED if it has ended there."""
     changed = (remote.status, remote.counts) != (batch.status, batch.counts)
     seen = replace(
         batch,
@@ -24,7 +24,7 @@ def observed(batch: Batch, remote: RemoteBatch, now: datetime) -> Batch:
         changed_at=now if changed else batch.changed_at,
     )
     if not batch.refusals or remote.status not in ("validating", "failed"):
-        # Only after its validation a batch that was refused is accepted: it may be refused for the same reason again.
+        # A batch that failed validation before counts as accepted only once it has passed it.
         seen = replace(seen, wait=None, refusals=0)
     if remote.status in TERMINAL_STATUSES and batch.state is BatchState.SUBMITTED:
         seen = replace(seen, state=BatchState.ENDED)
@@ -46,7 +46,7 @@ def _failed(batch: Batch, remote: RemoteBatch) -> Batch:
 
 
 def put_back(batch: Batch, wait: Wait) -> Batch:
-    """Return the batch set back to wait for another creation; the one before no longer counts as progress."""
+    """Set the batch back to wait until it is created again; the failed creation no longer counts as progress."""
     return replace(
         batch,
         state=BatchState.UPLOADED if batch.file_id else BatchState.PREPARED,
@@ -68,16 +68,16 @@ def put_back(batch: Batch, wait: Wait) -> Batch:
 
 
 def ends_before(page: Sequence[RemoteBatch], time: datetime) -> bool:
-    """Return whether a list of batches has none that is younger than `time` behind this page of it.
+    """Return whether no later page of a list of batches can hold one created after `time`.
 
-    It comes newest first, but for services that list the oldest first.
+    That can be told only if the page is in the order newest first: some services list the oldest first.
     """
     first, last = (page[0].created_at, page[-1].created_at) if page else (None, None)
     return first is not None and last is not None and first > last and last < time
 
 
 def age_warnings(batches: Iterable[Batch], now: datetime) -> list[str]:
-    """Return what an operator should know of batches that run long or say something new."""
+    """Return warnings about batches that have run past their window, or have a status that is new to this app."""
     found = []
     for batch in batches:
         if batch.state is not BatchState.SUBMITTED:

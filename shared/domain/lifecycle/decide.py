@@ -27,7 +27,7 @@ class Due:
 def decide(
     job: Job, batches: Sequence[Batch], closed: Collection[str], now: datetime, max_wait: timedelta
 ) -> list[Due]:
-    """Say which steps of a job are due now. Steps that a worker is at, or that wait, are not.
+    """Return the steps of a job that are due now, leaving out those that a worker is doing or that wait.
 
     `closed` are the models for which no target has room.
     """

@@ -1,4 +1,4 @@
-"""A job's state, its patience and its end, as they follow from its row and its batches."""
+"""A job's state, when it gives up and how it ends, derived from its row and its batches."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -7,12 +7,12 @@ from typing import Final
 from shared.domain.model import Batch, BatchState, Job, JobCode, JobState, RowCode
 
 GIVE_UP_GRACE: Final = timedelta(hours=1)
-"""How long a batch may take to be cancelled after its job gave up, before its rows are closed without it."""
+"""How long a batch may take to be cancelled after its job gave up; then it is closed without the service."""
 
 _OF_THE_SERVICE: Final = frozenset({
     RowCode.REFUSAL, RowCode.CONTENT_FILTER, RowCode.TRUNCATED, RowCode.INVALID_OUTPUT, RowCode.REQUEST_FAILED
 })  # fmt: skip
-"""What a row is called that the model service dealt with, though in vain."""
+"""Codes of rows that the model service processed without giving a result."""
 
 BEING_CANCELLED: Final = "The job is being cancelled: nothing more is sent, and answers that arrived are collected."
 
@@ -23,7 +23,7 @@ def is_stopping(job: Job) -> bool:
 
 
 def is_out_of_patience(job: Job, now: datetime) -> bool:
-    """Return whether the job gave up so long ago that it no longer waits for its batches to end at the service."""
+    """Return whether the job gave up so long ago that it no longer waits for the service to end its batches."""
     return job.gave_up_at is not None and now - job.gave_up_at > GIVE_UP_GRACE
 
 
@@ -33,19 +33,19 @@ def is_held(job: Job) -> bool:
 
 
 def waits_for_pilot(job: Job, batch: Batch) -> bool:
-    """Return whether a batch is sent only once the job's pilot was judged."""
+    """Return whether a batch must wait until the job's pilot is judged."""
     return job.pilot is not None and not job.pilot.judged and not batch.pilot
 
 
 def pilot_is_due(job: Job, batches: Iterable[Batch]) -> bool:
-    """Return whether the job's pilot is collected, follow-ups included, and has to be judged."""
+    """Return whether the job's pilot is collected, follow-ups included, and must now be judged."""
     if job.pilot is None or job.pilot.judged or is_stopping(job):
         return False
     return all(batch.state is BatchState.COLLECTED for batch in batches if batch.pilot)
 
 
 def gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timedelta) -> bool:
-    """Return whether the job got nowhere for so long that it stops trying."""
+    """Return whether the job has made no progress for so long that it gives up."""
     if job.gave_up_at is not None or is_held(job):
         return False
     settled = job.built and all(batch.state is BatchState.COLLECTED for batch in batches)
@@ -53,14 +53,14 @@ def gives_up(job: Job, batches: Sequence[Batch], now: datetime, max_wait: timede
 
 
 def progress_at(job: Job, batches: Iterable[Batch]) -> datetime:
-    """Return when the job last got anywhere."""
+    """Return when the job last made progress."""
     return max([job.progress_at, *(batch.changed_at for batch in batches if batch.changed_at is not None)])
 
 
 def state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
-    """Return the job's state as it shows outside, and the message that goes with it."""
+    """Return the job's state as users see it, and the message that goes with it."""
     state, message = _state_of(job, batches)
-    # The service takes minutes to cancel a batch: without a word, the job would seem to run on.
+    # The service takes minutes to cancel a batch: without a message, the job would seem to be still running.
     return state, BEING_CANCELLED if job.cancelled and not message else message
 
 
@@ -77,7 +77,7 @@ def _state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
     if waits:
         return JobState.WAITING, max(waits, key=lambda wait: wait.tries).message
     if all(batch.state in (BatchState.ENDED, BatchState.COLLECTED) for batch in batches):
-        # What went wrong is said again at the end.
+        # A fault is shown now already, and again at the end.
         return JobState.COLLECTING, job.message if job.code is not None or job.gave_up_at is not None else ""
     if all(batch.state in (BatchState.PREPARED, BatchState.UPLOADED) for batch in batches):
         return JobState.PREPARING, ""
@@ -85,7 +85,7 @@ def _state_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, str]:
 
 
 def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None, str]:
-    """Return how a job ends whose batches are all collected."""
+    """Return the final state, code and message of a job whose batches are all collected."""
     if job.cancelled:
         return JobState.CANCELLED, None, "The job was cancelled; answers that had arrived are in the results."
     if job.code is not None:
@@ -110,7 +110,7 @@ def end_of(job: Job, batches: Sequence[Batch]) -> tuple[JobState, JobCode | None
 
 
 def _was_processed(batch: Batch) -> bool:
-    """Return whether the model service dealt with any row of the batch, if only to refuse it."""
+    """Return whether the model service processed any row of the batch, even if it refused it."""
     return bool(batch.succeeded or batch.usage.output_tokens or batch.errors.keys() & _OF_THE_SERVICE)
 
 

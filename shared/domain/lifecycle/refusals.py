@@ -1,4 +1,4 @@
-"""What it means that the service refuses a batch."""
+"""What the service's refusal of a batch means for its rows."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _OUT_OF_MONEY: Final = frozenset({"billing_hard_limit_reached", "insufficient_qu
 
 
 def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
-    """Read a failed batch's errors (code, message, line): may it be accepted later, and what has to happen first?"""
+    """Classify a failed batch's errors (code, message, line): can it be accepted later, and what must happen first?"""
     for code, message, _ in errors:
         text = message.lower()
         if code == "token_limit_exceeded" or "token_limit_exceeded" in text or "enqueued token" in text:
@@ -41,7 +41,7 @@ def refusal_of(errors: Sequence[tuple[str, str, str]]) -> Refusal:
 
 
 def token_limit(message: str) -> int | None:
-    """Return the deployment's limit of enqueued tokens where a refusal names it (`limit of 30K`, `Limit: 30,000`)."""
+    """Read the limit of enqueued tokens from a refusal (`limit of 30K`, `Limit: 30,000`); None if it names none."""
     found = re.search(r"limit(?: of|:) (\d[\d,]*(?:\.\d+)?)\s?([KMB]?)\b", message, re.IGNORECASE | re.ASCII)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Which rows are asked again."""
+"""Which rows are tried again in a follow-up batch."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ FAULTY_SCHEMA_SHARE: Final = 0.2
 def tries_again(
     outcome: Outcome, attempt: int, max_attempts: int, schema_is_faulty: bool, other_attempts: int = 0
 ) -> bool:
-    """Return whether a row goes into a follow-up batch; a truncated one only where a token cap can be raised.
+    """Return whether a row may go into a follow-up batch; a truncated one will only if its token cap can be raised.
 
-    `other_attempts` are those before this one after which the row was tried again for another reason than
+    `other_attempts` counts the earlier attempts after which the row was tried again for a reason other than
     `invalid_output`.
     """
     if outcome.code is None or attempt >= max_attempts:
@@ -28,10 +28,10 @@ def tries_again(
 
 
 def is_schema_faulty(invalid: int, rows: int) -> bool:
-    """Return whether so many answers do not fit that asking again would only be paid twice."""
+    """Return whether so many answers fail the check that the schema or the prompt must be at fault."""
     return rows >= FAULTY_SCHEMA_ROWS and invalid > rows * FAULTY_SCHEMA_SHARE
 
 
 def may_follow(job: Job, batch: Batch) -> bool:
-    """Return whether rows of this batch may be asked again at all: it was not cancelled, and the job goes on."""
+    """Return whether rows of this batch may be tried again at all: it was not cancelled, and the job continues."""
     return not is_stopping(job) and batch.status != "cancelled" and batch.failure is None

@@ -13,7 +13,7 @@ from shared.domain.model.states import BatchState, JobCode, JobState, RowCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The record of a claim: which worker does a step; over when `until` has passed without renewal."""
+    """The record of a claim: which worker does a step. It expires at `until` unless it is renewed."""
 
     owner: str
     until: datetime
@@ -21,7 +21,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A refusal that may pass: when to try again, how often it was tried, and what the operator should know."""
+    """A pause before the next try: until when, how many tries have failed, and what the operator should know."""
 
     until: datetime
     tries: int
@@ -30,7 +30,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestOfJob:
-    """What a deployment still has to do after the pilot.
+    """What a deployment must still answer after the pilot.
 
     `caps` are the rows' caps on output tokens, None for none, each with the number of sampled rows that have it.
     """
@@ -42,10 +42,10 @@ class RestOfJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PilotPlan:
-    """A job's pilot: after it the rest, by deployment, is held where fewer than `min_ok` of its rows succeeded.
+    """A job's pilot: the rest, by deployment, is held if a smaller share of its rows than `min_ok` succeeds.
 
-    `holds`: it is held in any case. `judged`: that was decided, and nothing waits for the pilot any more. `estimate` is
-    of the pilot's own rows.
+    `holds`: the rest is held in any case. `judged`: the decision was made, and nothing waits for the pilot any more.
+    `estimate` is for the pilot's own rows.
     """
 
     rows: int
@@ -75,9 +75,9 @@ class Job:
     completed_at: datetime | None = None
     rows_total: int | None = None
     rows_carried_over: int = 0
-    """Rows whose results were there when the job was built: the previous job's, and reused ones."""
+    """Rows that had a result before anything was sent: the previous job's, and reused ones."""
     rows_reused: int = 0
-    """Those of them that an earlier job paid for which this one does not retry."""
+    """Rows of these whose answer is reused from an earlier job, not taken from a retried one."""
     unsent: Mapping[str, int] = field(default_factory=dict)
     """Rows that were never sent, by row code."""
     rows_succeeded: int = 0
@@ -85,11 +85,11 @@ class Job:
     errors: Mapping[str, int] = field(default_factory=dict)
     """Rows without a result, by row code; counted when the job ends."""
     first_batches: int = 0
-    """How many first batches the file was cut into; 0 before that is known."""
+    """How many batches the file was cut into; 0 before that is known. Follow-ups and halves are not counted."""
     input_tokens: int = 0
-    """An estimate of what will be sent; `estimate` tells more, but for jobs that version 1.0.0 built."""
+    """The estimated input tokens of what will be sent; jobs that version 1.0.0 built have no other estimate."""
     estimate: Estimate | None = None
-    """What is still to be sent is estimated to use and cost; None before that is known."""
+    """The estimate for what is still to be sent; None before it is known."""
     pilot: PilotPlan | None = None
     cost_cap: float | None = None
     """The job's own `max_cost_usd`, in US dollars."""
@@ -97,17 +97,17 @@ class Job:
     """The blobs that the job's own settings came from, the nearest first."""
     built: bool = False
     held_by: str = ""
-    """What the job is held by, one of the contract's words; version 1.0.0, which knew one reason only, left it out."""
+    """What the job is held by, a value of HeldBy; empty in rows of version 1.0.0, which had one reason only."""
     held_in: str = ""
     """The month, such as `2026-11`, whose budget had no room for the job."""
     released: bool = False
     caps_lifted: bool = False
-    """Whether a release before the pilot was judged has lifted all caps."""
+    """Whether a release has lifted all caps; it outlasts the judging of the pilot, which resets `released`."""
     cancelled: bool = False
     gave_up_at: datetime | None = None
     wait: Wait | None = None
     queued_until: datetime | None = None
-    """Until when a message for the job's next step is trusted to arrive."""
+    """Until when a message for the job's next step is expected to arrive; after that the step is queued again."""
     lease: Lease | None = None
     warnings: tuple[str, ...] = ()
     version: str = ""
@@ -136,11 +136,11 @@ class Batch:
     endpoint: str = ""
     """The target's endpoint; empty for the app's own resource."""
     turn: str = ""
-    """The target, by its name, at which the poll has given the batch its turn."""
+    """The name of the target at which it is this batch's turn, as the poll decided."""
     uploaded_at: datetime | None = None
     file_expires_at: datetime | None = None
     creating_since: datetime | None = None
-    """When a creating call was begun whose answer is not recorded: look for its batch before creating again."""
+    """When a creating call began whose answer is not recorded: look for its batch before creating another."""
     batch_id: str = ""
     status: str = ""
     counts: tuple[int, int, int] = (0, 0, 0)
@@ -149,19 +149,19 @@ class Batch:
     output_file_id: str = ""
     error_file_id: str = ""
     failure: RowCode | None = None
-    """What rows without an answer get, where the batch ended in a way that says so."""
+    """The code for all rows without an answer, if the batch as a whole failed."""
     message: str = ""
     wait: Wait | None = None
     queued_until: datetime | None = None
-    """Until when a message for the batch's next step is trusted to arrive."""
+    """Until when a message for the batch's next step is expected to arrive; after that the step is queued again."""
     lease: Lease | None = None
     changed_at: datetime | None = None
-    """When the service last showed progress: the batch's creation, another status or count."""
+    """When the service last showed progress: the batch's creation, a new status or new counts."""
     cancel_sent: bool = False
     refusals: int = 0
-    """Validations in a row that it failed for a reason which may pass."""
+    """How many validations in a row the batch failed for a reason that may pass."""
     reads: int = 0
-    """How often the output was fetched and found short."""
+    """How often the output was fetched and found incomplete."""
     succeeded: int = 0
     followed: int = 0
     """Rows that went on into a follow-up batch."""
@@ -171,7 +171,7 @@ class Batch:
     cost_usd: float = 0.0
     unpriced_rows: int = 0
     outputs: Mapping[str, OutputTokens] = field(default_factory=dict)
-    """Output tokens of its answers, by what later estimates look them up by."""
+    """Output tokens of its answers, by the keys under which later estimates look them up."""
     collected_at: datetime | None = None
     version: str = ""
 
@@ -182,7 +182,7 @@ class Batch:
 
     @property
     def full_name(self) -> str:
-        """Its name among those of all jobs."""
+        """Its name among all batches."""
         return f"{self.job_id}/{self.key}"
 
 
@@ -190,7 +190,7 @@ class Batch:
 class OpenJob:
     """An entry of the open index: enough to start the job again if nothing else was written.
 
-    `retry_of` and `previous` are the job's: a retry that crashed before its job was written starts as one.
+    `retry_of` and `previous` are the job's own, so that a retry that crashed before its job was written stays a retry.
     """
 
     job_id: str
@@ -202,12 +202,12 @@ class OpenJob:
 
 
 def job_id_of(container: str, name: str, etag: str, last_modified: datetime) -> str:
-    """Name the job of one version of a prompt file: its last-modified time and 8 hex digits of a hash."""
+    """Return the id of the job for one version of a prompt file: its last-modified time and 8 hex digits of a hash."""
     digest = hashlib.sha256(f"{container}/{name}\n{etag}".encode()).hexdigest()[:8]
     return f"{last_modified.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
 
 
 def newest_first(job: Job | OpenJob) -> str:
-    """Return the place of a job in a list by age: sorted as text, the newest comes first."""
+    """Return a job's position in a list by age: sorted as text, the newest comes first."""
     countdown = 10**15 - int(job.created_at.timestamp() * 1000)
     return f"{countdown:015d}-{job.job_id}"

@@ -1,4 +1,4 @@
-"""What storage and the batch service say of their blobs, files and batches."""
+"""Blobs, files and batches as storage and the batch service describe them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """What a container knows of a blob; the etag without quotes."""
+    """A blob's properties; the etag is without quotes."""
 
     name: str
     etag: str
@@ -17,7 +17,7 @@ class BlobInfo:
 
 @dataclass(frozen=True, slots=True)
 class BlobEvent:
-    """What an event says of a blob: its container, its name, and the etag of its version, without quotes."""
+    """A storage event for a blob: its container, its name, and the etag of its version, without quotes."""
 
     container: str
     name: str
@@ -28,7 +28,7 @@ class BlobEvent:
 class RemoteFile:
     """A file at the batch service; `status` is pending, running, processed, error or deleted.
 
-    Others say no more than `uploaded`, or nothing: then only the creation of a batch shows whether it is ready.
+    Some services only say `uploaded`, or nothing: then only creating a batch shows whether the file is ready.
     """
 
     file_id: str
@@ -40,7 +40,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteBatch:
-    """A batch as the service describes it, oddities ironed out.
+    """A batch as the service describes it, in one consistent form.
 
     `status` is lower case, `cancelled` in one spelling. `errors` are (code, message, line) of a failed validation.
     """

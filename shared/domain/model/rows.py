@@ -1,6 +1,6 @@
-"""A row on its way: as read, as sent, and what became of it.
+"""A row at each stage: as read, as sent, and what became of it.
 
-What exists once a row is a named tuple, which takes a third of the time of a frozen dataclass to make.
+Records that exist once per row are named tuples, which take a third of the time of a frozen dataclass to create.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,13 +19,13 @@ class Fault:
 
 
 class Record(NamedTuple):
-    """One row of a prompt file as it was read, counted from 1.
+    """One row of a prompt file as it was read; `row` counts from 1.
 
-    `values` maps the header or key to the cell or JSON value; where the row could not be parsed it is empty,
-    `text` holds the raw text and `fault` says why. In a ready-made request an object `input` holds the user's own
-    columns. `custom_id` is what a line of an errors.jsonl bore that is dropped again: for a row that names none itself.
-    `typed` holds the values with the types that the file gave them, where `values` shows them as texts; `gaps` says for
-    a column why its value is missing although a person sees one.
+    `values` maps each header or key to its cell or JSON value. If the row could not be parsed, `values` is empty,
+    `text` holds the raw text and `fault` says why. In a ready-made request, the object `input` holds the user's own
+    columns. `custom_id` comes from the line of an errors.jsonl that was dropped again, for rows that name none
+    themselves. `typed` holds the values with the types of the file, if `values` holds them as texts. `gaps` says by
+    column why a value is missing although a person sees one.
     """
 
     row: int
@@ -48,12 +48,12 @@ class Record(NamedTuple):
 
 
 class RowBlock(NamedTuple):
-    """Consecutive rows of a prompt file that have the same keys; `row` is the first's number.
+    """Consecutive rows of a prompt file with the same keys; `row` is the number of the first.
 
-    `keys` are a table's headers or the keys of JSON records. `rows` are as long as these, their cells in the same
-    order: texts in tables, texts, numbers, true, false and null in JSON. `typed` are the same cells with the types that
-    the file gave them, where `rows` shows them as texts. A row that a block cannot hold (with lists or objects, with a
-    fault) is a block of one: `odd` is the row itself.
+    `keys` are a table's headers or the keys of JSON records. Each of `rows` holds its cells in the same order: texts in
+    tables; texts, numbers, booleans and null in JSON. `typed` holds the same cells with the types of the file, if
+    `rows` holds them as texts. A row that does not fit into a block (with lists, objects or a fault) is a block of one,
+    and `odd` is the row itself.
     """
 
     row: int
@@ -75,12 +75,11 @@ class RowBlock(NamedTuple):
 
 
 class RequestBlock(NamedTuple):
-    """Requests of one model and url, in the order of their rows: `text` holds their lines with line ends.
+    """Requests for one model and url, in the order of their rows; `text` holds their lines with line ends.
 
-    `schemas` are the numbers of their answers' schemas in the job's list, -1 without one; `input_tokens` is an estimate
-    of all of them, `image_tokens` what the images of each cost of it, empty where none has images. `wording` are the
-    requests as they would be without the bytes of images, empty where there are none. The request of an odd row is a
-    block of one.
+    `schemas` are the numbers of their answers' schemas in the job's list, -1 without one. `input_tokens` is an estimate
+    for all of them; `image_tokens` is the part of each request's images, empty if none has images. `wording` holds the
+    requests without the bytes of images, empty if there are none. The request of an odd row is a block of one.
     """
 
     rows: Sequence[int]
@@ -95,9 +94,9 @@ class RequestBlock(NamedTuple):
 
 
 class SentRow(NamedTuple):
-    """What must be known of one line of a batch: the file's row, its custom_id and its schema's number.
+    """One line of a batch: the row in the prompt file, its custom_id and the number of its schema.
 
-    `image_tokens` is what its images cost, as estimated when it was built.
+    `image_tokens` are the estimated tokens of its images.
     """
 
     row: int
@@ -108,7 +107,7 @@ class SentRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that were paid; the cached ones are among the input tokens, as far as the service tells them."""
+    """Tokens that were paid for; the cached ones are part of the input tokens, 0 if not reported."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -123,10 +122,10 @@ class Usage:
 
 
 class Outcome(NamedTuple):
-    """What became of one row in one batch, or before any: a result (`code` is None) or a named error.
+    """What became of one row, in a batch or before it reached one: a result (`code` is None) or a named error.
 
-    `output` is the parsed answer where it is a result; `text` the raw answer that was paid for but is not a result.
-    `schema` is the number of the answer's schema in the job's list, -1 without one.
+    `output` is the parsed answer of a result; `text` is a raw answer that was paid for but is not a result. `schema` is
+    the number of the answer's schema in the job's list, -1 without one.
     """
 
     row: int
@@ -141,18 +140,17 @@ class Outcome(NamedTuple):
     attempts: int = 0
     schema: int = -1
     status: int = 0
-    """The HTTP status of the row's own request, 0 where there was none."""
+    """The HTTP status of the row's own request, 0 if there was none."""
     reused_from: str = ""
-    """The job that paid for the answer, where that was an earlier one."""
+    """The earlier job that paid for the answer; empty if this one did."""
 
 
 class FailedRow(NamedTuple):
-    """One input row that has no result, with all that errors.jsonl says of it.
+    """One input row without a result, with everything that errors.jsonl says about it.
 
-    `input` holds the user's own columns. The row also carries its `request` (custom_id, method, url, body), or where
-    it never became one, its `source`: the record as an object, or the raw text. `schema` is the one that its answer is
-    checked with, where that asks for more than the request shows. `typed` is `input` with the types that the file gave
-    it, where these are others.
+    `input` holds the user's own columns. The row has its `request` (custom_id, method, url, body) or, if it never
+    became one, its `source`: the record as an object, or the raw text. `schema` is what its answer is checked with, if
+    that is more than the request shows. `typed` is `input` with the types of the file, if they differ.
     """
 
     custom_id: str

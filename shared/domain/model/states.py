@@ -1,4 +1,4 @@
-"""The words for where things stand, and why they failed."""
+"""The states of jobs and batches, and the codes for why jobs and rows failed."""
 
 from enum import StrEnum
 from typing import Final
@@ -11,7 +11,7 @@ JOB_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}(-r[0-9]{1,9})?"
 """What every job id looks like, retries included."""
 
 CURSOR: Final = r"[0-9]{15}-[A-Za-z0-9_\-]{1,100}"
-"""What every place in the list of jobs looks like (`newest_first`)."""
+"""What every position in the list of jobs looks like (`newest_first`)."""
 
 
 class JobState(StrEnum):
@@ -81,7 +81,7 @@ class RowCode(StrEnum):
 
 
 class BatchState(StrEnum):
-    """How far we are with a batch; the service's own word for it is its status."""
+    """How far the app is with a batch; the service's own word for it is its status."""
 
     PREPARED = "prepared"
     UPLOADED = "uploaded"
@@ -91,6 +91,6 @@ class BatchState(StrEnum):
 
 
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "expired", "cancelled"})
-"""The service's statuses after which a batch changes no more; adapters spell `canceled` as `cancelled`."""
+"""The service's statuses that never change again; adapters spell `canceled` as `cancelled`."""
 
 KNOWN_STATUSES: Final = TERMINAL_STATUSES | {"validating", "in_progress", "finalizing", "cancelling"}

@@ -32,7 +32,7 @@ def side_by_side(
         return
     come: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
     for account, answers in questions.items():
-        app.beside(lambda account=account, answers=answers: _put_all(come, account, answers))  # type: ignore[misc]
+        app.in_background(lambda account=account, answers=answers: _put_all(come, account, answers))  # type: ignore[misc]
     heard = dict.fromkeys(questions, time.monotonic())
     while heard:
         try:

@@ -253,5 +253,5 @@ def test_a_job_with_very_many_warnings_stays_small_in_the_list(world: World) -> 
 
     [status], _ = list_jobs(world.app, state="", prefix="", limit=50, cursor="")
 
-    assert status["warnings"][-1] == "980 more warnings are in the job's status.json."
+    assert status["warnings"][-1] == "980 more warnings: see the job's status.json."
     assert len(status["warnings"]) == 21
