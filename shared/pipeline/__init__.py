@@ -8,8 +8,8 @@ collect         an ended batch → outcomes, and a follow-up batch of the rows w
 assemble        all outcomes → the result files
 
 steps           does what is due, at once or by a message
-records         a job and its batches, as one worker has them in hand
-claims          leases: which worker may do a step
+records         a job and its batches, as one worker holds them while it works on the job
+claims          which worker may do a step, by leases
 targets         which deployment and resource a batch goes to
 job_control     cancel, release, retry, give up
 reporting       status.json and latest.json; notice tells NOTIFY_URL
@@ -17,6 +17,6 @@ deployment_models  which model a deployment stands for; pilot_answers what a pil
 spending        what a job reserves and costs, in the month's ledger
 outcome_files   the outcomes of a job, read back from the work container
 listing         all jobs, newest first
-target_table    all targets: what is open at each, and until when it is left alone
+target_table    all targets: what is open at each, and until when each is left alone
 poison          messages that failed for good
 """

@@ -1,4 +1,4 @@
-"""A worker's claim to a step: a lease in the record itself, renewed while the step runs, lost without harm."""
+"""A worker's claim to a step: a lease in the record itself, renewed while the step runs; losing it does no harm."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -13,13 +13,13 @@ from shared.pipeline.records import JobRecords
 
 log = logging.getLogger("structuredbatch.claims")
 
-CONFLICTS: Final = 10
-TRIES: Final = 3
-"""How often a claim is tried on records that others change meanwhile."""
+FINISH_TRIES: Final = 10
+CLAIM_TRIES: Final = 3
+"""How often to try again when other workers change the records meanwhile."""
 
 
 class Claim[R: (Job, Batch)]:
-    """A claimed record. Every change goes through it, and raises Conflict once another worker took over."""
+    """A claimed record. Every change goes through the claim, and raises Conflict once another worker has taken over."""
 
     def __init__(self, app: App, record: R, save: Callable[[R], R]) -> None:
         self.record: R = record
@@ -30,7 +30,7 @@ class Claim[R: (Job, Batch)]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """End the claim where the step failed for an unknown reason, so that its message's next delivery finds work."""
+        """Release the claim if the step failed unexpectedly, so that the next delivery of its message can do it."""
         if isinstance(error, Exception) and not isinstance(error, Conflict) and self.record.lease is not None:
             try:
                 self.release()
@@ -38,36 +38,36 @@ class Claim[R: (Job, Batch)]:
                 log.info("claim not released: %s", lost)
 
     def change(self, **changes: Any) -> R:
-        """Write changes, and renew the lease with them."""
+        """Write changes and renew the lease."""
         self.record = self._save(replace(self.record, lease=self._lease(), **changes))
         return self.record
 
     def release(self, **changes: Any) -> R:
-        """Write changes and end the claim."""
+        """Write changes and release the claim."""
         self.record = self._save(replace(self.record, lease=None, **changes))
         return self.record
 
     def replace(self, record: R) -> R:
-        """Write the record as given, and end the claim."""
+        """Replace the whole record and release the claim."""
         self.record = self._save(replace(record, lease=None))
         return self.record
 
     def keep(self) -> None:
-        """Renew the lease where a third of it is over."""
+        """Renew the lease if a third of it has passed."""
         lease = self.record.lease
         left = None if lease is None else lease.until - self._app.now()
         if left is None or left < self._app.settings.lease * 2 / 3:
             self.change()
 
     def refresh(self, stored: R | None) -> None:
-        """Go on with the record that is stored now; raises Conflict if the lease is no longer ours."""
+        """Continue with the record as it is stored now. Raises Conflict if the lease is no longer ours."""
         mine = self.record.lease
         if stored is None or mine is None or stored.lease is None or stored.lease.owner != mine.owner:
             raise Conflict("another worker took over this step")
         self.record = stored
 
     def keeping[T](self, items: Iterable[T], every: int = 1) -> Iterator[T]:
-        """Pass items on and keep the claim meanwhile, looking at the clock once for `every` of them."""
+        """Yield the items and keep the claim meanwhile, checking the clock once for `every` of them."""
         for number, item in enumerate(items):
             if number % every == 0:
                 self.keep()
@@ -79,8 +79,8 @@ class Claim[R: (Job, Batch)]:
 
 
 def claim_job(records: JobRecords) -> Claim[Job] | None:
-    """Claim a job that has not ended; None where another worker has it, or there is nothing to do."""
-    for _ in range(TRIES):
+    """Claim a job; None if it has ended, or another worker has claimed it."""
+    for _ in range(CLAIM_TRIES):
         job = records.job
         if job.state.ended or _is_taken(job, records.app.now()):
             return None
@@ -90,8 +90,8 @@ def claim_job(records: JobRecords) -> Claim[Job] | None:
 
 
 def claim_batch(records: JobRecords, index: int, attempt: int, *states: BatchState) -> Claim[Batch] | None:
-    """Claim a batch in one of these states; None where another worker has it, or it is past them."""
-    for _ in range(TRIES):
+    """Claim a batch that is in one of these states; None if it is in another, or another worker has claimed it."""
+    for _ in range(CLAIM_TRIES):
         batch = records.batch(index, attempt)
         if batch is None or batch.state not in states or _is_taken(batch, records.app.now()):
             return None
@@ -104,12 +104,12 @@ def claim_batch(records: JobRecords, index: int, attempt: int, *states: BatchSta
 def finish(
     records: JobRecords, claim: Claim[Batch], change: Callable[[Job, Batch], tuple[Job, Batch, list[Batch]] | None]
 ) -> bool:
-    """Write what `change` makes of the job and the claimed batch, with follow-ups, at once, and end the claim.
+    """Write what `change` makes of the job, the claimed batch and its follow-ups in one transaction; end the claim.
 
-    Where another worker changes either meanwhile, `change` is asked again; it may answer None for nothing. Return
-    False where that happened time after time; raises Conflict once the claim is lost.
+    If another worker changes the job or the batch meanwhile, `change` is called again with the new records; it may
+    return None to write nothing. Return False if others kept changing them. Raises Conflict if the claim is lost.
     """
-    for _ in range(CONFLICTS):
+    for _ in range(FINISH_TRIES):
         changed = change(records.job, claim.record)
         if changed is None:
             return True
@@ -124,7 +124,7 @@ def finish(
 
 
 def _claimed[R: (Job, Batch)](records: JobRecords, claim: Claim[R]) -> Claim[R] | None:
-    """Write the lease; None, with all read again, where the record is not as it was."""
+    """Write the lease; if the record changed since it was read, read everything again and return None."""
     try:
         claim.change(queued_until=None)
     except Conflict:

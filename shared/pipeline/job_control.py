@@ -27,7 +27,7 @@ class NotNow(AppError):
 
 
 def cancel(app: App, job_id: str) -> Job:
-    """Stop a job: nothing more is sent, open batches are cancelled, what was answered is collected.
+    """Stop a job: nothing more is sent, open batches are cancelled, and answers that arrived are collected.
 
     Raises NotFound for an unknown job and NotNow for one that has ended.
     """
@@ -63,7 +63,7 @@ def release(app: App, job_id: str) -> Job:
 
 
 def give_up(records: JobRecords) -> None:
-    """Stop a job that got nowhere for too long."""
+    """Stop a job that has made no progress for too long."""
 
     def given_up(job: Job) -> Job:
         if job.state.ended:
@@ -76,7 +76,7 @@ def give_up(records: JobRecords) -> None:
 
 
 def cancel_batch(records: JobRecords, batch: Batch) -> None:
-    """Ask the service to cancel a stopping job's batch; where it does not answer, the poll asks again."""
+    """Ask the service to cancel a stopping job's batch; if that fails, the poll asks again."""
     account = account_of(records.app.settings, batch)
     if account in records.silent:
         return
@@ -90,11 +90,11 @@ def cancel_batch(records: JobRecords, batch: Batch) -> None:
     try:
         records.save_batch(replace(batch, cancel_sent=True))
     except Conflict:
-        records.reload()  # Then it is asked again, which does no harm.
+        records.reload()  # Then the service is asked again, which does no harm.
 
 
 def abandon_batch(records: JobRecords, batch: Batch) -> None:
-    """Close a batch without the service, which has not brought it to its end long after its job gave up."""
+    """Close a batch that the service has still not ended long after its job gave up."""
     message = "The job gave up before the service ended this batch."
     records.save_batch(
         replace(batch, state=BatchState.ENDED, failure=RowCode.GAVE_UP, message=message, wait=None, queued_until=None)
@@ -105,15 +105,15 @@ def abandon_batch(records: JobRecords, batch: Batch) -> None:
 def retry(app: App, job_id: str) -> Job:
     """Try the failed rows of an ended job again, as a new job over the same copy of the prompt file.
 
-    Raises NotFound for an unknown job, NotNow while it or a retry of it runs, or where nothing failed.
+    Raises NotFound for an unknown job, and NotNow if the job or a retry of it is still running, or if no row failed.
     """
     newest, number = _newest(app, job_id)
     if not newest.state.ended:
-        raise NotNow(f"The job {newest.job_id} still runs ({newest.state.value}).")
+        raise NotNow(f"The job {newest.job_id} is still running ({newest.state.value}).")
     if not newest.errors:
         raise NotNow(f"No row of the job {newest.job_id} failed.")
     if app.files.info(Container.WORK, blob_names.snapshot(newest)) is None:
-        raise NotNow("The job's copy of its prompt file was deleted meanwhile: drop its errors.jsonl instead.")
+        raise NotNow("The job's copy of its prompt file has been deleted: drop its errors.jsonl instead.")
     first = newest.retry_of or newest.job_id
     entry = OpenJob(
         f"{first}-r{number + 1}",
@@ -127,7 +127,7 @@ def retry(app: App, job_id: str) -> Job:
     try:
         job = app.store.insert_job(new_job(entry))
     except Conflict as error:
-        raise NotNow(f"The job {entry.job_id} still runs.") from error
+        raise NotNow(f"The job {entry.job_id} is still running.") from error
     app.queues.send(Message(Step.PREPARE, job.job_id))
     log.info("job retried", extra={"job_id": job_id, "retry": job.job_id})
     publish_first(JobRecords(app, job, (), Listed(entry, None, version), is_new=True))
@@ -135,7 +135,7 @@ def retry(app: App, job_id: str) -> Job:
 
 
 def _newest(app: App, job_id: str) -> tuple[Job, int]:
-    """Return the latest retry of a job, or the job itself, and its number (0 for the job itself)."""
+    """Return the latest retry of a job, or the job itself if there is none, and the retry's number (0 for none)."""
     job = app.store.job(job_id)
     if job is None:
         raise NotFound(f"There is no job {job_id}.")

@@ -20,16 +20,16 @@ def list_jobs(
 ) -> tuple[list[Status], str]:
     """Return one page of jobs as status reports without batches, and the cursor for the next page (empty at the end).
 
-    `state` and the prompt file's `prefix` filter where they are not empty. A cursor is the place of the last job shown,
-    so that jobs which arrive meanwhile move nothing. `opened` are the open jobs as they are listed, where the caller
-    reads them too. It takes two calls, however many jobs there are: one more for each thousand open jobs. Raises
-    ValueError for a foreign cursor.
+    `state` and the prompt file's `prefix` filter unless they are empty. A cursor is the position of the last job shown,
+    so that jobs which arrive meanwhile shift nothing. `opened` are the open jobs as they are listed, if the caller has
+    read them already. This takes two calls to storage, and one more for each thousand open jobs. Raises ValueError for
+    a cursor that this function has not returned.
     """
     if cursor and not re.fullmatch(CURSOR, cursor):
-        raise ValueError("no cursor of this list")
+        raise ValueError("not a cursor of this list")
     if not _may_be_a_name(prefix):
         return [], ""
-    # The open ones first: a job that ends in between is then found twice, and never missed.
+    # The open ones first: a job that ends in between is then found twice instead of being missed.
     found = _open(app, app.store.all_listed() if opened is None else opened, state, prefix, cursor)
     if not state or JobState(state).ended:
         history = app.store.history(after=cursor, limit=limit + 1, state=state, prefix=prefix)
@@ -40,7 +40,7 @@ def list_jobs(
 
 
 def _open(app: App, opened: Iterable[Listed], state: str, prefix: str, cursor: str) -> dict[str, Status]:
-    """Return the open jobs that match, by their places."""
+    """Return the matching open jobs by position."""
     found = {}
     for listed in opened:
         place = newest_first(listed.entry)
@@ -52,17 +52,17 @@ def _open(app: App, opened: Iterable[Listed], state: str, prefix: str, cursor: s
 
 
 def _begun(app: App, listed: Listed) -> Status:
-    """Return the status of a job of which nothing has been published yet."""
+    """Return the status of a job whose status was never published."""
     return summary(report(new_job(listed.entry), (), app.now()))
 
 
 def _ended(app: App, job: Job, status: Status | None) -> Status:
-    """Return the status that was listed at the job's end; where a crash came in between, what the job itself says."""
+    """Return the status listed when the job ended; if a crash kept it from being listed, the one of the job's row."""
     if status is None or status["state"] != job.state:
         return summary(report(job, (), app.now()))
     return status
 
 
 def _may_be_a_name(prefix: str) -> bool:
-    """Return whether a prompt file's name can begin like this: storage refuses to be asked for anything else."""
+    """Return whether a blob's name can begin like this: storage rejects queries with anything else."""
     return len(prefix) <= LONGEST_NAME and not any(char < " " or "\ud800" <= char <= "\udfff" for char in prefix)

@@ -1,4 +1,4 @@
-"""The month's money over all jobs: added up for those who ask, and tidied by the poll."""
+"""The month's money over all jobs: the sum for the API, and the poll's tidying of the ledger."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,20 +9,20 @@ from shared.domain.ledger import FOLDED, Standing, month_of, standing
 from shared.domain.model import JobState
 from shared.domain.ports import App, Listed
 from shared.pipeline.records import JobRecords
-from shared.pipeline.spending import put_right, settle_left_behind
+from shared.pipeline.spending import repair, settle_left_behind
 
 log = logging.getLogger("structuredbatch.spending")
 
 FOLDS: Final = 25
-"""Transactions of one tick that fold ended jobs' entries into their months."""
+"""How many transactions one tick may use to fold ended jobs' entries into their months."""
 
 
 def tidy(app: App, open_jobs: Sequence[JobRecords]) -> None:
-    """Fold the entries of ended jobs into their months, and put right what a crash left behind."""
+    """Fold the entries of ended jobs into their months, and repair what a crash left behind."""
     _, entries = app.ledger.month(month_of(app.now()))
     known = {entry.job_id: entry for entry in entries}
     for records in open_jobs:
-        put_right(records, known.pop(records.job_id, None))
+        repair(records, known.pop(records.job_id, None))
     for entry in known.values():
         if not entry.ended:
             settle_left_behind(app, entry)
@@ -35,10 +35,10 @@ def tidy(app: App, open_jobs: Sequence[JobRecords]) -> None:
 
 
 def this_month(app: App, opened: Iterable[Listed] | None = None) -> Standing:
-    """Add up the present month: what was spent, and what the jobs under way are estimated to cost besides.
+    """Add up the current month: what was spent, and what unfinished jobs are estimated to cost in addition.
 
-    What an open job was charged stands in the ledger but for its latest batch, of which its listed status tells.
-    `opened` are the open jobs as they are listed, where the caller reads them too: not before the ledger is read here.
+    The ledger may lack the charge for an open job's latest batch, which its listed status has. `opened` are the open
+    jobs as they are listed, if the caller reads them too; they must not be read before the ledger is read here.
     """
     month, entries = app.ledger.month(month_of(app.now()))
     known = {entry.job_id: entry for entry in entries}
@@ -59,6 +59,6 @@ def this_month(app: App, opened: Iterable[Listed] | None = None) -> Standing:
 
 
 def _left(status: Mapping[str, Any]) -> float:
-    """Return what a job under way is estimated to cost besides what it has cost, by its status."""
+    """Return what an unfinished job is estimated to cost in addition to what it has cost, by its status."""
     usd = (status.get("estimate") or {}).get("usd") or 0.0
     return 0.0 if status["state"] == JobState.HELD else max(0.0, usd - status["cost"]["usd"])

@@ -1,4 +1,4 @@
-"""Telling the web hook at NOTIFY_URL how a job stands, until it has accepted that or a day has passed."""
+"""Notices to the web hook at NOTIFY_URL: each is tried until it is accepted, or a day has passed."""
 
 import hashlib
 import hmac
@@ -19,10 +19,10 @@ BOOKMARK: Final = "notices"
 
 
 def notify(app: App, job_id: str, tries: int) -> None:
-    """Post the job's status.json to NOTIFY_URL; where it is not accepted, queue another try.
+    """Post the job's status.json to NOTIFY_URL; if it is not accepted, queue another try.
 
-    A receiver that does not answer is left alone for BACKOFF_SECONDS, whatever the number of jobs: the notices of the
-    others wait without trying, so that time-outs do not hold up the queue.
+    A receiver that does not answer is left alone for BACKOFF_SECONDS: meanwhile the notices of all jobs wait without
+    being tried, so that time-outs do not hold up the queue.
     """
     job = app.store.job(job_id)
     if job is None or not app.settings.notify_url:
@@ -34,7 +34,7 @@ def notify(app: App, job_id: str, tries: int) -> None:
     try:
         body = b"".join(app.files.read(Container.RESULTS, blob_names.status_file(job.prompt_file, job_id)))
     except NotFound:
-        return  # Its results were deleted: there is nothing to tell.
+        return  # Its results were deleted: there is nothing to send.
     try:
         app.hook.post(app.settings.notify_url, body, signature(body, app.settings.notify_secret))
     except Transient as error:
@@ -71,5 +71,5 @@ def _quiet_until(app: App) -> datetime:
 
 
 def _spread(app: App, job_id: str) -> timedelta:
-    """Return up to BACKOFF_SECONDS more, so that the notices that waited do not all come at once."""
+    """Return an extra delay of up to BACKOFF_SECONDS, so that waiting notices are not all sent at once."""
     return app.settings.backoff * (hashlib.sha256(job_id.encode()).digest()[0] / 256)

@@ -1,4 +1,4 @@
-"""A job's outcomes as they lie in the work container: parts sorted by row, merged into one outcome a row."""
+"""A job's outcomes in the work container: several files, each sorted by row, merged into one outcome per row."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ from shared.domain.ports import App, Container
 from shared.json_codec import UNREADABLE
 
 MERGE_MEMORY: Final = 16 * 1024 * 1024
-"""Bytes of all parts together that are in memory while they are merged."""
+"""Bytes of all files together that are in memory while they are merged."""
 
 SMALLEST_PIECE: Final = 64 * 1024
 
@@ -21,15 +21,15 @@ DAMAGED: Final = (ValueError, TypeError, LookupError, *UNREADABLE)
 """What reading work files raises that were cut short or changed."""
 
 BLOCK: Final = 512
-"""Lines that are given at a time."""
+"""Lines yielded at a time."""
 
 
 def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Cut chunks into lines without their line feeds, the only line ends, in blocks; an empty last line is left out."""
+    """Cut chunks into blocks of lines without their line feeds, the only line ends; an empty last line is left out."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        del chunk  # All parts of a job are read side by side: each would hold its piece twice.
+        del chunk  # All files of a job are read side by side: each would hold its piece twice.
         for start in range(0, len(lines), BLOCK):
             yield lines[start : start + BLOCK]
     if rest:
@@ -37,7 +37,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def work_lines(app: App, name: str) -> Iterator[bytes]:
-    """Yield the lines of a work file; none where it was never written."""
+    """Yield the lines of a work file; none if it does not exist."""
     try:
         for lines in line_blocks(app.files.read(Container.WORK, name)):
             yield from lines
@@ -46,7 +46,7 @@ def work_lines(app: App, name: str) -> Iterator[bytes]:
 
 
 def outcomes_in(app: App, name: str) -> Iterator[OutcomeBlock]:
-    """Yield the outcomes in one part, by row."""
+    """Yield the outcomes in one file, ordered by row; none if it does not exist."""
     try:
         for lines in line_blocks(app.files.read(Container.WORK, name)):
             yield outcomes.read_lines(lines)
@@ -55,17 +55,17 @@ def outcomes_in(app: App, name: str) -> Iterator[OutcomeBlock]:
 
 
 def failures_in(app: App, name: str) -> Iterator[Outcome]:
-    """Return the errors in one part, by row."""
+    """Yield the outcomes without a result in one file, ordered by row."""
     return (line.outcome for block in outcomes_in(app, name) for line in block if line.code is not None)
 
 
 def merged(app: App, job: Job) -> Iterator[Outcome]:
-    """Return the outcomes of a job by row, one for each row that has any."""
+    """Yield a job's outcomes ordered by row, one for each row that has any."""
     return (line.outcome for block in merged_blocks(app, job, app.store.batches(job.job_id)) for line in block)
 
 
 def merged_blocks(app: App, job: Job, batches: Iterable[Batch]) -> Iterator[OutcomeBlock]:
-    """Return the outcomes of a job by row, as blocks of lines."""
+    """Yield a job's outcomes ordered by row, in blocks."""
     batches = [batch for batch in batches if batch.state is BatchState.COLLECTED]
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
     parts = [_carried_over(app, job)]
@@ -77,19 +77,19 @@ def merged_blocks(app: App, job: Job, batches: Iterable[Batch]) -> Iterator[Outc
 
 
 def merged_batches(app: App, batches: Sequence[Batch]) -> Iterator[OutcomeBlock]:
-    """Return the outcomes of some collected batches alone, by row."""
+    """Yield the outcomes of these collected batches only, ordered by row."""
     piece = max(MERGE_MEMORY // (len(batches) + 1), SMALLEST_PIECE)
     return outcomes.merge([_in_pieces(app, blob_names.batch_outcomes(batch), piece) for batch in batches])
 
 
 def results_of(app: App, job: Job) -> Iterator[OutcomeBlock]:
-    """Return the rows of a job that have a result, by row."""
+    """Yield a job's outcomes that are results, ordered by row."""
     blocks = merged_blocks(app, job, app.store.batches(job.job_id))
     return ([line for line in block if line.code is None] for block in blocks)
 
 
 def _in_pieces(app: App, name: str, piece: int) -> Iterator[OutcomeBlock]:
-    """Read the outcomes in one part of many that are read side by side: each holds no more than a piece in memory."""
+    """Yield the outcomes in one of many files that are read side by side, with one piece of it in memory at a time."""
     return (outcomes.read_lines(lines) for lines in line_blocks(_pieces(app, name, piece)))
 
 
@@ -105,7 +105,7 @@ def _pieces(app: App, name: str, piece: int) -> Iterator[bytes]:
 
 
 def _carried_over(app: App, job: Job) -> Iterator[OutcomeBlock]:
-    """Return the results taken over from the retried job; read from there if this job ended before it took them."""
+    """Yield the results taken over from the retried job, read there if this job ended before it copied them."""
     if not job.previous:
         return iter(())
     if app.files.info(Container.WORK, blob_names.carried_over(job)) is not None:

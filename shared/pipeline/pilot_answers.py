@@ -15,11 +15,11 @@ class PilotAnswers:
         found = outputs_by_key(Entry("", outputs=batch.outputs) for batch in done)
         keys = {batch.model: history_key(batch.model) for batch in done}
         self.by_deployment = {name: found[key] for name, key in keys.items() if key in found}
-        """The answers of each deployment, for those that gave any."""
+        """The output tokens of each deployment that gave any answers."""
         self.answers = sum(outputs.answers for outputs in self.by_deployment.values())
         self._all = OutputTokens(sum(batch.usage.output_tokens for batch in done), self.answers)
 
     def mean(self, deployment: str) -> float | None:
-        """Return the mean output tokens of a deployment's answers; of one that the pilot did not reach, that of all."""
+        """Return the mean output tokens of a deployment's answers, or of all if the pilot has none of this one."""
         own = self.by_deployment.get(deployment)
         return self._all.mean if own is None else own.mean

@@ -18,17 +18,17 @@ from shared.pipeline.reporting import publish
 log = logging.getLogger("structuredbatch.poison")
 
 PATIENCE: Final = 3
-"""How many messages may be poisoned over a job, one after the other, before it ends."""
+"""How many messages in a row may be poisoned over a job before it ends."""
 
 TRIES: Final = 10
 EXPLANATION: Final = (
-    "A step of this job keeps failing for a reason that this app does not know; the function app's log has the "
-    "exception. The step is tried again."
+    "A step of this job keeps failing with an unexpected error; the function app's log has the exception. The step is "
+    "tried again."
 )
 
 
 def record(app: App, message: Message) -> None:
-    """Write down that a step failed for good, and make it wait before it is tried again."""
+    """Record that a step failed for good, and let it wait before it is tried again."""
     log.error("message poisoned", extra={"job_id": message.job_id, "step": message.step.value})
     if message.step is Step.NOTIFY:
         return
@@ -46,7 +46,7 @@ def record(app: App, message: Message) -> None:
 
 
 def report_foreign() -> None:
-    """Log that a message in a poison queue was not written by this app; it goes, as nothing here can handle it."""
+    """Log that a message in a poison queue was not written by this app; it is dropped, as no step can handle it."""
     log.error("a message that this app did not write was taken from a poison queue")
 
 
@@ -61,11 +61,11 @@ def _record(records: JobRecords, message: Message) -> None:
 
 
 def _poisoned_batch(app: App, job: Job, batch: Batch) -> Batch:
-    """Return the batch as it waits; closed without its answers if they stay unreadable long after its job gave up."""
+    """Let the batch wait; close it without its answers if they are still unreadable long after its job gave up."""
     wait = _wait(app, batch.wait, batch.full_name)
     batch = replace(batch, lease=None, queued_until=None, wait=wait)
     if batch.state is BatchState.ENDED and batch.failure is None and is_out_of_patience(job, app.now()):
-        message = "The job gave up, as the batch's answers cannot be read, for a reason that this app does not know."
+        message = "The job gave up: reading the batch's answers keeps failing with an unexpected error."
         return replace(batch, failure=RowCode.GAVE_UP, message=message, output_file_id="", error_file_id="")
     return batch
 
@@ -74,12 +74,12 @@ def _poisoned(app: App, job: Job) -> Job:
     wait = _wait(app, job.wait, job.job_id)
     if job.built or wait.tries < PATIENCE:
         return replace(job, lease=None, queued_until=None, wait=wait)
-    message = "The prompt file could not be processed, for a reason that this app does not know; see its log."
+    message = "The prompt file could not be processed because of an unexpected error; see the function app's log."
     return replace(job, lease=None, queued_until=None, wait=None, built=True, code=JobCode.POISONED, message=message)
 
 
 def _wait(app: App, before: Wait | None, key: str) -> Wait:
-    """Return the wait of a poisoned step; waits for a known reason don't count as failures."""
+    """Return the wait of a poisoned step; waits for a known reason do not count as failures."""
     if before is not None and before.message != EXPLANATION:
         before = None
     return next_backoff(before, EXPLANATION, app.now(), app.settings.backoff, key)

@@ -14,7 +14,7 @@ log = logging.getLogger("structuredbatch.receiving")
 
 
 def receive(app: App, name: str) -> JobRecords | None:
-    """Reserve the job of the prompt file's present version and return it; None where there is nothing to do."""
+    """Reserve the job for the prompt file's current version and return it; None if there is nothing to do."""
     if not is_prompt_file(name):
         return None
     info = app.files.info(Container.PROMPTS, name)
@@ -31,10 +31,10 @@ def entry_of(app: App, info: BlobInfo) -> OpenJob:
 
 
 def reserve(app: App, entry: OpenJob) -> JobRecords | None:
-    """Write the open index's entry, then the job; a repetition returns the job there is, and None once it has ended."""
+    """Write the open index's entry, then the job. Return the existing job on a repetition, None once it has ended."""
     job = app.store.job(entry.job_id)
     if job is None and app.files.info(Container.RESULTS, blob_names.status_file(entry.prompt_file, entry.job_id)):
-        return None  # It ended so long ago that only its results are left.
+        return None  # It ended so long ago that only its results remain.
     if job is not None and job.state.ended:
         return None
     version = app.store.open_entry(entry)
@@ -43,7 +43,7 @@ def reserve(app: App, entry: OpenJob) -> JobRecords | None:
     try:
         job = app.store.insert_job(new_job(entry))
     except Conflict:
-        return load(app, entry.job_id)  # Another event was quicker.
+        return load(app, entry.job_id)  # Another worker reserved it first.
     log.info("job reserved", extra={"job_id": entry.job_id, "prompt_file": entry.prompt_file})
     records = JobRecords(app, job, (), Listed(entry, None, version), is_new=True)
     publish_first(records)
@@ -51,7 +51,7 @@ def reserve(app: App, entry: OpenJob) -> JobRecords | None:
 
 
 def new_job(entry: OpenJob) -> Job:
-    """Return the job of an entry of the open index, as it begins."""
+    """Return a new job for an entry of the open index."""
     return Job(
         job_id=entry.job_id,
         prompt_file=entry.prompt_file,

@@ -1,6 +1,6 @@
-"""A job and its batches as one worker has them in hand: read once, then changed by what it writes itself.
+"""A job and its batches as one worker holds them: read once, then kept up to date with the worker's own writes.
 
-What another worker changes meanwhile shows as a Conflict at the write that it would break. Only then is all read again.
+A change by another worker shows as a Conflict when this one writes the same record. Only then is everything read again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from shared.pipeline.outcome_files import work_lines
 
 
 class JobRecords:
-    """A job, its batches, and what was last shown of it, read before them; `is_new` where this worker has made it."""
+    """A job, its batches, and its listed status, which was read before them; `is_new` if this worker made the job."""
 
     def __init__(
         self, app: App, job: Job, batches: Sequence[Batch], shown: Listed | None, *, is_new: bool = False
@@ -24,7 +24,7 @@ class JobRecords:
         self.shown = shown
         self.is_new = is_new
         self.silent: set[str] = set()
-        """Accounts of resources that gave no answer while this worker was at it: they are not waited for again."""
+        """Accounts of resources that did not answer this worker: it does not wait for them again."""
         self._batches = {batch.key: batch for batch in batches}
         self._schemas: StoredSchemas | None = None
         self._backoffs: dict[str, DeploymentBackoff | None] = {}
@@ -36,48 +36,48 @@ class JobRecords:
 
     @property
     def batches(self) -> list[Batch]:
-        """The job's batches by index and attempt."""
+        """The job's batches, ordered by index and attempt."""
         return sorted(self._batches.values(), key=lambda batch: (batch.index, batch.attempt))
 
     def batch(self, index: int, attempt: int) -> Batch | None:
-        """Return one batch, None where unknown."""
+        """Return one batch, None if it is unknown."""
         return next((one for one in self._batches.values() if (one.index, one.attempt) == (index, attempt)), None)
 
     def save_job(self, job: Job) -> Job:
-        """Replace the job; Conflict where another worker changed it since it was read."""
+        """Replace the job. Raises Conflict if another worker changed it since it was read."""
         self.job = self.app.store.save_job(job)
         return self.job
 
     def save_batch(self, batch: Batch) -> Batch:
-        """Replace a batch; Conflict where another worker changed it since it was read."""
+        """Replace a batch. Raises Conflict if another worker changed it since it was read."""
         return self.put(self.app.store.save_batch(batch))
 
     def finish_building(self, job: Job, batches: Sequence[Batch]) -> None:
-        """Write the job's first batches and the job; Conflict where another worker changed the job."""
+        """Write the job's first batches and the job. Raises Conflict if another worker changed the job."""
         self.job, written = self.app.store.finish_building(job, batches)
         for batch in written:
             self.put(batch)
 
     def finish_batch(self, job: Job, batch: Batch, follow_ups: Sequence[Batch]) -> Batch:
-        """Replace job and batch and write the batch's follow-ups at once; Conflict where either was changed."""
+        """Replace job and batch and write the batch's follow-ups at once. Raises Conflict if either was changed."""
         self.job, done, written = self.app.store.finish_batch(job, batch, follow_ups)
         for one in (done, *written):
             self.put(one)
         return done
 
     def put(self, batch: Batch) -> Batch:
-        """Take in a batch in the form that is stored now, or will be."""
+        """Keep a batch in its newest form, without writing it to the store."""
         self._batches[batch.key] = batch
         return batch
 
     def schemas(self) -> StoredSchemas:
-        """Return the job's schemas, read once: they were written when it was built, and never change."""
+        """Return the job's schemas. They are read once, as they never change after the job was built."""
         if self._schemas is None:
             self._schemas = SchemaList.read(work_lines(self.app, blob_names.schemas(self.job)))
         return self._schemas
 
     def backoff(self, target: str) -> DeploymentBackoff | None:
-        """Return a target's backoff by its name, read once; None where it never refused."""
+        """Return the backoff of the target with this name, read once; None if it never refused."""
         if target not in self._backoffs:
             self._backoffs[target] = self.app.store.deployment_backoff(target)
         return self._backoffs[target]
@@ -88,12 +88,12 @@ class JobRecords:
         self._backoffs[backoff.target] = backoff
 
     def backoffs(self, targets: Iterable[str]) -> dict[str, DeploymentBackoff]:
-        """Return the backoffs of targets, by their names; those that never refused are left out."""
+        """Return the backoffs of these targets by name, leaving out those that never refused."""
         found = {target: self.backoff(target) for target in targets}
         return {target: backoff for target, backoff in found.items() if backoff is not None}
 
     def reload(self) -> None:
-        """Read all again, after another worker has changed something; Conflict where the job is gone."""
+        """Read everything again after another worker changed something. Raises Conflict if the job is gone."""
         found = load(self.app, self.job_id)
         if found is None:
             raise Conflict(f"job {self.job_id} is gone")
@@ -101,11 +101,11 @@ class JobRecords:
 
 
 def load(app: App, job_id: str) -> JobRecords | None:
-    """Read a job with all its batches, and before them what is shown of it; None where it is unknown."""
+    """Read a job's listed status, then the job with all its batches; None if it is unknown."""
     return load_after(app, job_id, app.store.listed(job_id))
 
 
 def load_after(app: App, job_id: str, shown: Listed | None) -> JobRecords | None:
-    """Read a job with all its batches, where what is shown of it was read before."""
+    """Read a job with all its batches after its listed status, `shown`, was read; None if it is unknown."""
     job, batches = app.store.job_with_batches(job_id)
     return None if job is None else JobRecords(app, job, batches, shown)

@@ -19,15 +19,15 @@ from shared.pipeline.targets import open_batches
 TRIES: Final = 5
 
 PAUSES: Final = (JobState.HELD, JobState.WAITING)
-"""States in which a job stands still, and since when is of interest."""
+"""States in which a job stands still; its row keeps them, and since when."""
 
 
 def publish(records: JobRecords) -> bool:
-    """Bring the job's state and its status.json up to what its records say, where that is news for the reader.
+    """Update the job's state, status.json and listed status to its records, if anything in them is new to readers.
 
-    What is shown of a job was read before its records, and is replaced only if it is still that version: so what is
-    written is never older than what was there. Where another worker was quicker, all is read again; return False where
-    others always were, who then show the rest.
+    The published status was read before the records, and is replaced only if it is still that version: so it never
+    goes back in time. If another worker publishes first, everything is read again. Return False if that kept happening;
+    those workers then publish the newest state.
     """
     shown = _Shown.of(records.shown)
     for _ in range(TRIES):
@@ -44,7 +44,7 @@ def publish(records: JobRecords) -> bool:
 
 
 def publish_first(records: JobRecords) -> None:
-    """Show a job that this worker has just made; where it is shown already, that is left alone."""
+    """Publish the status of a job that this worker has just created, unless one is published already."""
     after = report(records.job, records.batches, records.app.now())
     name = blob_names.status_file(records.job.prompt_file, records.job_id)
     try:
@@ -53,13 +53,13 @@ def publish_first(records: JobRecords) -> None:
         return
     telemetry.job_changed(None, after)
     if records.shown is not None:
-        # It is listed as it begins without this, so that nothing has to be written into the open index yet.
+        # Nothing need be written into the open index yet: the list shows such a job as preparing without it.
         records.shown = replace(records.shown, status=summary(after), etag=etag, digest=digest_of(after))
 
 
 def close(records: JobRecords) -> None:
-    """Show the ended job's state, and take it out of the open index; repeating it changes nothing."""
-    settle(records)  # First, so that a job that is seen to have ended has its cost in its month.
+    """Publish an ended job's status and remove it from the open index; repeating it changes nothing."""
+    settle(records)  # First, so that every job shown as ended is charged to its month.
     if publish(records):
         status = report(records.job, records.batches, records.app.now())
         records.app.store.close(records.job, summary(status))
@@ -67,7 +67,7 @@ def close(records: JobRecords) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The status.json that is there: its version, a digest of it, and what it says, batches perhaps left out."""
+    """The published status.json: its version, its digest, and its content, perhaps without batches."""
 
     etag: str
     digest: str
@@ -75,7 +75,7 @@ class _Shown:
 
     @staticmethod
     def of(listed: Listed | None) -> "_Shown | None":
-        """Return what was listed with it; None where that does not say enough."""
+        """Return what the list knows of status.json; None if that is incomplete."""
         if listed is None or listed.status is None or not listed.etag or is_shortened(listed.status):
             return None
         return _Shown(listed.etag, listed.digest, listed.status)
@@ -94,17 +94,17 @@ def _publish(records: JobRecords, shown: _Shown) -> None:
         etag = _write(records, shown, after)
         telemetry.job_changed(shown.status, after)
         shown = _Shown(etag, digest_of(after), after)
-    # What is listed is written last: a worker that finds it out of date sends the notice that a crash kept back.
+    # The list is updated last: if a crash prevents that, the next worker finds it out of date and sends the notice.
     if records.app.settings.notify_url and _calls_for_notice(told, after):
         records.app.queues.send(Message(Step.NOTIFY, records.job_id))
     _list(records, shown, summary(after))
 
 
 def _save_state(records: JobRecords) -> None:
-    """Keep in the job's row what it waits for, or is held by: other states follow from the records."""
+    """Save in the job's row what it waits for or is held by; other states follow from the records."""
     job = records.job
     state, message = state_of(job, records.batches)
-    # What the file's fault is stays in the job's row, whatever the job waits for meanwhile.
+    # A faulty file's message stays in the job's row, whatever the job waits for meanwhile.
     message = message if job.code is None else job.message
     changed = (state, message) != (job.state, job.message)
     if changed and not job.state.ended and (state in PAUSES or job.state in PAUSES):
@@ -122,7 +122,7 @@ def _write(records: JobRecords, shown: _Shown, after: dict[str, Any]) -> str:
 def _list(records: JobRecords, shown: _Shown, after: dict[str, Any]) -> None:
     listed = records.shown
     if listed is None or records.job.state.ended:
-        return  # It is in the history, or goes there next.
+        return  # It is in the history, or is moved there next.
     if (listed.etag, listed.digest) != (shown.etag, shown.digest):
         at_targets = open_batches(records.app.settings, records.batches)
         news = replace(listed, status=after, etag=shown.etag, digest=shown.digest, open_batches=at_targets)
@@ -130,23 +130,23 @@ def _list(records: JobRecords, shown: _Shown, after: dict[str, Any]) -> None:
 
 
 def _publish_latest(app: App, job: Job, status: dict[str, Any]) -> None:
-    """Write the ended job's status to latest.json, unless a newer job's is there."""
+    """Write the ended job's status to latest.json, unless that holds a newer job's."""
     name = blob_names.latest_file(job)
     etag = ""
     for _ in range(TRIES):
         try:
-            # Most often it is the file's first job: then there is nothing to look at.
+            # This is mostly the file's first job: then there is no latest.json to compare with.
             app.files.write(Container.RESULTS, name, to_bytes(status), create_only=not etag, etag=etag)
             return
         except Conflict:
             etag, there = _read(app, name)
             if there is not None and _age(there) > _age(status):
                 return
-    raise Transient(f"{name} is being written by others")
+    raise Transient(f"{name} is being written by other jobs")
 
 
 def to_bytes(status: dict[str, Any]) -> bytes:
-    """Return a status report as the file holds it."""
+    """Return a status report as the bytes of status.json."""
     return json.dumps(status, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
@@ -161,7 +161,7 @@ def _age(status: dict[str, Any]) -> tuple[str, str]:
 
 
 def _read(app: App, name: str) -> tuple[str, dict[str, Any] | None]:
-    """Return the blob's version and content; empty and None where there is no blob, or none of ours."""
+    """Return the blob's version and content; None as content if it is no JSON object, and no version without a blob."""
     content, etag = app.files.load(Container.RESULTS, name) or (b"", "")
     try:
         found = json.loads(content)

@@ -1,4 +1,4 @@
-"""Money as a job spends it: reserved before anything is sent, charged as it is collected, settled when the job ends."""
+"""A job's money: reserved before anything is sent, charged as batches are collected, settled when the job ends."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ from shared.pipeline.records import JobRecords, load
 log = logging.getLogger("structuredbatch.spending")
 
 TRIES: Final = 20
-"""How often a month is looked at again that other jobs change meanwhile."""
+"""How often to try again when other jobs change the month meanwhile."""
 
 
 def caps_of(app: App, job: Job) -> Caps:
-    """Return the caps that hold for a job: none once it was released."""
+    """Return the caps that apply to a job: none once it was released."""
     if job.released or job.caps_lifted:
         return Caps()
     settings = app.settings
@@ -37,11 +37,11 @@ def reserve(
     pilot: Estimate | None = None,
     found: Hold | None = None,
 ) -> Hold | None:
-    """Reserve what a job will cost, unless a cap stands against it: then return why it is held.
+    """Reserve what a job will cost; if a cap forbids it, return why the job is held instead.
 
-    `estimate` is of what is still to be sent, `charged` what the job has cost so far, `pilot` of a pilot still to come.
-    A job that is `found` to be held for another reason reserves nothing.
-    Raises Unavailable where other jobs change the month all the time.
+    `estimate` is for what is still to be sent, `pilot` for the pilot if it is still to come, and `charged` is what the
+    job has cost so far. A job that was `found` to be held for another reason reserves nothing. Raises Unavailable if
+    other jobs keep changing the month.
     """
     caps = caps_of(app, job)
 
@@ -53,9 +53,9 @@ def reserve(
 
 
 def reserve_follow_up(records: JobRecords, closed: Batch, follow_up: Estimate) -> Hold | None:
-    """Reserve what a batch's follow-up will cost besides what the job is doing; else return which cap it would pass.
+    """Reserve what a batch's follow-up will cost; if a cap forbids it, return which one.
 
-    `closed` is the batch as it will be saved with the follow-up. What is reserved for the job's other batches stays.
+    `closed` is the batch as it will be saved with the follow-up. The job's other batches stay reserved.
     """
     app, job = records.app, records.job
     batches = [closed if batch.key == closed.key else batch for batch in records.batches]
@@ -70,7 +70,7 @@ def reserve_follow_up(records: JobRecords, closed: Batch, follow_up: Estimate) -
 
 
 def reserve_released(records: JobRecords) -> None:
-    """Reserve what is left of a job that no cap holds any more."""
+    """Reserve what the rest of a released job will cost."""
     charged, left = _charged(records.batches), left_usd(records.job, records.batches)
     _reserve(records.app, records.job_id, lambda _committed: None, left, charged=charged)
 
@@ -84,11 +84,11 @@ def _reserve(
     rest: float = 0.0,
     charged: Mapping[str, float] | None = None,
 ) -> Hold | None:
-    """Look at the month and reserve in one: of two jobs that look at the same time, one looks again.
+    """Read the month and reserve in one transaction: of two jobs that do so at once, one has to start over.
 
-    `held_at` decides by what the month has cost, and will, without this job's reservation. Where it holds nothing,
-    `usd` are reserved, else `rest`, besides what the job was `charged`. What is reserved already needs no other room:
-    so a step that is repeated, or done twice at once, decides as it did before.
+    `held_at` decides by what the month has cost and will cost without this job's reservation. If it holds nothing,
+    `usd` is reserved, otherwise `rest`, in addition to what the job was `charged`. What is reserved already needs no
+    more room, so that a step that is repeated, or done twice at once, decides as before.
     """
     if app.settings.monthly_budget_usd is None:
         return held_at(0.0)
@@ -96,7 +96,7 @@ def _reserve(
         month, entries = app.ledger.month(month_of(app.now()))
         own = next((entry for entry in entries if entry.job_id == job_id), Entry(job_id))
         if own.ended:
-            return None  # The job has ended: the caller comes too late, and finds out when it writes.
+            return None  # The job has ended meanwhile: the caller will notice when it writes.
         paid = dict(own.charged if charged is None else charged)
         total = sum(paid.values())
         others = standing(month, entries, without=job_id).committed + paid.get(month.name, 0.0)
@@ -115,9 +115,9 @@ def _reserve(
 
 
 def left_usd(job: Job, batches: Sequence[Batch]) -> float:
-    """Estimate what a job's batches that are not collected will cost: their share of the estimate, by rows.
+    """Estimate what a job's uncollected batches will cost: their share of the estimate, by rows.
 
-    Until a pilot is judged, only its batches are under way, by its own estimate; after that, the job's estimate covers
+    Until a pilot is judged, only its batches count, by the pilot's own estimate; after that, the job's estimate is for
     the others.
     """
     in_pilot = job.pilot is not None and not job.pilot.judged
@@ -135,8 +135,8 @@ def pilot_to_come(job: Job) -> Estimate | None:
     return None if job.pilot is None or job.pilot.judged else job.pilot.estimate
 
 
-def try_again(records: JobRecords) -> None:
-    """Reserve anew for a job that was held by the budget of a month which is over; where it fits, it goes on."""
+def reserve_in_new_month(records: JobRecords) -> None:
+    """Try to reserve again for a job that was held by the budget of a past month; if it fits now, it goes on."""
     app, job = records.app, records.job
     estimate = job.estimate or Estimate(job.input_tokens)
     held = reserve(app, job, estimate, charged=charged_so_far(records), pilot=pilot_to_come(job))
@@ -154,7 +154,7 @@ def charged_so_far(records: JobRecords) -> float:
 
 
 def charge(records: JobRecords) -> None:
-    """Write down what a job that is under way has cost so far, by the month in which it was collected."""
+    """Record what an unfinished job has cost so far, by the month in which it was collected."""
     app, wanted = records.app, _entry(records)
     if not wanted.charged and app.settings.monthly_budget_usd is None:
         return
@@ -171,14 +171,14 @@ def charge(records: JobRecords) -> None:
 
 
 def settle(records: JobRecords) -> None:
-    """Write down what an ended job has cost, once, however often this is repeated; nothing stays reserved."""
+    """Record what an ended job has cost, and release its reservation; repeating it changes nothing."""
     wanted = replace(_entry(records), ended=True)
     if wanted.charged or wanted.outputs or records.app.settings.monthly_budget_usd is not None:
         _settle(records.app, wanted)
 
 
 def _settle(app: App, wanted: Entry) -> None:
-    known: Entry | None = None  # A job of one batch has no entry before its end, but for a reservation.
+    known: Entry | None = None  # A job of one batch has no entry before its end, unless it reserved something.
     for _ in range(TRIES):
         try:
             app.ledger.settle(replace(wanted, version=known.version if known else ""))
@@ -189,15 +189,15 @@ def _settle(app: App, wanted: Entry) -> None:
         else:
             return
     if known is not None:
-        app.ledger.drop(known)  # It was reserved by a worker that came too late.
+        app.ledger.drop(known)  # A late worker reserved it after the job was settled.
 
 
-def put_right(records: JobRecords, known: Entry | None) -> None:
-    """Bring the entry of an open job up to its records, where a crash, or a budget set later, left it behind."""
-    if _as_it_should_be(records, known) == known:
+def repair(records: JobRecords, known: Entry | None) -> None:
+    """Update an open job's entry to its records if a crash, or a budget that was set later, left it behind."""
+    if _repaired(records, known) == known:
         return
     fresh = load(records.app, records.job_id)  # It may have been released since it was read.
-    wanted = None if fresh is None else _as_it_should_be(fresh, known)
+    wanted = None if fresh is None else _repaired(fresh, known)
     if wanted is None or wanted == known:
         return
     try:
@@ -206,7 +206,8 @@ def put_right(records: JobRecords, known: Entry | None) -> None:
         log.info("another worker changes the job's charges: %s", error)
 
 
-def _as_it_should_be(records: JobRecords, known: Entry | None) -> Entry | None:
+def _repaired(records: JobRecords, known: Entry | None) -> Entry | None:
+    """Return the entry that an open job should have; `known` if that is right, or cannot be told."""
     job = records.job
     if not job.built or job.state.ended or (known is not None and known.ended):
         return known
@@ -222,7 +223,7 @@ def _as_it_should_be(records: JobRecords, known: Entry | None) -> Entry | None:
 
 
 def _reserved_anew(records: JobRecords) -> float:
-    """Return what a job under way must have reserved, but has not; 0 without a budget."""
+    """Return what an unfinished job without a reservation must reserve; 0 without a budget."""
     left = 0.0 if is_stopping(records.job) else left_usd(records.job, records.batches)
     if records.app.settings.monthly_budget_usd is None or not left:
         return 0.0
@@ -230,7 +231,7 @@ def _reserved_anew(records: JobRecords) -> float:
 
 
 def settle_left_behind(app: App, entry: Entry) -> None:
-    """Settle the entry of a job that is not open any more, which a crash left behind."""
+    """Settle an entry that a crash left behind although its job is no longer open."""
     records = load(app, entry.job_id)
     if records is None:
         app.ledger.drop(entry)
@@ -239,7 +240,7 @@ def settle_left_behind(app: App, entry: Entry) -> None:
 
 
 def has_new_month(app: App, job: Job) -> bool:
-    """Say whether a job that is held by the budget may look again, as another month has begun."""
+    """Return whether a job held by the budget may be tried again because another month has begun."""
     return job.held_by == HeldBy.BUDGET and not job.released and job.held_in < month_of(app.now())
 
 

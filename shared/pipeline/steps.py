@@ -1,4 +1,4 @@
-"""Doing what is due: one step, all steps of a job while time lasts, or by a message to another worker."""
+"""Doing what is due: one step, all steps of a job while time remains, or by a message to another worker."""
 
 import logging
 from datetime import datetime, timedelta
@@ -20,22 +20,22 @@ from shared.pipeline.targets import closed_models, unsent_targets
 log = logging.getLogger("structuredbatch.steps")
 
 BUDGET: Final = timedelta(seconds=60)
-"""How long a trigger goes on with a job's steps itself before it leaves the rest to the queues."""
+"""How long a trigger keeps doing a job's steps itself before it leaves the rest to the queues."""
 
 PATIENCE: Final = timedelta(seconds=15)
-"""How long one who steers a job, or a tick of the poll, goes on with single calls such as cancellations."""
+"""How long an API call, or a tick of the poll, may spend on single calls such as cancellations."""
 
 SILENCE: Final = timedelta(seconds=2)
-"""After so long the reader is shown how far the job is, even while its steps go on."""
+"""How long the status may be out of date while a job's steps are being done."""
 
 ROUNDS: Final = 50
 
 QUEUED: Final = frozenset({Step.PREPARE, Step.SUBMIT, Step.COLLECT, Step.JUDGE, Step.ASSEMBLE})
-"""The steps that may take long: what does not fit into its time travels as a message."""
+"""Steps that may take long: if there is no time for one, it travels as a message."""
 
 
 def advance(records: JobRecords) -> None:
-    """Do the job's due steps one after the other; what does not fit into the budget goes to the queues."""
+    """Do the job's due steps one after another, and send those to the queues that do not fit into the time budget."""
     app = records.app
     end = app.now() + BUDGET
     shown_at = app.now()
@@ -49,13 +49,13 @@ def advance(records: JobRecords) -> None:
             shown_at = app.now()
         for due in left:
             done.add(_name(due))
-            _go_on(records, due, end)
-    if not records.job.state.ended:  # Else its end was shown with its results.
+            _perform_or_queue(records, due, end)
+    if not records.job.state.ended:  # Otherwise its end was published with its results.
         publish(records)
 
 
-def _go_on(records: JobRecords, due: Due, end: datetime) -> None:
-    """Do one step if there is time until `end`, else leave it: to a message, or what is a single call to the poll."""
+def _perform_or_queue(records: JobRecords, due: Due, end: datetime) -> None:
+    """Do one step if `end` has not come, otherwise queue it, or leave it to the poll if it is a single call."""
     if records.app.now() < end:
         perform(records, due)
     elif due.step in QUEUED:
@@ -63,7 +63,7 @@ def _go_on(records: JobRecords, due: Due, end: datetime) -> None:
 
 
 def handle(app: App, message: Message) -> None:
-    """Do what a message asks for, and what follows from it."""
+    """Do the step that a message asks for, and the steps that follow from it."""
     if message.step is Step.NOTIFY:
         notice.notify(app, message.job_id, message.attempt)
         return
@@ -77,7 +77,7 @@ def handle(app: App, message: Message) -> None:
 
 
 def queue_due(app: App, job_id: str) -> None:
-    """Send the job's due steps to the queues; what takes one call only is done at once, as far as time allows."""
+    """Send the job's due steps to the queues; do those that are a single call at once, while time remains."""
     records = load(app, job_id)
     if records is None:
         return
@@ -90,7 +90,7 @@ def queue_due(app: App, job_id: str) -> None:
 
 
 def perform(records: JobRecords, due: Due) -> None:
-    """Do one step; one that another worker has taken over meanwhile is theirs to finish."""
+    """Do one step, unless another worker takes it over meanwhile: then that worker finishes it."""
     try:
         _perform(records, due)
     except Conflict as error:
@@ -106,7 +106,7 @@ def message_of(job_id: str, due: Due) -> Message:
 
 
 def due_steps(records: JobRecords) -> list[Due]:
-    """Return the steps that are due by the records in hand."""
+    """Return the steps that are due now, according to the records."""
     app = records.app
     batches, now = records.batches, app.now()
     backoffs = records.backoffs(unsent_targets(app.settings, batches))

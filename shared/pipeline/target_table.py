@@ -1,4 +1,4 @@
-"""The targets and their state: what is open at each, until when it is left alone, and why it refused the last time."""
+"""The targets and their state: what is open at each, until when it is left alone, and why it last refused."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,8 +16,8 @@ type TargetState = Mapping[str, Any]
 def target_table(app: App, opened: Iterable[Listed]) -> list[TargetState]:
     """Return the targets in the order of DEPLOYMENTS, then the others that have open batches or are left alone.
 
-    `opened` are the open jobs as they are listed. Where DEPLOYMENTS is not set and no target is left alone, there is
-    nothing to choose from or to wait for: then there are none. It takes one call.
+    `opened` are the open jobs as they are listed. If DEPLOYMENTS is not set and no target is left alone, the result is
+    empty: there is nothing to choose from or wait for. This takes one call to storage.
     """
     now = app.now()
     backoffs = {backoff.target: backoff for backoff in app.store.deployment_backoffs()}

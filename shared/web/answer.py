@@ -64,7 +64,7 @@ def guarded(app: Callable[[], App], answer: Callable[[App], Answer]) -> Answer:
     except Exception:
         # Every error of the API has the same form; the log has the rest.
         log.exception("request failed")
-        message = "The request failed for a reason that this app does not know; its log has more."
+        message = "The request failed because of an unexpected error; the function app's log has it."
         return error_answer(500, "internal", message)
 
 

@@ -17,7 +17,7 @@ from shared.pipeline.build import building
 from shared.pipeline.collect import collection
 from shared.pipeline.month import this_month, tidy
 from shared.pipeline.reporting import close
-from shared.pipeline.spending import try_again
+from shared.pipeline.spending import reserve_in_new_month
 from shared.settings import read_settings
 from testing.seeding import loaded
 from tests.reliability import counts
@@ -100,7 +100,7 @@ def prepare(simulation: Simulation, number: int) -> Work:
 def go_on(simulation: Simulation, number: int) -> Work:
     """Look at one of the held jobs again, as the poll does in a new month."""
     job_id = simulation.jobs()[number].job_id
-    return lambda app: try_again(loaded(app, job_id))
+    return lambda app: reserve_in_new_month(loaded(app, job_id))
 
 
 def release(simulation: Simulation, number: int) -> Work:

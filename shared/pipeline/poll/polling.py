@@ -1,6 +1,6 @@
-"""One tick of the timer: ask each resource for all its open batches at once, and see that whatever is due goes on.
+"""One tick of the timer: ask each resource for all its open batches at once, and start whatever is due.
 
-Nothing here is heavy: what takes long is sent to the queues. Whatever was lost (an event, a message, a worker) is found
+Nothing here takes long: heavy steps are sent to the queues. Whatever was lost (an event, a message, a worker) is found
 again from the states alone.
 """
 
@@ -21,9 +21,9 @@ from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
 from shared.pipeline.poll.side_by_side import side_by_side
 from shared.pipeline.poll.status_queries import Asking
 from shared.pipeline.poll.status_updates import apply, mark_unreachable
-from shared.pipeline.poll.unknown_batches import Known, take_in
+from shared.pipeline.poll.unknown_batches import Known, adopt_or_cancel
 from shared.pipeline.reporting import publish
-from shared.pipeline.spending import has_new_month, try_again
+from shared.pipeline.spending import has_new_month, reserve_in_new_month
 from shared.pipeline.submit.lost_creations import BOOKMARK as UNANSWERED
 from shared.pipeline.submit.lost_creations import unanswered_since
 from shared.pipeline.targets import (
@@ -45,7 +45,7 @@ TRUST_IN_MESSAGES: Final = timedelta(minutes=5)
 """How long a message in a queue is given to arrive before its step is queued again."""
 
 REFRESH_MINUTES: Final = 10
-"""How often the ledger is tidied, and status.json of a job without news looked after, for warnings of age."""
+"""How often the ledger is tidied, and a status.json without news is checked for warnings about age."""
 
 
 def poll(app: App) -> None:
@@ -55,7 +55,7 @@ def poll(app: App) -> None:
     sweep(app, bookmarks)
     jobs = list(open_jobs(app))
     silent = _ask(app, jobs, bookmarks)
-    _look_at_new_month(jobs)
+    _try_held_jobs_in_new_month(jobs)
     _queue_due(app, jobs, silent)
     refresh = app.now().minute % REFRESH_MINUTES == 0
     if refresh:
@@ -71,18 +71,18 @@ def poll(app: App) -> None:
     log.log(_level(jobs), "polled", extra={"jobs": len(jobs), "batches": open_batches, "seconds": seconds})
 
 
-def _look_at_new_month(jobs: Sequence[OpenNow]) -> None:
-    """Let jobs go on that are held by the budget of a month which is over, as far as the new month has room."""
+def _try_held_jobs_in_new_month(jobs: Sequence[OpenNow]) -> None:
+    """Let jobs go on that are held by the budget of a past month, if the new month has room for them."""
     for item in jobs:
         if has_new_month(item.records.app, item.job):
             with passing_over(item.job.job_id):
-                try_again(item.records)
+                reserve_in_new_month(item.records)
                 item.changed = True
 
 
 @dataclass(slots=True)
 class _Resource:
-    """What is to be asked of one resource: its batches that are there, and since when others of ours may be."""
+    """What to ask one resource: about its open batches, and since when it may have unrecorded batches of ours."""
 
     target: Target
     wanted: dict[str, tuple[OpenNow, Batch]] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class _Resource:
 
 
 def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> set[str]:
-    """Bring all batches at the services up to date; return the accounts of the resources that gave no answer."""
+    """Bring all batches at the services up to date; return the accounts of the resources that did not answer."""
     found = _resources(app, jobs, bookmarks)
     known = Known(app.settings, jobs)
     questions = {
@@ -112,12 +112,12 @@ def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> set
                 apply(item, batch, answer)
         elif answer is not None:
             with passing_over(answer.metadata.get("job", "")):
-                take_in(app, resource.target, answer, known)
+                adopt_or_cancel(app, resource.target, answer, known)
     return silent
 
 
 def _resources(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> dict[str, _Resource]:
-    """Return what has to be asked of each resource, by its account; those with nothing to ask are left out."""
+    """Return what to ask each resource, by account, leaving out those with nothing to ask."""
     found = {account: _Resource(target) for account, target in resources(app.settings).items()}
     unanswered: dict[str, list[Batch]] = {}
     for item in jobs:
@@ -148,7 +148,7 @@ def _mark_unreachable(batches: Iterable[tuple[OpenNow, Batch]], message: str) ->
 
 
 def _queue_due(app: App, jobs: Sequence[OpenNow], silent: set[str]) -> None:
-    """Let whatever is due go on, but for what would only wait for a resource that gives no answer now."""
+    """Start all due steps except those that would only wait for a silent resource."""
     batches = [batch for item in jobs for batch in item.records.batches]
     targets = {name: app.store.deployment_backoff(name) for name in unsent_targets(app.settings, batches)}
     backoffs = {name: backoff for name, backoff in targets.items() if backoff is not None}
@@ -162,13 +162,13 @@ def _queue_due(app: App, jobs: Sequence[OpenNow], silent: set[str]) -> None:
     for item, due in _taking_turns(app, found, backoffs, now):
         item.records.silent = silent
         has_time = due.step in steps.QUEUED or app.now() - now < steps.PATIENCE
-        if has_time and not _is_in_vain(app, item, due, silent):
+        if has_time and not _would_only_wait(app, item, due, silent):
             with passing_over(item.job.job_id):
                 _queue(app, item, due, now)
 
 
-def _is_in_vain(app: App, item: OpenNow, due: Due, silent: Collection[str]) -> bool:
-    """Say whether a step would only wait for a resource that gives no answer; a job that gave up ends without it."""
+def _would_only_wait(app: App, item: OpenNow, due: Due, silent: Collection[str]) -> bool:
+    """Return whether a step would only wait for a silent resource; a job that gave up ends without it."""
     batch = due.batch
     if batch is None or item.job.gave_up_at is not None or account_of(app.settings, batch) not in silent:
         return False
@@ -177,14 +177,14 @@ def _is_in_vain(app: App, item: OpenNow, due: Due, silent: Collection[str]) -> b
 
 
 def _level(jobs: Iterable[OpenNow]) -> int:
-    """Tell how loud a tick is: one without news would only bury the lines of those with some."""
+    """Return the log level of a tick: a line for each tick without news would bury the others."""
     return logging.INFO if any(item.changed for item in jobs) else logging.DEBUG
 
 
 def _taking_turns(
     app: App, found: Sequence[tuple[OpenNow, Due]], backoffs: Backoffs, now: datetime
 ) -> Iterator[tuple[OpenNow, Due]]:
-    """Yield all steps that are due, but to a target that was refusing only its longest waiting batch."""
+    """Yield all due steps, but for each target that refused last time only its longest waiting batch."""
     unsent = []
     for item, due in found:
         if due.batch is None or due.step is not Step.SUBMIT or is_stopping(item.job):
@@ -208,7 +208,7 @@ def _waiting_since(item: OpenNow, batch: Batch) -> tuple[datetime, str]:
 
 
 def _queue(app: App, item: OpenNow, due: Due, now: datetime) -> None:
-    """Send one step to the queues, and note in its row that it is under way."""
+    """Send one step to the queues and record in its row that it is under way; do a single call at once."""
     if due.step not in steps.QUEUED:
         batch = None if due.batch is None else item.settled(due.batch)
         if batch is not None or due.batch is None:
@@ -217,7 +217,7 @@ def _queue(app: App, item: OpenNow, due: Due, now: datetime) -> None:
         return
     until = now + TRUST_IN_MESSAGES
     if due.batch is not None and item.save(replace(due.batch, queued_until=until)) is None:
-        return  # Another worker is at it already.
+        return  # Another worker changed the batch: it will take care of it.
     if due.batch is None:
         try:
             item.records.save_job(replace(item.job, queued_until=until))

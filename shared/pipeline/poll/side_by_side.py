@@ -1,4 +1,4 @@
-"""Questions to several resources, asked side by side: one that gives no answer holds up no other."""
+"""Questions to several resources, asked at the same time, so that a silent resource holds up no other."""
 
 import logging
 import queue
@@ -13,18 +13,18 @@ from shared.domain.ports import App
 log = logging.getLogger("structuredbatch.polling")
 
 SILENCE: Final = 50.0
-"""Seconds that a resource may be silent before it is left to the next tick, where there are others."""
+"""Seconds that a resource may be silent before it is left to the next tick, if there are other resources."""
 
 type Answer = RemoteBatch | AppError | None
-"""A batch; at the end why it broke off, or None."""
+"""A batch; or the end of a resource's answers: the error that broke them off, or None."""
 
 
 def side_by_side(
     app: App, questions: Mapping[str, Iterator[RemoteBatch]], *, alone: bool = False
 ) -> Iterator[tuple[str, Answer]]:
-    """Give the answers of all resources as they come, each with its resource; each resource ends as `Answer` says.
+    """Yield the answers of all resources as they arrive, each with its resource's account; see `Answer` for the end.
 
-    `alone`: there is no resource but this one that could be held up, so it gets all the time that it takes.
+    `alone`: there is only this one resource. It can hold up no other, so it may take as long as it needs.
     """
     if alone:
         for account, answers in questions.items():
@@ -40,10 +40,10 @@ def side_by_side(
         except queue.Empty:
             silent = min(heard, key=lambda account: heard[account])
             del heard[silent]
-            yield silent, NoAnswer(f"The batch service at {silent} gives no answer; it is asked again")
+            yield silent, NoAnswer(f"The batch service at {silent} does not answer; it is asked again")
             continue
         if account not in heard:
-            continue  # It spoke after all, but too late for this tick.
+            continue  # It answered after all, but too late for this tick.
         heard[account] = time.monotonic()
         if not isinstance(answer, RemoteBatch):
             del heard[account]

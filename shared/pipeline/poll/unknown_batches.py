@@ -1,4 +1,4 @@
-"""Listed batches that no open row knows: one of ours whose answer was lost is adopted, and its twin cancelled."""
+"""Batches at the service that no open row knows: one of ours is adopted, or cancelled if its rows have another."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ log = logging.getLogger("structuredbatch.polling")
 
 
 class Known:
-    """The open jobs, and their batches by what the service may call them: each listed batch is looked up here."""
+    """The open jobs, and an index of their batches in which each batch of the service's list is looked up."""
 
     def __init__(self, settings: Settings, jobs: Sequence[OpenNow]) -> None:
         self.jobs = jobs
@@ -29,7 +29,7 @@ class Known:
                 self._by_name[batch.job_id, str(batch.index), str(batch.attempt)] = batch
 
     def find(self, account: str, remote: RemoteBatch) -> Batch | None:
-        """Return the batch that reads the same input file of this resource, or bears the same name."""
+        """Return the batch with the same input file at this resource, or with the same name in its metadata."""
         for file in (remote.input_file_id, remote.input_blob):
             if file and (found := self._by_file.get((account, file))) is not None:
                 return found
@@ -37,8 +37,8 @@ class Known:
         return self._by_name.get((name.get("job", ""), name.get("index", ""), name.get("attempt", "")))
 
 
-def take_in(app: App, resource: Target, remote: RemoteBatch, known: Known) -> None:
-    """Take in a listed batch that no open row knows: adopt it if its creation's answer was lost, cancel it if a twin.
+def adopt_or_cancel(app: App, resource: Target, remote: RemoteBatch, known: Known) -> None:
+    """Adopt a listed batch that no open row knows if it is ours and its row has none, or cancel it as a twin.
 
     The row is read again first: it may have been written since this tick began.
     """
@@ -56,7 +56,7 @@ def _is_at(app: App, row: Batch, resource: Target, remote: RemoteBatch) -> bool:
 
 
 def _row_of(app: App, resource: Target, remote: RemoteBatch, known: Known) -> Batch | None:
-    """Return our row of a batch: an open one by its input file or its name, one of an ended job by its name."""
+    """Return our row for a batch at the service: of an open job by input file or name, of an ended one by name."""
     batch = known.find(resource.account, remote)
     if batch is not None:
         return app.store.batch(batch.job_id, batch.index, batch.attempt)
@@ -85,7 +85,7 @@ def _adopt(app: App, row: Batch, resource: Target, remote: RemoteBatch, jobs: Se
 
 
 def _target_at(app: App, row: Batch, resource: Target) -> Target:
-    """Return the row's target at a resource, which may be one that it has left since."""
+    """Return the row's target at a resource, even if the row has moved to another target since."""
     if account_of(app.settings, row) == resource.account:
         return target_of(app.settings, row)
     targets = app.settings.targets(row.model)

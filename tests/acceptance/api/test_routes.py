@@ -181,8 +181,8 @@ def test_any_prefix_may_be_asked_for(client: httpx2.Client, prefix: str) -> None
         ("cancel", "cancelled", "ended already"),
         ("release", "running", "not held"),
         ("release", "completed", "not held"),
-        ("retry", "running", "still runs"),
-        ("retry", "held", "still runs"),
+        ("retry", "running", "is still running"),
+        ("retry", "held", "is still running"),
     ],
 )
 def test_what_the_state_does_not_allow_is_a_conflict(client: httpx2.Client, action: str, state: str, says: str) -> None:

@@ -13,7 +13,7 @@ from shared.pipeline.poll import side_by_side as module
 
 
 class _App:
-    def beside(self, work: Any) -> None:
+    def in_background(self, work: Any) -> None:
         threading.Thread(target=work, daemon=True).start()
 
 
