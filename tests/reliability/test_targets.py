@@ -306,6 +306,21 @@ def test_a_lost_creation_that_shows_late_is_cancelled_where_it_is() -> None:
     assert set(own.statuses().values()) <= {"cancelling", "cancelled"}
 
 
+def test_a_lost_creation_that_shows_late_is_adopted_where_no_other_target_took_the_batch() -> None:
+    simulation, (own, west) = spread(WEST)
+    own.plan_of = lambda metadata: Plan(validating=10, running=2000, finalizing=10, listed_after=900)
+    west.quota = (1, "immediate")
+    own.fail("create", "after")
+    _jobs(simulation, 1)
+    app = simulation.host()
+    own.quota = (1, "immediate")
+    simulation.go_on(app)
+    assert (len(own.created()), len(west.created())) == (1, 0)
+    assert targets(simulation) == [f"{OWN}/m-batch"]
+    assert simulation.uploads() == []
+    _all_completed(simulation)
+
+
 def test_a_batch_that_every_target_refuses_for_want_of_quota_is_split() -> None:
     simulation, services = spread(WEST)
     for service in services:

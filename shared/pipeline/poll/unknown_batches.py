@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from shared.domain.model import TERMINAL_STATUSES, Batch, BatchState, RemoteBatch
 from shared.domain.ports import App
 from shared.pipeline.claims import claim_batch
+from shared.pipeline.collect.downloads import delete_upload
 from shared.pipeline.poll.open_jobs import OpenNow
 from shared.pipeline.records import load
 from shared.pipeline.submit.lost_creations import look_out, name_of
@@ -76,12 +77,21 @@ def _adopt(app: App, row: Batch, resource: Target, remote: RemoteBatch, jobs: Se
     if claim is None:
         return
     target = _target_at(app, row, resource)
-    if row.creating_since is not None and account_of(app.settings, row) != resource.account:
-        look_out(app, target_of(app.settings, row), row.creating_since)
+    if account_of(app.settings, row) != resource.account:
+        _leave(app, row)
+        claim.change(file_id=remote.input_file_id or remote.input_blob)
     record(records, claim, target, remote)
     for item in items:
         item.changed = True
     log.warning("batch adopted", extra={"job_id": row.job_id, "batch_id": remote.batch_id})
+
+
+def _leave(app: App, row: Batch) -> None:
+    """Leave the resource where a batch was about to be created: look out for what may have been, or delete its file."""
+    if row.creating_since is not None:
+        look_out(app, target_of(app.settings, row), row.creating_since)
+    else:
+        delete_upload(app, row)
 
 
 def _target_at(app: App, row: Batch, resource: Target) -> Target:
