@@ -79,7 +79,6 @@ def _adopt(app: App, row: Batch, resource: Target, remote: RemoteBatch, jobs: Se
     target = _target_at(app, row, resource)
     if account_of(app.settings, row) != resource.account:
         _leave(app, row)
-        claim.change(file_id=remote.input_file_id or remote.input_blob)
     record(records, claim, target, remote)
     for item in items:
         item.changed = True
