@@ -1,13 +1,17 @@
 """The app over two emulated services, one of them the OpenAI platform: batches overflow, and rows come back whole."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
 from local.batch_service.server import RunningService, running_service
+from shared.adapters import openai_batches
+from shared.pipeline.poll import side_by_side
 from shared.pipeline.target_table import target_table
+from shared.web import api
 from testing.world import World
 from tests.acceptance.reading import balances
 
@@ -84,6 +88,35 @@ def test_the_platforms_quota_is_understood_and_its_batch_split(world: World, pla
     assert (status["state"], status["rows"]["succeeded"]) == ("completed", 8)
     assert any("Split into two" in (batch["message"] or "") for batch in status["batches"])
     assert balances(world, name)
+
+
+def test_a_silent_platform_keeps_neither_one_who_cancels_nor_another_job_waiting(
+    monkeypatch: pytest.MonkeyPatch, platform: RunningService, world: World
+) -> None:
+    monkeypatch.setattr(openai_batches, "BRIEF_TIMEOUT", 0.5)
+    monkeypatch.setattr(side_by_side, "SILENCE", 1.0)
+    world.service.quota("mini-batch", 1)
+    there = world.drop("there.csv", TABLE, schema=SCHEMA)
+    world.event(there)
+    while world.status(there)["state"] != "running":
+        world.clock.advance(30)
+        world.tick()
+    form = {"platform": "openai", "keys": [KEY]}
+    platform.scenario({**form, "calls": [{"delay": 20}]})
+    world.service.scenario({})
+
+    began = time.monotonic()
+    cancelled = api.cancel_answer(lambda: world.app, world.status(there)["job_id"])
+    own = world.drop("own/own.csv", TABLE, schema=SCHEMA)
+    status = world.run(own, hours=1)
+    seconds = time.monotonic() - began
+
+    assert cancelled.status == 202
+    assert (status["state"], status["rows"]["succeeded"]) == ("completed", 4)
+    assert seconds < 20, "something waited for an answer"
+    platform.scenario(form)
+    assert world.wait(there)["state"] == "cancelled"
+    assert balances(world, there)
 
 
 CREATE = {"method": "POST", "path": "/batches"}
