@@ -95,15 +95,18 @@ def test_a_silent_platform_keeps_neither_one_who_cancels_nor_another_job_waiting
 ) -> None:
     monkeypatch.setattr(openai_batches, "BRIEF_TIMEOUT", 0.5)
     monkeypatch.setattr(side_by_side, "SILENCE", 1.0)
+    form = {"platform": "openai", "keys": [KEY], "batches": [{"running": 80_000}]}
+    platform.scenario(form)
     world.service.quota("mini-batch", 1)
     there = world.drop("there.csv", TABLE, schema=SCHEMA)
     world.event(there)
-    while world.status(there)["state"] != "running":
+    while not (world.status(there)["batches"][0]["target"] or "").endswith("gpt-5.4-mini"):
         world.clock.advance(30)
         world.tick()
-    form = {"platform": "openai", "keys": [KEY]}
-    platform.scenario({**form, "calls": [{"delay": 20}]})
+    assert world.status(there)["batches"][0]["state"] == "submitted"
     world.service.scenario({})
+    world.clock.advance(900)  # The own resource may be tried again.
+    platform.scenario({**form, "calls": [{"delay": 20}]})
 
     began = time.monotonic()
     cancelled = api.cancel_answer(lambda: world.app, world.status(there)["job_id"])
