@@ -417,6 +417,37 @@ def test_a_tick_asks_each_resource_for_as_few_calls_as_if_it_were_the_only_one()
     assert Counter(calls) == {f"{OWN} page": 1, f"{WEST} page": 3}
 
 
+def test_all_full_targets_are_tried_again_by_one_batch_at_a_time_and_the_longest_waiting_goes_first() -> None:
+    simulation, (own, west) = spread(WEST)
+    own.quota = west.quota = (1, "immediate")
+    _jobs(simulation, 4)
+    calls: list[str] = []
+    app = replace(simulation.host(), services=_Counted(calls, {OWN: own, WEST: west}))
+    tried: Counter[str] = Counter()
+    for _ in range(90):
+        calls.clear()
+        simulation.tick(app)
+        simulation.deliver(app)
+        a_tick = Counter(call for call in calls if call.endswith(" create"))
+        assert max(a_tick.values(), default=0) <= 1
+        tried += a_tick
+        simulation.clock.advance(60)
+    assert tried[f"{OWN} create"] >= 5
+    assert tried[f"{WEST} create"] >= 5
+
+    waits = {job.job_id: simulation.store.batches(job.job_id)[0].wait for job in simulation.jobs()}
+    assert min(wait.tries for wait in waits.values() if wait) >= 3, "all had their turns"
+    longest = min(waits, key=lambda job_id: waits[job_id].until)  # type: ignore[union-attr]
+    west.quota = None
+    while not west.created():
+        simulation.tick(app)
+        simulation.deliver(app)
+        simulation.clock.advance(60)
+    assert west.created()[0][0] == longest
+    simulation.go_on(app)
+    _all_completed(simulation)
+
+
 def test_a_target_that_no_setting_names_any_more_is_waited_for() -> None:
     simulation, (_, west) = spread(WEST)
     named = json.loads(deployments(WEST))["gpt-4o-batch"][1:]
