@@ -19,10 +19,13 @@ MOST_SCHEMAS: Final = 50
 class Tally:
     """What the outcomes of one batch add up to.
 
-    `models` names the models behind deployments: answers of the Responses route name the deployment alone.
+    `models` names the models behind deployments: answers of the Responses route name the deployment alone. Where that is
+    the `deployment` of a batch whose rows use another name, they are priced by that name, `model`.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
+    deployment: str = ""
+    model: str = ""
     rows: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
@@ -43,8 +46,14 @@ class Tally:
         for model in {line.model for line in some}:
             paid = [line for line in some if line.usage is not None and line.model == model]
             if paid:
-                self._add_paid(model, [line.usage for line in paid if line.usage is not None])
-                self._add_outputs(model, paid)
+                named = self._named(model)
+                self._add_paid(named, [line.usage for line in paid if line.usage is not None])
+                self._add_outputs(named, paid)
+
+    def _named(self, model: str) -> str:
+        """Return what answers are priced and remembered by: a deployment's name says nothing of its model."""
+        is_known = model in self.models or price_usd(model, [(0, 0)]) is not None
+        return self.model if model == self.deployment and not is_known else model
 
     def _add_failed(self, some: Sequence[OutcomeLine]) -> None:
         self.codes.update([str(line.code) for line in some])

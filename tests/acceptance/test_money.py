@@ -237,6 +237,22 @@ def test_answers_that_name_only_their_deployment_are_estimated_by_its_name_and_p
     assert priced["cost"] == {"usd": pytest.approx(usd_of(priced)), "unpriced_rows": 0}
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_the_answers_of_a_shared_names_targets_are_priced_by_the_name_that_the_rows_use(
+    new_world: Worlds, told: bool
+) -> None:
+    name = "pool" if told else "gpt-4o"
+    models = {"DEPLOYMENT_MODELS": "pool=gpt-4o"} if told else {}
+    world = new_world(DEPLOYMENTS=json.dumps({name: ["house-a", "house-b"]}), **models)
+
+    first = world.run(world.drop("table.csv", FOUR, model=name, url="/v1/responses"))
+    world.event(world.drop("again.csv", FOUR, model=name, url="/v1/responses"))
+
+    assert first["batches"][0]["target"].endswith("/house-a")
+    assert first["cost"] == {"usd": pytest.approx(usd_of(first)), "unpriced_rows": 0}
+    assert world.status("again.csv")["estimate"]["usd"] == pytest.approx(usd_of(first), rel=0.05)
+
+
 def test_input_tokens_alone_hold_a_job_as_ever(new_world: Worlds) -> None:
     world = new_world(MAX_JOB_INPUT_TOKENS="10", MAX_JOB_COST_USD="0.0001")
     world.event(world.drop("table.csv", FOUR, model=MODEL, **CAPPED))

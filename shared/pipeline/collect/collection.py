@@ -127,10 +127,15 @@ def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
             return written
         if claim.record.lease is None:
             return None
-    tally = Tally(app.settings.deployment_models)
+    tally = _tally(app, claim.record)
     for some in claim.keeping(outcomes_in(app, name)):
         tally.add(some)
     return tally
+
+
+def _tally(app: App, batch: Batch) -> Tally:
+    _, _, deployment = batch.target.partition("/")
+    return Tally(app.settings.deployment_models, deployment, batch.model)
 
 
 def _write_outcomes_anew(records: JobRecords, claim: Claim[Batch], there: set[str]) -> Tally | None:
@@ -154,7 +159,7 @@ def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -
         attempts=batch.attempt if batch.batch_id else batch.attempt - 1,
         checks=Checks(lambda number: schemas[number].checked),
     )
-    tally = Tally(app.settings.deployment_models)
+    tally = _tally(app, batch)
     part = app.files.writer(Container.WORK, blob_names.batch_outcomes(batch), create_only=True)
     for lines in claim.keeping(matching.lines()):
         tally.add(outcomes.read_lines(lines))
