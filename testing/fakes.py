@@ -166,7 +166,7 @@ class MemoryStore:
 
     def open_entry(self, entry: OpenJob) -> str:
         there = self._rows.get(("open", entry.job_id))
-        return self._put("open", entry.job_id, (_text(entry), *(there[0][1:] if there else (None, "", "", {}))))
+        return self._put("open", entry.job_id, (_text(entry), *(there[0][1:] if there else (None, "", "", {}, None))))
 
     def open_jobs(self) -> Iterator[OpenJob]:
         for listed in self.all_listed():
@@ -176,8 +176,8 @@ class MemoryStore:
         row = self._rows.get(("open", job_id))
         if row is None:
             return None
-        (entry, status, etag, digest, open_batches), version = row
-        return Listed(_record(OpenJob, entry), status, version, etag, digest, open_batches)
+        (entry, status, etag, digest, open_batches, left), version = row
+        return Listed(_record(OpenJob, entry), status, version, etag, digest, open_batches, left)
 
     def all_listed(self) -> Iterator[Listed]:
         for partition, key in sorted(self._rows):
@@ -187,8 +187,8 @@ class MemoryStore:
     def list_as(self, listed: Listed) -> Listed:
         key = ("open", listed.entry.job_id)
         self._check(key, listed.version)
-        row = (_text(listed.entry), _copy(listed.status), listed.etag, listed.digest, dict(listed.open_batches))
-        return replace(listed, version=self._put(*key, row))
+        shown = (_copy(listed.status), listed.etag, listed.digest, dict(listed.open_batches), listed.left_usd)
+        return replace(listed, version=self._put(*key, (_text(listed.entry), *shown)))
 
     def insert_job(self, job: Job) -> Job:
         key = (job.job_id, "job")

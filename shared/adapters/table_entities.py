@@ -59,6 +59,7 @@ def listed_columns(listed: Listed) -> dict[str, object]:
         "StatusETag": listed.etag,
         "StatusDigest": listed.digest,
         "OpenBatches": json.dumps(dict(listed.open_batches)),
+        "LeftUsd": listed.left_usd,
     }
 
 
@@ -84,6 +85,7 @@ def listed_in(entity: Any) -> Listed:
         str(entity.get("StatusETag", "")),
         str(entity.get("StatusDigest", "")),
         json.loads(entity.get("OpenBatches", "{}")),
+        entity.get("LeftUsd"),
     )
 
 

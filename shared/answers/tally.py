@@ -19,8 +19,8 @@ MOST_SCHEMAS: Final = 50
 class Tally:
     """What the outcomes of one batch add up to.
 
-    `models` names the models behind deployments: answers of the Responses route name the deployment alone. Where that is
-    the `deployment` of a batch whose rows use another name, they are priced by that name, `model`.
+    `models` names the models behind deployments: answers of the Responses route name the deployment alone. Where that
+    is the `deployment` of a batch whose rows use another name, they are priced by that name, `model`.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)

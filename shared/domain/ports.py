@@ -101,7 +101,8 @@ class Listed:
     """An open job as the list of jobs shows it: its last published status without batches, None before the first.
 
     `etag` and `digest` belong to the status.json published with it, and are empty if they are not known.
-    `open_batches` counts its batches at the service, by target.
+    `open_batches` counts its batches at the service, by target. `left_usd` is what it is estimated to cost besides what
+    it has cost; None if version 1.1.0 has listed it.
     """
 
     entry: OpenJob
@@ -110,6 +111,7 @@ class Listed:
     etag: str = ""
     digest: str = ""
     open_batches: Mapping[str, int] = field(default_factory=dict)
+    left_usd: float | None = None
 
 
 class JobStore(Protocol):

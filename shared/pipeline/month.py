@@ -52,7 +52,7 @@ def this_month(app: App, opened: Iterable[Listed] | None = None) -> Standing:
         late = max(0.0, listed.status["cost"]["usd"] - charged)
         spent += late
         if app.settings.monthly_budget_usd is None:
-            reserved += _left(listed.status)
+            reserved += _left(listed.status) if listed.left_usd is None else listed.left_usd
         elif entry:
             reserved -= min(late, max(0.0, entry.reserved - charged))
     return Standing(spent, reserved)

@@ -130,6 +130,11 @@ def left_usd(job: Job, batches: Sequence[Batch]) -> float:
     return known.usd * left / estimated if estimated else 0.0
 
 
+def left_to_reserve(job: Job, batches: Sequence[Batch]) -> float:
+    """Estimate what a job will still cost; nothing where it is held, or being stopped."""
+    return 0.0 if is_held(job) or is_stopping(job) else left_usd(job, batches)
+
+
 def pilot_to_come(job: Job) -> Estimate | None:
     """Return the estimate of a job's pilot, None where it has none or it was judged."""
     return None if job.pilot is None or job.pilot.judged else job.pilot.estimate

@@ -230,7 +230,7 @@ def test_the_open_index_holds_a_job_until_it_is_closed(store: JobStore) -> None:
     listed = store.listed("J")
     assert listed is not None
     assert listed.status is None
-    shown = store.list_as(replace(listed, status={"state": "running"}, etag="0x2", digest="d"))
+    shown = store.list_as(replace(listed, status={"state": "running"}, etag="0x2", digest="d", left_usd=0.25))
     with pytest.raises(Conflict):
         store.list_as(replace(listed, status={"state": "stale"}))
     assert store.listed("J") == shown

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from shared.domain.model import Job
 from shared.pipeline import job_control
 from shared.web import api
+from testing.fakes import Plan
 from tests.reliability.simulation import Simulation, check_balance, check_money, table
 
 NINE = table([f"r{number}" for number in range(1, 10)])
@@ -80,3 +83,25 @@ def test_a_released_pilot_of_unknown_cost_reserves_its_own_estimate() -> None:
     run_to(simulation, job, "completed")
     assert month_of(simulation)["reserved_usd"] == 0.0
     check_money(simulation)
+
+
+@pytest.mark.parametrize("budget", [{}, {"MONTHLY_BUDGET_USD": "5"}])
+def test_the_month_reserves_a_pilots_own_estimate_and_after_it_the_rests(budget: dict[str, str]) -> None:
+    simulation = Simulation(**budget)
+    simulation.tick(simulation.host())
+    simulation.service.plan_of = lambda metadata: Plan(running=180 if metadata["index"] == "1" else 7200)
+    job = dropped(simulation, "table.csv", NINE, pilot=3, parameters={"max_completion_tokens": 100})
+
+    whole, in_pilot = simulation.status(job)["estimate"]["usd"], month_of(simulation)["reserved_usd"]
+    for _ in range(12):
+        simulation.tick(simulation.host())
+        simulation.deliver(simulation.host())
+        simulation.clock.advance(60)
+    assert simulation.status(job)["rows"] == {"total": 9, "succeeded": 3, "failed": 0, "pending": 6, "reused": 0}
+    rest, after_it = simulation.status(job)["estimate"]["usd"], month_of(simulation)["reserved_usd"]
+    job_control.cancel(simulation.host(), job.job_id)
+    run_to(simulation, job, "cancelled")
+
+    assert in_pilot == pytest.approx(whole / 3, abs=1e-6)
+    assert after_it == pytest.approx(rest, abs=1e-6)
+    assert month_of(simulation)["reserved_usd"] == 0.0
