@@ -8,11 +8,13 @@ import sys
 from collections.abc import Sequence
 
 from local.commands.command_line import parse
-from local.screenshots.browser import BrowserError, find_browser
+from local.screenshots.browser import PACKAGE, BrowserError, find_browser
 from local.servers.processes import Interrupted, interrupt_on_signals, kill_group, signals_held_back
 from local.servers.stack import PROJECT
 
-_PARALLEL = ("-n", "3")
+_MOST_AT_ONCE = 8
+"""Each process that tests has servers of its own, which take memory."""
+
 _CHECKS = (
     ("ruff check", ["ruff", "check", "."]),
     ("ruff format", ["ruff", "format", "--check", "."]),
@@ -48,7 +50,7 @@ def provide_browser() -> None:
 
 def _install_browser() -> None:
     print("Installing Chromium for the tests of the status page ...", flush=True)
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", PACKAGE]
     done = _quiet(install) or (_quiet(["apt-get", "update"]) and _quiet(install))
     if not done:
         print("Chromium could not be installed: the tests of the status page will be skipped.", flush=True)
@@ -69,9 +71,13 @@ def _quiet(command: list[str]) -> bool:
 
 
 def _parallel(arguments: Sequence[str]) -> Sequence[str]:
-    """Run three tests at a time, as many of them wait for servers, unless the caller says how many."""
+    """Return pytest's options for tests side by side, unless the caller says how many.
+
+    One more than there are processors, as many of them wait for servers. A process takes whole stretches of the files,
+    so that few start the same servers, and gets some of another's tests when it has none left.
+    """
     own = any(argument.startswith(("-n", "--numprocesses")) for argument in arguments)
-    return () if own else _PARALLEL
+    return () if own else ("-n", str(min((os.cpu_count() or 1) + 1, _MOST_AT_ONCE)), "--dist", "worksteal")
 
 
 def _run(name: str, command: list[str]) -> int:

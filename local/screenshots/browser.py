@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGE = "chromium-headless-shell"
+"""Debian's package of a Chromium without a window of its own, which takes a third of the processor's time."""
+
+_NAMES = (PACKAGE, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
     "--disable-gpu",
     "--disable-quic",
@@ -29,7 +32,7 @@ def find_browser() -> str:
         if found:
             return found
     raise BrowserError(
-        f"Found no browser (one of {', '.join(_NAMES)}): install one, for instance Debian's package chromium."
+        f"Found no browser (one of {', '.join(_NAMES)}): install one, for instance Debian's package {PACKAGE}."
     )
 
 

@@ -40,8 +40,10 @@ def app(azurite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stil
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser session of the test's own."""
-    context = browser.new_context(viewport={"width": 1180, "height": 860}, locale="en-US", timezone_id="UTC")
+    """A browser session of the test's own; what turns on the page would keep a processor busy all the time."""
+    context = browser.new_context(
+        viewport={"width": 1180, "height": 860}, locale="en-US", timezone_id="UTC", reduced_motion="reduce"
+    )
     context.set_default_timeout(SECONDS * 1000)
     yield context
     context.close()

@@ -299,6 +299,17 @@ def test_nothing_but_the_pages_own_script_can_run(page: Page, app: StillApp) -> 
     assert page.evaluate("window.broken") is None
 
 
+def test_nothing_moves_for_those_who_ask_for_less_motion(browser: Browser, app: StillApp) -> None:
+    moving = {}
+    for motion in ("no-preference", "reduce"):
+        page = browser.new_page(reduced_motion=motion)
+        open_page(page, app)
+        moving[motion] = page.evaluate("document.getAnimations().length")
+        page.close()
+    assert moving["no-preference"] > 0
+    assert moving["reduce"] == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1180, 390])
 def test_the_page_is_accessible(browser: Browser, app: StillApp, scheme: str, width: int) -> None:

@@ -1,18 +1,20 @@
 """Results on the status page: rows to look at, files to fetch, trials, and where the page keeps its place."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from local.screenshots.sample_jobs import many_jobs, put, sample_jobs
 from local.servers.still_app import StillApp, running_still_app
 from shared.domain import blob_names
 from shared.domain.model import Job
 from shared.domain.ports import Container
+from testing.seeding import fill_history
 from tests.acceptance.page.test_reading import open_job, open_page
 
 LONG_NAME = "quarterly-reviews/" + "a-name-that-goes-on-and-on-" * 7 + ".csv"
@@ -246,19 +248,28 @@ def test_before_a_held_job_is_released_its_estimate_is_said(page: Page, app: Sti
     expect(page.locator("#ask-text")).to_contain_text("61,300 rows: about 4.8 million tokens to read.")
 
 
+@pytest.fixture(scope="module")
+def app_of_long_names(azurite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StillApp]:
+    """An app with two hundred jobs of long names, of which the newest can be opened."""
+    with running_still_app(tmp_path_factory.mktemp("long-names"), azurite) as app:
+        newest, *others = [
+            (replace(job, prompt_file=LONG_NAME[:196] + f"{batches[0].index}"), batches)
+            for job, batches in many_jobs(datetime.now(UTC), 200)
+        ]
+        fill_history(app.app, azurite, others)
+        put(app.app, *newest)
+        yield app
+
+
 @pytest.mark.parametrize("width", [1180, 390])
 def test_two_hundred_jobs_with_names_of_two_hundred_characters_fit(
-    browser: Browser, azurite: str, tmp_path: Path, width: int
+    page: Page, app_of_long_names: StillApp, width: int
 ) -> None:
-    with running_still_app(tmp_path, azurite) as app:
-        for job, batches in many_jobs(datetime.now(UTC), 200):
-            put(app.app, replace(job, prompt_file=LONG_NAME[:196] + f"{batches[0].index}"), batches)
-        page = browser.new_page(viewport={"width": width, "height": 860})
-        open_page(page, app)
-        page.get_by_role("button", name="Show older jobs").click()
-        expect(page.locator("#jobs > li")).to_have_count(200)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.locator("#jobs a.name").first.click()
-        expect(page.locator("#job-body section").first).to_be_visible()
-        assert page.evaluate("document.querySelector('#panel').scrollWidth <= innerWidth")
-        page.close()
+    page.set_viewport_size({"width": width, "height": 860})
+    open_page(page, app_of_long_names)
+    page.get_by_role("button", name="Show older jobs").click()
+    expect(page.locator("#jobs > li")).to_have_count(200)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#jobs a.name").first.click()
+    expect(page.locator("#job-body section").first).to_be_visible()
+    assert page.evaluate("document.querySelector('#panel').scrollWidth <= innerWidth")
