@@ -3,8 +3,10 @@
 import ipaddress
 import socket
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import httpcore2
 import hypothesis
 import pytest
 
@@ -51,6 +53,14 @@ def _loopback_only() -> Iterator[None]:
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
     socket.getaddrinfo = look_up
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trust_read_once() -> Iterator[None]:
+    """Let all HTTP clients of a process share the authorities they trust: reading them takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")
