@@ -2,13 +2,17 @@
 
 On the ports in memory. What a process leaves behind changes only with the calls that write: a process killed before a
 read leaves what it left before the read before it. So a kill after each writing call, and one before the first, are all
-the kills there are; that nothing else differs is what tests/contracts and the sweep with real processes show. Of the
-reads, every fourth fails; with CRASH_SWEEP=all, every one.
+the kills there are; that nothing else differs is what tests/contracts and the sweep with real processes show.
+
+By default each kind of job is disturbed at one boundary of each sort that it has: the same call, made by the same
+functions of the app, one in the other. With CRASH_SWEEP=all at every boundary.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
@@ -19,6 +23,7 @@ from tests.reliability.kinds import KINDS, Kind, play
 from tests.reliability.simulation import Killed, check_balance, check_money, check_payment, end_of
 from tests.reliability.watching import watched
 
+EVERY = os.environ.get("CRASH_SWEEP") == "all"
 READS = frozenset(
     {
         "files.info",
@@ -95,10 +100,42 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return chosen
 
 
-def _boundaries(kind: Kind) -> list[str]:
-    undisturbed = Disturbance(0)
-    play(kind, undisturbed.wrap)
-    return undisturbed.calls
+@dataclass(frozen=True)
+class Boundary:
+    """A call of a port, a run's `number`-th, and the functions of the app that made it, the innermost first."""
+
+    number: int
+    call: str
+    callers: tuple[str, ...]
+
+    @property
+    def writes(self) -> bool:
+        """Whether the call changes what a process would leave behind."""
+        return self.call not in READS
+
+
+def _boundaries(kind: Kind) -> list[Boundary]:
+    """The boundaries of an undisturbed run."""
+    found: list[Boundary] = []
+    play(kind, lambda app: watched(app, lambda call: found.append(Boundary(len(found) + 1, call, _callers()))))
+    return found
+
+
+def _callers() -> tuple[str, ...]:
+    found, frame = [], sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals["__name__"].startswith("shared."):
+            found.append(frame.f_code.co_qualname)
+    return tuple(found)
+
+
+def _chosen(boundaries: list[Boundary], which: Literal["first", "last"]) -> list[int]:
+    """The numbers of the boundaries at which to disturb: the first or last of each sort, or all of them."""
+    if EVERY:
+        return [boundary.number for boundary in boundaries]
+    in_order = boundaries if which == "last" else boundaries[::-1]
+    return sorted({(boundary.call, boundary.callers): boundary.number for boundary in in_order}.values())
 
 
 def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]], boundaries: int) -> None:
@@ -119,28 +156,28 @@ def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]],
     counts.note(title, kind.name, boundaries=boundaries, runs=len(disturbances), equal=equal)
 
 
+def _writes(boundaries: list[Boundary]) -> list[Boundary]:
+    return [boundary for boundary in boundaries if boundary.writes]
+
+
 @pytest.mark.parametrize("lost", [True, False], ids=["message lost", "message seen again"])
 def test_a_job_ends_the_same_wherever_its_process_is_killed(kind: Kind, lost: bool) -> None:
-    calls = _boundaries(kind)
+    boundaries = _boundaries(kind)
     kills = [Disturbance(1, before=_kill)]
-    kills += [Disturbance(number, after=_kill) for number, call in enumerate(calls, 1) if call not in READS]
-    _check(
-        kind,
-        f"killed, {'message lost' if lost else 'message seen again'}",
-        [(kill, lost) for kill in kills],
-        len(calls),
-    )
+    chosen = _chosen(_writes(boundaries), "first" if lost else "last")
+    kills += [Disturbance(number, after=_kill) for number in chosen]
+    title = f"killed, {'message lost' if lost else 'message seen again'}"
+    _check(kind, title, [(kill, lost) for kill in kills], len(boundaries))
 
 
 def test_a_job_ends_the_same_whichever_call_fails_before_it_took_effect(kind: Kind) -> None:
-    calls = _boundaries(kind)
-    step = 1 if os.environ.get("CRASH_SWEEP") == "all" else 4
-    chosen = [number for number, call in enumerate(calls, 1) if call not in READS or number % step == 0]
-    failures = [(Disturbance(number, before=_fail), True) for number in chosen]
-    _check(kind, "failed before its effect", failures, len(calls))
+    boundaries = _boundaries(kind)
+    failures = [(Disturbance(number, before=_fail), True) for number in _chosen(boundaries, "last")]
+    _check(kind, "failed before its effect", failures, len(boundaries))
 
 
 def test_a_job_ends_the_same_whichever_call_fails_after_it_took_effect(kind: Kind) -> None:
-    calls = _boundaries(kind)
-    writes = [number for number, call in enumerate(calls, 1) if call not in READS]
-    _check(kind, "failed after its effect", [(Disturbance(number, after=_fail), True) for number in writes], len(calls))
+    boundaries = _boundaries(kind)
+    chosen = _chosen(_writes(boundaries), "first")
+    failures = [(Disturbance(number, after=_fail), True) for number in chosen]
+    _check(kind, "failed after its effect", failures, len(boundaries))
