@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from azure.data.tables import TableServiceClient
 
 from local.batch_service.server import RunningService, running_service
 from testing.world import World, make_world, settings_for
@@ -32,13 +33,21 @@ def punctual_world(azurite: str) -> Iterator[World]:
 
 
 @pytest.fixture
-def new_world(azurite: str, service: RunningService) -> Callable[..., World]:
-    """Return a function that makes worlds, each with its own settings."""
+def new_world(azurite: str, service: RunningService) -> Iterator[Callable[..., World]]:
+    """Yield a function that makes worlds, each with its own settings; their tables go when the test is over.
+
+    Azurite writes all tables into one file, time and again: what no test needs any more would slow down all others.
+    """
+    made: list[World] = []
 
     def make(**changes: str) -> World:
-        return make_world(service, settings_for(azurite, service.url, **changes))
+        made.append(make_world(service, settings_for(azurite, service.url, **changes)))
+        return made[-1]
 
-    return make
+    yield make
+    with TableServiceClient.from_connection_string(azurite) as tables:
+        for world in made:
+            tables.delete_table(world.environment["JOBS_TABLE"])
 
 
 @pytest.fixture

@@ -118,7 +118,8 @@ class World:
     def wait(self, name: str, hours: float = 30, folder: str | None = None) -> dict[str, Any]:
         """Tick until the newest job of the file, or that in `folder`, has ended, and return its status.
 
-        Every two minutes at first and more seldom later, up to half an hour: a day should not take a test long.
+        Every five minutes at first, which is as long as a batch takes, and more seldom later, up to half an hour: a
+        day should not take a test long.
         """
         waited = 0.0
         while waited < hours * 3600:
@@ -126,7 +127,7 @@ class World:
             status = self.status(name, folder)
             if status["state"] in ("completed", "failed", "cancelled"):
                 return status
-            pause = min(max(120.0, waited / 4), 1800)
+            pause = min(max(300.0, waited / 4), 1800)
             self.clock.advance(pause)
             waited += pause
         raise AssertionError(f"{name} has not ended after {hours} hours: {self.status(name, folder)}")

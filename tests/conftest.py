@@ -1,6 +1,7 @@
 """What all tests share: no address but this machine's own is ever reached, and one Azurite serves a whole run."""
 
 import ipaddress
+import signal
 import socket
 from collections.abc import Iterator
 from functools import cache
@@ -53,6 +54,13 @@ def _loopback_only() -> Iterator[None]:
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
     socket.getaddrinfo = look_up
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_hear_ctrl_c() -> None:
+    """Take SIGINT as usual: a shell starts its background jobs with it ignored, which all children would inherit."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
