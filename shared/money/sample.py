@@ -53,20 +53,20 @@ class RequestSample:
     held: int = 0
     """Bytes of lines that are not counted yet."""
 
-    def add(self, text: bytes, schemas: Sequence[int], image_tokens: int = 0) -> None:
-        """Add consecutive request lines, each with its line end; `schemas` has one number for each line.
+    def add(self, lines: Sequence[bytes], schemas: Sequence[int], size: int, image_tokens: int = 0) -> None:
+        """Add consecutive request lines, without line ends; `schemas` has one number for each line.
 
-        `image_tokens` are those of all their images, whose bytes are not in `text`.
+        `size` are their bytes with line ends, but without those of images; `image_tokens` are what all these cost.
         """
         self.image_tokens += image_tokens
-        first = -self.requests % self.stride
-        if first < len(schemas):
-            lines = text.split(b"\n")
-            for position in range(first, len(schemas), self.stride):
-                self._take(lines[position], schemas[position])
-        self.requests += len(schemas)
-        self.size += len(text)
-        self.by_schema.update(schemas)
+        for position in range(-self.requests % self.stride, len(lines), self.stride):
+            self._take(lines[position], schemas[position])
+        self.requests += len(lines)
+        self.size += size
+        if schemas.count(schemas[0]) == len(schemas):
+            self.by_schema[schemas[0]] += len(schemas)
+        else:
+            self.by_schema.update(schemas)
         while len(self.sampled) > SAMPLE_SIZE:
             self.sampled = self.sampled[::2]
             self.stride *= 2

@@ -12,7 +12,7 @@ batch_cutter      which requests go into which batch
 batch_file        a batch's input file and the list of its rows, written and read back
 follow_up         what is sent once more
 unshown_schemas   what errors.jsonl must say of a schema
-limits            how large a request may be; request_lines the lines of a block
+limits            how large a request may be; request_lines puts blocks together
 image_requests    rows with images; row_documents finds them, body_images those of ready-made requests
 request_hash      which requests ask the same; readdressed requests name another deployment
 """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.domain.model import RequestBlock
-from shared.requests.request_lines import lines_of, part_of
+from shared.requests.request_lines import part_of
 
 OPEN_BATCHES: Final = 16
 """How many files are open at a time; each holds a block or two of some MiB in memory while it is written."""
@@ -53,7 +53,7 @@ class BatchCutter:
         """
         kind = (block.model, block.url, pilot)
         batch = self._open.get(kind)
-        if batch is not None and self._add(batch, len(block.ids), len(block.text)):
+        if batch is not None and self._add(batch, len(block.ids), block.size):
             self._open.move_to_end(kind)
             yield Placement(batch.index, block)
             return
@@ -64,7 +64,7 @@ class BatchCutter:
         self._open.clear()
 
     def _in_parts(self, block: RequestBlock, kind: tuple[str, str, bool]) -> Iterator[Placement]:
-        sizes = [len(line) + 1 for line in lines_of(block)]
+        sizes = [len(line) + 1 for line in block.lines]
         self._check(block, sizes)
         start = 0
         closes: tuple[int, ...] = ()

@@ -51,10 +51,10 @@ class BatchFileWriter:
 
     def add(self, block: RequestBlock) -> None:
         """Write requests, and their lines in the list of rows."""
-        self._lines.append(block.text)
+        self._lines += block.lines
         self._rows.append(row_list(block))
         self._requests += len(block.ids)
-        self._size += len(block.text)
+        self._size += block.size
         self._tokens += block.input_tokens
         if self._size - self._written >= PIECE:
             self._write()
@@ -67,9 +67,13 @@ class BatchFileWriter:
         return replace(self.batch, requests=self._requests, size=self._size, input_tokens=self._tokens)
 
     def _write(self) -> None:
-        for file, pending in zip(self._files, (self._lines, self._rows), strict=True):
-            file.write(b"".join(pending))
-            pending.clear()
+        lines, rows = self._files
+        if self._lines:
+            lines.write(b"\n".join(self._lines))  # One line alone, which may have many images, is not copied.
+            lines.write(b"\n")
+            rows.write(b"".join(self._rows))
+        self._lines.clear()
+        self._rows.clear()
         self._written = self._size
 
 

@@ -206,9 +206,9 @@ class RequestBuilder:
                 self._same_questions += 1
         if len(line) >= self._max_bytes:
             check_size(line, self._max_bytes)
-        tokens = len(line) // BYTES_PER_TOKEN + 1
+        size, tokens = len(line) + 1, len(line) // BYTES_PER_TOKEN + 1
         return RequestBlock(
-            (row,), (custom_id,), skeleton.model, skeleton.url, line + b"\n", (skeleton.schema,), tokens
+            (row,), (custom_id,), skeleton.model, skeleton.url, (line,), (skeleton.schema,), size, tokens
         )
 
     def _prompt_of_file(self, text: str) -> str:

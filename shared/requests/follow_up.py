@@ -6,7 +6,7 @@ from typing import Final
 
 from shared import json_codec
 from shared.domain.model import RequestBlock
-from shared.requests.request_lines import block_of, lines_of
+from shared.requests.request_lines import block_of
 
 _CAPS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
@@ -21,17 +21,17 @@ def follow_up(
     """
     for block in blocks:
         chosen: list[tuple[int, str, bytes, int, int]] = []
-        lines, images = lines_of(block), block.image_tokens or repeat(0, len(block.ids))
+        images = block.image_tokens or repeat(0, len(block.ids))
         for row, custom_id, line, schema, tokens in zip(
-            block.rows, block.ids, lines, block.schemas, images, strict=True
+            block.rows, block.ids, block.lines, block.schemas, images, strict=True
         ):
             if row in keep:
                 again = raise_cap(line) if row in raised else line
                 if again is not None:
                     chosen.append((row, custom_id, again, schema, tokens))
         if chosen:
-            rows, ids, again_lines, schemas, of_images = zip(*chosen, strict=True)
-            yield block_of(rows, ids, block.model, block.url, again_lines, schemas, of_images if any(of_images) else ())
+            rows, ids, lines, schemas, of_images = zip(*chosen, strict=True)
+            yield block_of(rows, ids, block.model, block.url, lines, schemas, of_images if any(of_images) else ())
 
 
 def raise_cap(line: bytes) -> bytes | None:

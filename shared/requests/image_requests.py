@@ -55,8 +55,7 @@ class ImageRequests:
             assert isinstance(alone, RequestSkeleton)  # It differs from the other in its messages alone.
             skeleton, texts = alone, [None]
         line = _line(custom_id, skeleton, texts, self._pieces(pictures))
-        if len(line) > self._max_bytes:
-            check_size(line[:-1], self._max_bytes)
+        check_size(line, self._max_bytes)
         wording = _line(custom_id, skeleton, texts, NO_IMAGES)
         model = self._model_behind(skeleton.model)
         tokens = sum(picture.tokens(model, self._detail) for picture in pictures)
@@ -89,18 +88,17 @@ class ImageRequests:
 def request_with_images(
     row: int, custom_id: str, model: str, url: str, line: bytes, schema: int, tokens: int, wording: bytes
 ) -> RequestBlock:
-    """Return one request as a block, `line` with its end.
-
-    `tokens` are those of its images, `wording` is the request without their bytes.
-    """
-    text_tokens = len(wording) // BYTES_PER_TOKEN + 1
-    return RequestBlock((row,), (custom_id,), model, url, line, (schema,), text_tokens + tokens, (tokens,), wording)
+    """Return one request as a block; `tokens` are those of its images, `wording` is its line without their bytes."""
+    size, text_tokens = len(line) + 1, len(wording) // BYTES_PER_TOKEN + 1
+    return RequestBlock(
+        (row,), (custom_id,), model, url, (line,), (schema,), size, text_tokens + tokens, (tokens,), (wording,)
+    )
 
 
 def _line(custom_id: str, skeleton: RequestSkeleton, texts: Sequence[str | None], images: Sequence[bytes]) -> bytes:
-    """Return a request's line, with its end."""
+    """Return a request's line, without its end."""
     line = [START, encode(custom_id), skeleton.parts[0]]
     for text, part in zip(texts, skeleton.parts[1:], strict=True):
         line += images if text is None else (encode(text),)
         line.append(part)
-    return b"".join((*line, b"\n"))
+    return b"".join(line)

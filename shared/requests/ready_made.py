@@ -76,8 +76,8 @@ class ReadyMadeRequests:
         check_size(line, self._max_bytes)
         model = self._model_behind(body["model"])
         tokens = sum(picture.tokens(model, detail) for picture, detail in pictures)
-        wording = serialised(request | {"body": without_pictures(body, url)}) + b"\n"
-        return request_with_images(row, request["custom_id"], body["model"], url, line + b"\n", schema, tokens, wording)
+        wording = serialised(request | {"body": without_pictures(body, url)})
+        return request_with_images(row, request["custom_id"], body["model"], url, line, schema, tokens, wording)
 
     def _with_model(self, body: dict[str, object]) -> dict[str, object]:
         model = body.get("model")

@@ -1,4 +1,4 @@
-"""The lines of a RequestBlock: put together, taken apart, and a part of them."""
+"""Requests put together to a RequestBlock, and a part of one."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from shared.requests.limits import BYTES_PER_TOKEN
 LONG: Final = 1_024
 """Bytes of a line below which images are not looked for."""
 
-_BASE64: Final = b";base64,"
 _IMAGE: Final = re.compile(rb'data:[^";]{0,64};base64,[^"]*')
 
 
@@ -27,21 +26,15 @@ def block_of(
 
     `image_tokens` are those of each one's images, empty where none has images.
     """
-    text = b"\n".join((*lines, b""))
-    wordings = _without_images(lines) if _BASE64 in text else lines
-    tokens = sum([len(line) // BYTES_PER_TOKEN for line in wordings]) + len(lines) + sum(image_tokens)
-    wording = b"" if wordings is lines else b"\n".join((*wordings, b""))
-    return RequestBlock(rows, ids, model, url, text, schemas, tokens, image_tokens, wording)
+    size = sum(map(len, lines)) + len(lines)
+    wordings = _without_images(lines) if image_tokens else ()
+    tokens = sum([len(line) // BYTES_PER_TOKEN for line in wordings or lines]) + len(lines) + sum(image_tokens)
+    return RequestBlock(rows, ids, model, url, lines, schemas, size, tokens, image_tokens, wordings)
 
 
 def _without_images(lines: Sequence[bytes]) -> list[bytes]:
     """Take the bytes of images out of requests."""
     return [_IMAGE.sub(b"", line) if len(line) >= LONG else line for line in lines]
-
-
-def lines_of(block: RequestBlock) -> list[bytes]:
-    """Return a block's requests as lines, without line ends."""
-    return block.text.split(b"\n")[:-1]
 
 
 def part_of(block: RequestBlock, start: int, end: int) -> RequestBlock:
@@ -53,7 +46,7 @@ def part_of(block: RequestBlock, start: int, end: int) -> RequestBlock:
         block.ids[start:end],
         block.model,
         block.url,
-        lines_of(block)[start:end],
+        block.lines[start:end],
         block.schemas[start:end],
         block.image_tokens[start:end],
     )

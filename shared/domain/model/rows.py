@@ -75,22 +75,29 @@ class RowBlock(NamedTuple):
 
 
 class RequestBlock(NamedTuple):
-    """Requests for one model and url, in the order of their rows; `text` holds their lines with line ends.
+    """Requests for one model and url, in the order of their rows; `lines` has one for each, without line ends.
 
-    `schemas` are the numbers of their answers' schemas in the job's list, -1 without one. `input_tokens` is an estimate
-    for all of them; `image_tokens` is the part of each request's images, empty if none has images. `wording` holds the
-    requests without the bytes of images, empty if there are none. The request of an odd row is a block of one.
+    `schemas` are the numbers of their answers' schemas in the job's list, -1 without one. `size` is the bytes of the
+    lines with line ends. `input_tokens` is an estimate for all of them; `image_tokens` is the part of each request's
+    images, empty if none has images. `wordings` holds the lines without the bytes of images, empty if there are none.
+    The request of an odd row is a block of one.
     """
 
     rows: Sequence[int]
     ids: Sequence[str]
     model: str
     url: str
-    text: bytes
+    lines: Sequence[bytes]
     schemas: Sequence[int]
+    size: int
     input_tokens: int
     image_tokens: Sequence[int] = ()
-    wording: bytes = b""
+    wordings: Sequence[bytes] = ()
+
+    @property
+    def text(self) -> bytes:
+        """The lines with line ends."""
+        return b"\n".join((*self.lines, b""))
 
 
 class SentRow(NamedTuple):

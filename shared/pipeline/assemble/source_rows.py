@@ -107,7 +107,7 @@ class Rows:
         built = self._builder.build(record, self._documents.of(record, self._builder))
         if isinstance(built, Fault):
             return row._replace(source=_source(record))
-        request = json_codec.loads(built.text)
+        request = json_codec.loads(built.lines[0])
         assert isinstance(request, dict)
         return row._replace(request=request, schema=self._unshown.of(request, built.schemas[0]))
 

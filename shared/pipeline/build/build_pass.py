@@ -214,7 +214,7 @@ class BuildPass:
             self._reused.take(built, [row.request])
         elif row.files is not None:
             tokens = sum(built.image_tokens)
-            note = BuiltRow(row.record.row, len(built.text), tokens, row.files.pages) if tokens else None
+            note = BuiltRow(row.record.row, built.size, tokens, row.files.pages) if tokens else None
             self._put(built, note, fetched=True)
         else:
             self._put(built)
@@ -230,9 +230,9 @@ class BuildPass:
 
     def _put_again(self, block: RequestBlock, built: BuiltRow) -> None:
         """Count a request that an earlier run has written, for which no document was fetched."""
-        text = bytes(built.size - 1) + b"\n"
+        lines = (bytes(built.size - 1),)
         tokens = block.input_tokens - sum(block.image_tokens) + built.image_tokens
-        again = block._replace(text=text, input_tokens=tokens, image_tokens=(built.image_tokens,))
+        again = block._replace(lines=lines, size=built.size, input_tokens=tokens, image_tokens=(built.image_tokens,))
         self._put(again, built, is_there=True)
 
     def _put(

@@ -37,7 +37,11 @@ class RequestSamples:
         if sample is None:
             sample = self._samples[block.model] = RequestSample()
         held = sample.held
-        sample.add(block.wording or block.text, block.schemas, sum(block.image_tokens))
+        if block.wordings:
+            size = sum(map(len, block.wordings)) + len(block.wordings)
+            sample.add(block.wordings, block.schemas, size, sum(block.image_tokens))
+        else:
+            sample.add(block.lines, block.schemas, block.size)
         self._held += sample.held - held
         if self._held > HELD_BYTES:
             self.count()

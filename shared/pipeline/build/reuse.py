@@ -22,7 +22,7 @@ from shared.pipeline.build.request_files import OutdatedError
 from shared.pipeline.build.reused_part import GoneError, ReusedPart
 from shared.pipeline.claims import Claim
 from shared.requests.request_hash import request_hash
-from shared.requests.request_lines import block_of, lines_of
+from shared.requests.request_lines import block_of
 
 PIECE: Final = 1024 * 1024
 
@@ -47,7 +47,7 @@ class ReusedAnswers:
         """Hash requests; `checked` are the hashes of the job's schemas by number."""
         return [
             request_hash(line, checked[schema] if schema >= 0 else b"")
-            for line, schema in zip(lines_of(block), block.schemas, strict=True)
+            for line, schema in zip(block.lines, block.schemas, strict=True)
         ]
 
     def take(self, block: RequestBlock, hashes: Sequence[bytes]) -> RequestBlock | None:
@@ -88,13 +88,12 @@ def _without(block: RequestBlock, places: Set[int]) -> RequestBlock | None:
     left = [place for place in range(len(block.ids)) if place not in places]
     if not left:
         return None
-    lines = lines_of(block)
     return block_of(
         [block.rows[place] for place in left],
         [block.ids[place] for place in left],
         block.model,
         block.url,
-        [lines[place] for place in left],
+        [block.lines[place] for place in left],
         [block.schemas[place] for place in left],
     )
 

@@ -13,10 +13,11 @@ from shared.money.sample import MOST_CAPS, SAMPLE_SIZE, RequestSample
 from shared.money.tokens import token_counter
 
 
-def lines(texts: list[str], **body: object) -> bytes:
-    """Request lines with one message each."""
+def add(found: RequestSample, texts: list[str], schema: int = 0, **body: object) -> None:
+    """Add requests with one message each."""
     requests = ({"body": {"messages": [{"role": "user", "content": text}], **body}} for text in texts)
-    return b"".join(json.dumps(request).encode() + b"\n" for request in requests)
+    lines = [json.dumps(request).encode() for request in requests]
+    found.add(lines, [schema] * len(lines), sum(map(len, lines)) + len(lines))
 
 
 def sample(
@@ -26,7 +27,7 @@ def sample(
     found = RequestSample()
     for start in range(0, len(texts), block):
         part = texts[start : start + block]
-        found.add(lines(part, **body), [schema] * len(part))
+        add(found, part, schema, **body)
     found.count(counter)  # type: ignore[arg-type]
     return found
 
@@ -65,10 +66,10 @@ def test_the_sample_follows_from_the_requests_and_not_from_how_they_were_blocked
     blocked = RequestSample()
     start = 0
     for size in sizes:
-        blocked.add(lines(texts[start : start + size]), [0] * size)
+        add(blocked, texts[start : start + size])
         start += size
     one = RequestSample()
-    one.add(lines(texts), [0] * len(texts))
+    add(one, texts)
     assert blocked == one
 
 
@@ -109,7 +110,7 @@ def test_counting_some_of_a_sample_before_it_is_complete_makes_no_difference() -
     texts = [f"{number}" * (number % 9) for number in range(2_500)]
     found = RequestSample()
     for start in range(0, len(texts), 100):
-        found.add(lines(texts[start : start + 100]), [0] * 100)
+        add(found, texts[start : start + 100])
         found.count(len)
         assert found.held == 0
     assert found == sample(texts, counter=len)
@@ -117,7 +118,7 @@ def test_counting_some_of_a_sample_before_it_is_complete_makes_no_difference() -
 
 def test_a_sample_holds_only_the_requests_that_are_still_to_be_counted() -> None:
     found = RequestSample()
-    found.add(lines(["x" * 1_000, "y" * 100_000]), [0, 0])
+    add(found, ["x" * 1_000, "y" * 100_000])
     assert found.held == sum(len(request.line) for request in found.sampled) < 2_000
     many = sample(["x" * 1_000] * 5_000, counter=len)
     assert (many.held, {request.line for request in many.sampled}) == (0, {b""})
@@ -148,14 +149,14 @@ def test_without_history_every_row_counts_its_cap() -> None:
 
 def test_the_mean_of_earlier_answers_counts_and_no_row_counts_more_than_its_cap() -> None:
     found = sample(["Hi"] * 5, max_completion_tokens=20)
-    found.add(lines(["Hi"] * 5, max_completion_tokens=200), [0] * 5)
+    add(found, ["Hi"] * 5, max_completion_tokens=200)
     known = of(found, lambda _deployment, _schema: 30.0)
     assert (known.output_tokens, known.basis) == (5 * 20 + 5 * 30, Basis.HISTORY)
 
 
 def test_one_schema_without_a_mean_makes_the_estimate_no_better_founded_than_its_cap() -> None:
     found = sample(["Hi"] * 2, schema=0, max_completion_tokens=50)
-    found.add(lines(["Hi"] * 2, max_completion_tokens=50), [1, 1])
+    add(found, ["Hi"] * 2, schema=1, max_completion_tokens=50)
     known = of(found, lambda _deployment, schema: 10.0 if schema == 0 else None, Basis.PILOT)
     assert (known.output_tokens, known.basis) == (2 * 10 + 2 * 50, Basis.CAP)
 

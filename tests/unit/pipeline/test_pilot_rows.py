@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from shared.domain.model import RequestBlock
 from shared.pipeline.build.pilot_rows import PilotRows, RequestKinds
+from shared.requests.request_lines import block_of
 
 
 def block(first: int, count: int, model: str = "m", schema: int = 0) -> RequestBlock:
     """Requests of consecutive rows."""
     rows = range(first, first + count)
-    text = b"".join(b'{"row":%d}\n' % row for row in rows)
-    return RequestBlock(rows, [f"id-{row}" for row in rows], model, "/v1/responses", text, [schema] * count, count)
+    lines = [b'{"row":%d}' % row for row in rows]
+    return block_of(rows, [f"id-{row}" for row in rows], model, "/v1/responses", lines, [schema] * count)
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=12), st.data())

@@ -10,7 +10,7 @@ from shared.domain import blob_names
 from shared.domain.model import Batch, BatchState, RequestBlock, SentRow
 from shared.domain.ports import Container
 from shared.requests.batch_file import READ, BatchFileWriter, read_requests, read_rows, row_list
-from shared.requests.request_lines import block_of, lines_of
+from shared.requests.request_lines import block_of
 from testing.fakes import FakeClock, MemoryFiles
 
 BATCH = Batch(
@@ -52,7 +52,7 @@ class TestReading:
         (block,) = read_requests(BATCH, (b"{}", image), rows)
         assert block.image_tokens == (0, 765)
         assert block.input_tokens < 765 + 20
-        assert len(block.wording) < 40
+        assert len(block.wordings[1]) < 40
 
     def test_lines_and_rows_that_differ_in_number_are_an_error(self) -> None:
         with pytest.raises(ValueError, match=r"longer|shorter"):
@@ -101,6 +101,6 @@ class TestBatchFileWriter:
             tuple(id_ for block in blocks for id_ in block.ids),
             "m",
             "u",
-            [line for block in blocks for line in lines_of(block)],
+            [line for block in blocks for line in block.lines],
             tuple(schema for block in blocks for schema in block.schemas),
         )

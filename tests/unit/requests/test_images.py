@@ -196,7 +196,7 @@ def test_a_data_url_costs_tokens_by_its_size() -> None:
     assert isinstance(large, RequestBlock)
     assert (small.image_tokens, large.image_tokens) == ((255,), (765,))
     assert b"base64" in small.text
-    assert b"base64" not in small.wording
+    assert b"base64" not in small.wordings[0]
 
 
 def test_without_documents_at_hand_a_request_holds_their_addresses() -> None:
@@ -245,7 +245,7 @@ def test_tokens_count_images_by_their_size_and_not_by_their_bytes() -> None:
     assert isinstance(made, RequestBlock)
     assert made.image_tokens == (255,)
     assert made.input_tokens < 355
-    assert len(made.wording) < 200
+    assert len(made.wordings[0]) < 200
 
 
 def ready_made(*urls: str, url: str = "/v1/chat/completions") -> Record:
@@ -294,7 +294,7 @@ def test_images_in_ready_made_requests_cost_tokens_by_their_size_and_not_by_thei
     assert isinstance(responses, RequestBlock)
     assert chat_low.image_tokens == (4 * 85,)
     assert responses.image_tokens == (255 + 765 + 765 + 765,)
-    assert all(b"base64" not in block.wording and b"https" not in block.wording for block in (chat_low, responses))
+    assert all(b"base64" not in line and b"https" not in line for line in (*chat_low.wordings, *responses.wordings))
     assert json.loads(responses.text)["body"] == ready_made(*urls, url="/v1/responses").values["body"]
 
 

@@ -41,9 +41,10 @@ class Sent(NamedTuple):
 
 def only(block: RequestBlock) -> Sent:
     """Take the request out of a block of one."""
-    (row,), (custom_id,), model, url, text, (schema,), tokens, *_images = block
-    assert text.endswith(b"\n")
-    return Sent(row, custom_id, model, url, text[:-1], schema, tokens)
+    (row,), (custom_id,), model, url, (line,), (schema,), size, tokens, *_images = block
+    assert block.text == line + b"\n"
+    assert size == len(block.text)
+    return Sent(row, custom_id, model, url, line, schema, tokens)
 
 
 class Job:
