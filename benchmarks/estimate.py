@@ -15,7 +15,7 @@ from shared.requests.request_lines import block_of
 from shared.settings import read_settings
 from testing.memory_ledger import MemoryLedger
 
-BLOCK = 512
+BLOCK = 509
 SCHEMA = {"type": "object", "properties": {"Name": {"type": "string"}}, "required": ["Name"]}
 
 
