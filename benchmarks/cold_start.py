@@ -20,8 +20,10 @@ app = func.FunctionApp()
 def nothing(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("")
 """
-LATER = ("openai", "genai_prices", "pyarrow", "pypdfium2", "PIL")
-"""Packages that only some functions need. Not among them: azure.identity, which the blob binding itself loads, and
+PACKAGES = ("openai", "genai_prices", "pyarrow", "pypdfium2", "PIL", "pybase64", "sqlite3", "tiktoken")
+ROOMS = ("shared.requests", "shared.documents", "shared.pipeline.build", "shared.pipeline.assemble")
+LATER = (*PACKAGES, *ROOMS)
+"""What only some functions need. Not among them: azure.identity, which the blob binding itself loads, and
 azure.storage.queue, which the local host does."""
 
 

@@ -10,7 +10,6 @@ from shared.pipeline.collect.downloads import delete_upload
 from shared.pipeline.poll.open_jobs import OpenNow
 from shared.pipeline.records import load
 from shared.pipeline.submit.lost_creations import look_out, name_of
-from shared.pipeline.submit.submission import record
 from shared.pipeline.targets import account_of, target_of
 from shared.settings import Settings, Target
 
@@ -79,6 +78,8 @@ def _adopt(app: App, row: Batch, resource: Target, remote: RemoteBatch, jobs: Se
     target = _target_at(app, row, resource)
     if account_of(app.settings, row) != resource.account:
         _leave(app, row)
+    from shared.pipeline.submit.submission import record  # It is seldom needed, and brings much with it.
+
     record(records, claim, target, remote)
     for item in items:
         item.changed = True

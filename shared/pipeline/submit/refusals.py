@@ -11,7 +11,6 @@ from shared.domain.model import Batch, Wait
 from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
-from shared.pipeline.submit.splitting import split
 from shared.pipeline.targets import candidates, has_room
 from shared.settings import Platform, Target
 
@@ -100,6 +99,8 @@ def refuse_for_quota(
     app, batch = records.app, claim.record
     limit = token_limit(reason)
     if limit is not None and batch.requests > 1 and _exceeds_all(records, batch, target, limit):
+        from shared.pipeline.submit.splitting import split  # It is seldom needed, and brings much with it.
+
         split(records, claim)
         return
     message = (

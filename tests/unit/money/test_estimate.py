@@ -170,7 +170,7 @@ def test_an_unknown_price_leaves_the_cost_open_and_the_tokens_known() -> None:
 def test_after_a_pilot_no_row_counts_more_than_its_own_cap(caps: list[int | None]) -> None:
     found = RequestSample()
     for cap in caps:
-        found.add(lines(["Hi"], **({} if cap is None else {"max_completion_tokens": cap})), [0])
+        add(found, ["Hi"], **({} if cap is None else {"max_completion_tokens": cap}))
     found.count(token_counter("gpt-4o"))
     rest = {"d": RestOfJob(requests=found.requests, input_tokens=found.input_tokens, caps=found.caps)}
 
