@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from shared.domain.model import Job
+from shared.domain.ports import Container
 from shared.pipeline import job_control
 from shared.web import api
+from testing.documents import image
 from testing.fakes import Plan
 from tests.reliability.simulation import Simulation, check_balance, check_money, table
 
@@ -105,3 +107,22 @@ def test_the_month_reserves_a_pilots_own_estimate_and_after_it_the_rests(budget:
     assert in_pilot == pytest.approx(whole / 3, abs=1e-6)
     assert after_it == pytest.approx(rest, abs=1e-6)
     assert month_of(simulation)["reserved_usd"] == 0.0
+
+
+@pytest.mark.parametrize("missing", [[], [5], [5, 7]])
+def test_rows_whose_images_are_missing_do_not_count_for_a_pilot(missing: list[int]) -> None:
+    simulation = Simulation()
+    simulation.tick(simulation.host())
+    for row in range(1, 11):
+        if row not in missing:
+            simulation.files.write(Container.PROMPTS, f"{row}.png", image())
+    rows = "".join(f"r{row},Describe it,Name,{row}.png\n" for row in range(1, 11))
+    job = dropped(simulation, "table.csv", f"Custom ID,Prompt,Required,Image\n{rows}", pilot=3)
+
+    sent = [(batch["pilot"], batch["requests"]) for batch in simulation.status(job)["batches"]]
+    status = run_to(simulation, job, "completed")
+
+    assert sorted(sent) == ([(False, 7 - len(missing)), (True, 3)] if len(missing) < 2 else [(False, 3), (False, 5)])
+    assert status["rows"]["succeeded"] == 10 - len(missing)
+    assert status["errors"] == ({"image_missing": len(missing)} if missing else {})
+    check_balance(simulation)

@@ -78,6 +78,8 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
     except JobFault as fault:
         _end_with(claim, fault, settings=plan.settings.sources)
         return
+    if built.has_pilot and plan.settings.pilot and not pilot_size(plan.settings.pilot.rows, built.requests):
+        built.drop_pilot()  # Documents of rows that were counted as sendable were missing or damaged.
     built.warnings[:0] = list_warnings(app, job)
     if blob_names.results_name(job.prompt_file) != job.prompt_file:
         built.warnings.insert(

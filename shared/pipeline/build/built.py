@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.domain.blob_names import JOB_SETTINGS
 from shared.domain.errors import JobFault
@@ -39,6 +39,22 @@ class Built:
         """As many warnings as a job's row has room for, which a file's control characters would take sixfold."""
         shown = (warning[:WARNING_LENGTH] for warning in self.warnings[:WARNINGS])
         return tuple(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", warning) for warning in shown)
+
+    @property
+    def requests(self) -> int:
+        """How many requests will be sent."""
+        return sum(batch.requests for batch in self.batches)
+
+    @property
+    def has_pilot(self) -> bool:
+        """Whether some of them are sent first."""
+        return any(batch.pilot for batch in self.batches)
+
+    def drop_pilot(self) -> None:
+        """Send all requests at once."""
+        self.batches = [replace(batch, pilot=False) for batch in self.batches]
+        self.pilot_estimate = None
+        self.rest = {}
 
     @property
     def input_tokens(self) -> int:
