@@ -3,8 +3,9 @@
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from shared.domain.lifecycle import is_held
 from shared.domain.model import BatchState
 from shared.domain.ports import App, Container
 from shared.pipeline import job_control, steps
+from shared.pipeline.build import run_ends
 from testing.documents import image
 from testing.fakes import Plan
 from tests.reliability.simulation import Killed, Simulation, table
@@ -53,6 +55,8 @@ class Kind:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     spent: float = 0.0
     """What earlier jobs have cost this month, in US dollars."""
+    run: timedelta = run_ends.RUN
+    """How long one run builds a job whose documents have to be fetched."""
     others: tuple[str, ...] = ()
     """Other resources that batches may go to, without quotas."""
 
@@ -80,7 +84,8 @@ def play(kind: Kind, wrap: Callable[[App], App], *, lost: bool = True) -> Simula
     for path, data in kind.documents.items():
         simulation.files.write(Container.PROMPTS, path, data)
     name = simulation.drop(f"folder/{kind.file}", kind.content, **kind.settings)
-    play_out(simulation, name, kind, wrap, lost=lost)
+    with patch.object(run_ends, "RUN", kind.run):
+        play_out(simulation, name, kind, wrap, lost=lost)
     return simulation
 
 
@@ -244,11 +249,12 @@ KINDS = (
         documents={"folder/1.png": image(), "folder/2.png": image(color="olive")},
     ),
     Kind(
-        "documents",
+        "documents, each of which takes a run",
         "*.png\n*.txt\n",
         settings={"required": "Name", "prompt": "Read it. {Text}"},
         rows={"folder/2.png": ["400"], "folder/1.txt": ["429", "ok"]},
         file="all.files",
+        run=timedelta(seconds=-1),
         documents={
             "folder/1.png": image(),
             "folder/2.png": b"\x89PNG",

@@ -194,6 +194,7 @@ class BuildPass:
         for row in self._waiting.take(all_rows=all_rows):
             self._claim.keep()
             self._settle(row, builder)
+            self._run.count(has_new=self._files.has_new)
             if row.files is not None and self._run.is_over and not self._only_counts:
                 self._end_run(row.record.row)
 
@@ -284,11 +285,8 @@ class BuildPass:
             self._built, saw_schema=builder.saw_schema, rejects_invalid_rows=self._plan.rejects_invalid_rows
         )
         if fault is not None:
-            self._claim.change(
-                rows_total=self._built.total,
-                unsent=dict(self._built.unsent),
-                warnings=self._built.first_warnings,
-            )
+            found = self._built
+            self._claim.change(rows_total=found.total, unsent=dict(found.unsent), warnings=found.first_warnings)
             raise fault
 
     def _writer(self, name: str) -> BlobWriter:

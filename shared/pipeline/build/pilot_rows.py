@@ -13,6 +13,7 @@ class RequestKinds:
     """Takes a job's requests as their files would, and keeps only of what kind each is."""
 
     has_plain = False
+    has_new = False
 
     def __init__(self) -> None:
         self.kinds = array("L")

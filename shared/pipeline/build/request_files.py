@@ -32,6 +32,8 @@ class RequestFiles:
         self._batches: list[Batch] = []
         self._notes: dict[int, BlobWriter] = {}
         self._there_before: set[int] = set()
+        self.has_new = False
+        """Whether there were requests that no earlier run had written."""
 
     def put(self, block: RequestBlock, image_note: bytes = b"", *, is_there: bool = False, pilot: bool = False) -> None:
         """Write requests into the files of their batches; those of the `pilot` have separate batches.
@@ -44,6 +46,7 @@ class RequestFiles:
                 self._close(index)
             self._file(placement.index, block, pilot=pilot).add(placement.block)
             is_whole = placement.index in self._there_before
+            self.has_new = self.has_new or not is_whole
             if is_there and not is_whole:
                 raise OutdatedError
             if image_note and not is_whole:

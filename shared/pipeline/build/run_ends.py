@@ -69,20 +69,27 @@ class Run:
     def __init__(self, app: App, job: Job, *, counting: bool) -> None:
         self._app = app
         self._job = job
-        self._until = app.now() + (COUNTING if counting else RUN)
+        self._until = app.now() + COUNTING if counting else None
         self._settled: list[bytes] = []
 
     @property
     def is_over(self) -> bool:
         """Whether the run must end as soon as the next can go on behind it."""
-        return self._app.now() > self._until
+        return self._until is not None and self._app.now() > self._until
+
+    def count(self, *, has_new: bool = True) -> None:
+        """Count the run's time from its first new row: else a run that has much to read again never comes further."""
+        if has_new and self._until is None:
+            self._until = self._app.now() + RUN
 
     def note(self, row: int, fault: Fault) -> None:
         """Note a row whose documents could not be sent."""
+        self.count()
         self._settled.append(_encode((row, fault.code.value, fault.message)) + b"\n")
 
     def note_answered(self, row: int, request: bytes) -> None:
         """Note a row whose request was answered before, by its hash."""
+        self.count()
         self._settled.append(_encode((row, "", request.hex())) + b"\n")
 
     def write_end(self, row: int) -> None:
