@@ -13,18 +13,17 @@ from shared.json_codec import items, mapping, word
 TOKENS_LIMIT: Final = 2**31
 """Larger numbers cannot be numbers of tokens."""
 
-
 _FINAL: Final = ("", "final_answer")
-"""The phases whose messages are the answer: models that answer in phases comment on their work in others."""
+"""The phases whose messages are the answer; in other phases a model comments on its work."""
 
 _NOT_CALLS: Final = ("message", "reasoning")
 """Output items other than calls of functions and tools."""
 
 
-class Said(NamedTuple):
-    """What the model said: its text, or its refusal, why it ended, and what the content filter found.
+class Reply(NamedTuple):
+    """The model's reply: its text or refusal, the reason why it ended, and the content filter's findings.
 
-    `whole` is all that was paid for, calls of functions and text of other phases included.
+    `whole` is everything that was paid for, including function calls and the text of other phases.
     """
 
     text: str | None
@@ -34,21 +33,21 @@ class Said(NamedTuple):
     whole: str | None = None
 
 
-def said_in(body: object) -> Said:
-    """Read either route's body; of one that is neither, keep the text, as it may have been paid."""
+def reply_in(body: object) -> Reply:
+    """Read the body of either route; of any other body, keep the text, as it may have been paid for."""
     if isinstance(body, dict):
         if isinstance(body.get("choices"), list):
             return _chat(body["choices"])
         if isinstance(body.get("output"), list):
             return _responses(body)
     if body is None or isinstance(body, str):
-        return Said(body, None, "", whole=body)
+        return Reply(body, None, "", whole=body)
     text = json_codec.dumps(body).decode()
-    return Said(text, None, "", whole=text)
+    return Reply(text, None, "", whole=text)
 
 
 def usage_in(usage: object) -> Usage | None:
-    """Read the tokens that were paid, under either route's names; None for what cannot be a number of tokens."""
+    """Read the tokens that were paid for, by either route's names; None if they are not numbers of tokens."""
     counts = mapping(usage)
     read = counts.get("prompt_tokens", counts.get("input_tokens"))
     written = counts.get("completion_tokens", counts.get("output_tokens"))
@@ -63,8 +62,8 @@ def _is_count(number: object) -> TypeGuard[int]:
     return type(number) is int and 0 <= number < TOKENS_LIMIT
 
 
-def _chat(choices: list[object]) -> Said:
-    """Read a chat completion: its first choice, as requests for more than one are refused."""
+def _chat(choices: list[object]) -> Reply:
+    """Read a chat completion's first choice: requests for more than one are not sent."""
     choice = mapping(choices[0] if choices else None)
     message = mapping(choice.get("message"))
     content = message.get("content")
@@ -73,7 +72,7 @@ def _chat(choices: list[object]) -> Said:
     calls = [message[key] for key in ("tool_calls", "function_call") if message.get(key)]
     called = json_codec.dumps(calls[0] if len(calls) == 1 else calls).decode() if calls else None
     text = _text(content)
-    return Said(
+    return Reply(
         text or called or text,
         refusal,
         word(choice.get("finish_reason")),
@@ -82,7 +81,7 @@ def _chat(choices: list[object]) -> Said:
     )
 
 
-def _responses(body: Mapping[str, Any]) -> Said:
+def _responses(body: Mapping[str, Any]) -> Reply:
     """Read a Responses body: the texts of its final messages joined, as OpenAI's own client does."""
     found = [mapping(item) for item in body["output"]]
     messages = [item for item in found if item.get("type") == "message"]
@@ -93,11 +92,11 @@ def _responses(body: Mapping[str, Any]) -> Said:
     reason = word(mapping(body.get("incomplete_details")).get("reason")) or word(body.get("status"))
     filters = [mapping(item).get("content_filter_results") for item in items(body.get("content_filters"))]
     whole = [said for item in messages for said in (_text(item.get("content")), _part(item.get("content"), "refusal"))]
-    return Said(text or called or text, _part(parts, "refusal"), reason, _merged(filters), _joined([*whole, called]))
+    return Reply(text or called or text, _part(parts, "refusal"), reason, _merged(filters), _joined([*whole, called]))
 
 
 def _joined(pieces: Sequence[str | None]) -> str | None:
-    """Put all that was said together; None where that is nothing, an empty text where it is one."""
+    """Join the pieces of a reply that are not empty; None if there are no pieces at all."""
     said = [piece for piece in pieces if piece is not None]
     return "\n".join(filter(None, said)) if said else None
 

@@ -1,7 +1,7 @@
-"""A chat completion that went as it should, as nearly all do, read from its line in the fewest steps.
+"""A fast reader for the lines of ordinary chat completions, which nearly all lines are.
 
-Only what is needed is taken out of a line; most of it, the content filter's findings, is passed over unread. Any other
-line is refused here and read by `answers`. Source: the chat completion object of OpenAI's API specification.
+It decodes only the fields that are needed, and skips the content filter's findings, most of a line. All other lines
+raise UNUSUAL and are read by `lines`. Source: the chat completion object of OpenAI's API specification.
 """
 
 from typing import Annotated, Final, Literal
@@ -12,7 +12,7 @@ from shared import json_codec
 from shared.answers.bodies import TOKENS_LIMIT
 
 UNUSUAL: Final = json_codec.UNREADABLE
-"""What reading raises for lines that hold anything else, or are not JSON."""
+"""What `read` raises for lines that hold anything else, or are not JSON."""
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -53,7 +53,7 @@ class _Response(msgspec.Struct, gc=False):
 
 
 class CommonAnswer(msgspec.Struct, gc=False):
-    """A line of the output file with one choice that the model ended by itself."""
+    """A line of the output file with one choice, which the model ended by itself."""
 
     custom_id: str
     response: _Response

@@ -1,4 +1,4 @@
-"""Why a row has no answer: a request that the service refused or never ran, or an answer that ended early.
+"""Why a row has no usable answer: the service refused or never ran its request, or the answer ended early.
 
 Sources: the Batch, Structured Outputs and content filter pages of Azure OpenAI.
 """
@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from shared.answers.bodies import Said
+from shared.answers.bodies import Reply
 from shared.domain.model import RowCode
 from shared.json_codec import mapping, word
 
 MESSAGE_LIMIT: Final = 500
-"""Characters of the service's own words that a message may quote."""
+"""Characters of the service's message that a message of the app may quote."""
 
 _CODES: Final = {
     "batch_expired": RowCode.EXPIRED,
@@ -33,7 +33,7 @@ _STOPS: Final = {
 
 
 _OUT_OF_TOKENS: Final = "output limit was reached"
-"""Azure's words where a model spent all its tokens before the first word of its answer: HTTP 400, without a code."""
+"""Part of Azure's message if a model spent all its tokens before its answer began: HTTP 400, without a code."""
 
 _PARAMETER: Final = re.compile(r"[\w.\[\]-]{1,64}")
 _NAMED: Final = re.compile(
@@ -44,30 +44,30 @@ _NAMED: Final = re.compile(
 
 
 class Failure(NamedTuple):
-    """A request without an answer: its code, the service's words, and the HTTP status, 0 where there was none."""
+    """A request without an answer: its code, the service's message, and the HTTP status, 0 if there was none."""
 
     code: RowCode
     message: str
     status: int
 
 
-def ended_early(said: Said) -> tuple[RowCode | None, str]:
-    """Name what kept the model from a whole answer, if anything did."""
-    if said.refusal is not None:
+def ended_early(reply: Reply) -> tuple[RowCode | None, str]:
+    """Return the code and message for an answer that is incomplete; None and an empty message for a whole one."""
+    if reply.refusal is not None:
         return RowCode.REFUSAL, "The model refused to answer."
-    stopped = _STOPS.get(said.reason)
+    stopped = _STOPS.get(reply.reason)
     if stopped is RowCode.CONTENT_FILTER:
-        return stopped, f"The answer was stopped by the content filter{_categories(said.filters)}."
+        return stopped, f"The answer was stopped by the content filter{_categories(reply.filters)}."
     if stopped is RowCode.TRUNCATED:
-        return stopped, f"The answer was cut at the token limit (it ended with {said.reason})."
-    if said.text is None:
-        ended = f" (it ended with {_quoted(said.reason)})" if said.reason else ""
+        return stopped, f"The answer was cut at the token limit (it ended with {reply.reason})."
+    if reply.text is None:
+        ended = f" (it ended with {_quoted(reply.reason)})" if reply.reason else ""
         return RowCode.INVALID_OUTPUT, f"The answer holds no text{ended}."
     return None, ""
 
 
 def failure_of(status: int, error: object) -> Failure:
-    """Name a request that got no answer: refused by the model service, or never run."""
+    """Describe why a request got no answer: it was refused by the model service, or never run."""
     details = mapping(error)
     name = word(details.get("code")) or word(details.get("type"))
     status = status if status >= 300 else status_of(details.get("code") or details.get("status"))
@@ -85,7 +85,7 @@ def failure_of(status: int, error: object) -> Failure:
 
 
 def parameter_in(message: str) -> str:
-    """Name the parameter that a request was refused for, by the message of its failure; empty where none is named."""
+    """Return the parameter that a failure's message blames for the refusal, empty if it names none."""
     found = _NAMED.search(message)
     return next(filter(None, found.groups()), "") if found else ""
 
@@ -103,18 +103,18 @@ def _failure_code(status: int, name: str, inner: Mapping[str, Any], message: str
 
 
 def _categories(filters: object) -> str:
-    """Name what the content filter objected to: ` (hate, violence)`; the names are the service's own."""
+    """List what the content filter objected to, by the service's names: ` (hate, violence)`."""
     found = [_quoted(name) for name, result in mapping(filters).items() if mapping(result).get("filtered") is True]
     return f" ({', '.join(found)})" if found else ""
 
 
 def _quoted(words: object) -> str:
-    """Cut the service's words to one line of bounded length."""
+    """Shorten the service's words to one line of bounded length."""
     return " ".join(words[: 2 * MESSAGE_LIMIT].split())[:MESSAGE_LIMIT] if isinstance(words, str) else ""
 
 
 def status_of(value: object) -> int:
-    """Read an HTTP status, 0 where there is none."""
+    """Read an HTTP status, given as a number or a text; 0 if it is neither."""
     if isinstance(value, str) and re.fullmatch("[1-5][0-9][0-9]", value):
         return int(value)
     return value if isinstance(value, int) and 100 <= value < 600 else 0

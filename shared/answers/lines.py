@@ -1,7 +1,7 @@
-"""Lines of a batch's output and error files → what the service answered → one Outcome for the row each.
+"""A line of a batch's output or error file → what the service answered → the row's Outcome.
 
-Both routes are read, chat completions and Responses, and both kinds of failure: a request that the model service
-answered with an HTTP error, and one that was never run. Lines come from outside, so no shape of them raises.
+Lines of both routes are read, chat completions and Responses, and both kinds of failure: a request that the model
+service answered with an HTTP error, and one that was never run. As lines come from outside, none raises an error.
 Sources: the Batch, Structured Outputs and content filter pages of Azure OpenAI, and OpenAI's API specification.
 """
 
@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from shared import json_codec
-from shared.answers.bodies import said_in, usage_in
+from shared.answers.bodies import reply_in, usage_in
 from shared.answers.failures import ended_early, failure_of, status_of
 from shared.domain.model import Outcome, RowCode, SentRow, Usage
 from shared.json_codec import word
 
 Check = Callable[[object], str | None]
-"""Says what of a parsed answer does not fit the row's schema, or None where it fits."""
+"""Returns why a parsed answer does not fit the row's schema, or None if it fits."""
 
 
 class Answer(NamedTuple):
-    """What the service answered: an error already (`code`), or a text that may still not be what was asked for.
+    """What the service answered: an error (`code`), or a text that has yet to be checked against the schema.
 
-    `whole` is all that was paid for, which is kept where the row fails.
+    `whole` is everything that was paid for; it is kept if the row fails.
     """
 
     code: RowCode | None
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 def answer_in(line: Mapping[str, object]) -> Answer:
-    """Read what the service answered from a parsed line, of whatever shape it may be."""
+    """Read what the service answered from a parsed line of any shape."""
     response = line.get("response")
     if not isinstance(response, dict):
         return _failed(0, line.get("error"), {})
@@ -44,29 +44,29 @@ def answer_in(line: Mapping[str, object]) -> Answer:
     fields = body if isinstance(body, dict) else {}
     if not 200 <= status < 300 or fields.get("error"):
         return _failed(status, fields.get("error") or line.get("error") or body, fields)
-    said = said_in(body)
-    code, message = ended_early(said)
+    reply = reply_in(body)
+    code, message = ended_early(reply)
     return Answer(
         code=code,
         message=message,
-        text=said.text,
-        whole=said.whole,
-        finish_reason=said.reason,
+        text=reply.text,
+        whole=reply.whole,
+        finish_reason=reply.reason,
         model=word(fields.get("model")),
         usage=usage_in(fields.get("usage")),
         status=status,
     )
 
 
-def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
-    """Decide between a result and a named error.
+def outcome_of(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None) -> Outcome:
+    """Check an answer and return the row's outcome: a result or a named error.
 
-    `check` is the row's schema, None for a row without one, whose answer becomes `{"text": …}`.
+    `check` is that of the row's schema, or None for a row without a schema, whose answer becomes `{"text": …}`.
     """
     code, message = answer.code, answer.message
     output = None
     if code is None and answer.text is not None:
-        message, output = checked(answer.text, check)
+        message, output = parse_and_check(answer.text, check)
         if message:
             code = RowCode.INVALID_OUTPUT
     return Outcome(
@@ -85,8 +85,8 @@ def judged(answer: Answer, *, sent: SentRow, attempts: int, check: Check | None)
     )
 
 
-def checked(text: str, check: Check | None) -> tuple[str, object]:
-    """Parse an answer's text and check it: a complaint, or an empty one and the output."""
+def parse_and_check(text: str, check: Check | None) -> tuple[str, object]:
+    """Parse an answer's text and check it; return what is wrong with it, empty if nothing is, and the output."""
     if check is None:
         return "", {"text": text}
     try:
@@ -112,7 +112,7 @@ def _failed(status: int, error: object, body: Mapping[str, Any]) -> Answer:
 
 
 def _parsed_body(body: object) -> object:
-    """Return the body, parsed if it came as JSON text: some services give a text instead of an object."""
+    """Return the body, parsed if it is JSON text: some services send a text instead of an object."""
     if not isinstance(body, str):
         return body
     try:

@@ -1,9 +1,9 @@
 """The lines of a batch's output and error files, matched to its rows, in the rows' order and in flat memory.
 
 The service keeps no order, may repeat, drop or break lines, and the files may be larger than memory and disk. One pass
-over them judges each answer and puts its outcome aside, at its row's place; then the outcomes are given in the rows'
-order. Where they fit neither into memory nor onto the disk, that is done for one window of rows after another, with one
-more pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
+over them checks each answer and stores its outcome at its row's place; then the outcomes are yielded in the rows'
+order. If they fit neither into memory nor onto the disk, this is done for one window of rows after another, with
+another pass over the files for each. Lines end at `\\n` bytes only: U+2028 and the like are data.
 """
 
 import io
@@ -15,20 +15,20 @@ from typing import Final
 from shared import json_codec
 from shared.answers import common_case
 from shared.answers.common_case import CommonAnswer
-from shared.answers.lines import Answer, answer_in, checked, judged
+from shared.answers.lines import Answer, answer_in, outcome_of, parse_and_check
 from shared.answers.outcomes import best_line, result_line, to_line
 from shared.answers.spilled_lines import MEMORY_LIMIT, SpilledLines
 from shared.answers.validation import Checks
 from shared.domain.model import Fault, Outcome, RowCode, SentRow, Usage
 
 SCRATCH_LIMIT: Final = 192 * 1024 * 1024
-"""Bytes of the temporary file: the disk of the smallest instances is below 1 GB, and shared."""
+"""Bytes of the temporary file: the smallest instances have less than 1 GB of disk, for all functions."""
 
-RUN: Final = 512
-"""How many rows are given at a time."""
+BLOCK: Final = 512
+"""Rows yielded at a time."""
 
 _UNRUN: Final = frozenset({RowCode.CANCELLED, RowCode.EXPIRED})
-"""What the service's own lines may say of rows that it never ran, in place of being absent."""
+"""Codes for rows that the service never ran; it may write lines with them, or leave the rows out."""
 
 _LINE_FEED: Final = ord("\n")
 
@@ -37,7 +37,7 @@ type Open[T] = Callable[[], Iterator[T]]
 
 
 class Matching:
-    """One matching: take `lines()` to its end, then read the counts."""
+    """The matching of one batch: exhaust `lines()`, then read the counts."""
 
     def __init__(
         self,
@@ -50,13 +50,13 @@ class Matching:
         scratch: int = SCRATCH_LIMIT,
         memory: int = MEMORY_LIMIT,
     ) -> None:
-        """`files` give chunks of any size; `absent` is what a row without a readable line gets.
+        """Match the lines of `files`, which yield chunks of any size, to `rows`.
 
-        Where that is `gave_up`, a row whose line says that it was never run gets it, too.
-        Outcomes take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
+        A row without a readable line gets the fault `absent`; if that is `gave_up`, so does a row whose line says that
+        it was never run. Outcomes take at most `memory` bytes of memory and `scratch` bytes of temporary disk.
         """
         sent = list(rows)
-        # Columns, as rows are looked up in the answers' order: records would lie all over memory.
+        # Columns instead of records: they are compact in memory, and rows are looked up in random order.
         self._numbers = array("Q", [row.row for row in sent])
         self._ids = [row.custom_id for row in sent]
         self._schemas = array("q", [row.schema for row in sent])
@@ -70,16 +70,16 @@ class Matching:
         self.missing = 0
         """Rows without a readable line."""
         self.unknown = 0
-        """Lines whose custom_id no row has."""
+        """Lines with a custom_id that no row has."""
         self.repeated = 0
-        """Lines beyond the first of a row."""
+        """Lines beyond the first one for the same row."""
         self.broken_lines = 0
         """Lines that are not a JSON object with a custom_id."""
         self.cut = False
-        """Whether a file ends within a line: it should be fetched again."""
+        """Whether a file ends in the middle of a line: it should be fetched again."""
 
     def lines(self) -> Iterator[list[bytes]]:
-        """Give exactly one outcome for each row, in the rows' order, as lines without line ends, some at a time."""
+        """Yield exactly one outcome per row, in the rows' order, as blocks of lines without line ends."""
         with tempfile.TemporaryFile(buffering=0) as scratch:
             spilled = SpilledLines(len(self._ids), scratch, self._memory, self._scratch)
             self._fill(spilled)
@@ -94,9 +94,9 @@ class Matching:
                 yield from self._taken(spilled, window)
 
     def _taken(self, spilled: SpilledLines, places: range) -> Iterator[list[bytes]]:
-        """Take the outcomes of these places."""
-        for start in range(places.start, places.stop, RUN):
-            end = min(start + RUN, places.stop)
+        """Yield the outcomes of these places."""
+        for start in range(places.start, places.stop, BLOCK):
+            end = min(start + BLOCK, places.stop)
             yield [
                 found if isinstance(found, bytes) else self._chosen(place, found)
                 for place, found in enumerate(spilled.take(start, end), start)
@@ -105,11 +105,11 @@ class Matching:
     def _chosen(self, place: int, lines: Sequence[bytes]) -> bytes:
         if not lines:
             self.missing += 1
-            return self._absence(place)
+            return self._absent_line(place)
         self.repeated += len(lines) - 1
         return lines[0] if len(lines) == 1 else best_line(lines)
 
-    def _absence(self, place: int) -> bytes:
+    def _absent_line(self, place: int) -> bytes:
         row, custom_id, schema, _image_tokens = self._sent(place)
         return to_line(
             Outcome(
@@ -123,7 +123,7 @@ class Matching:
         )
 
     def _fill(self, spilled: SpilledLines, window: range | None = None) -> None:
-        """Put the outcomes of all lines aside, or those of a window; faults are counted the first time."""
+        """Store the outcomes of all lines, or of those in a window; only a pass without a window counts faults."""
         read, place_of = common_case.read, self._places.get
         for file in self._files:
             for line in lines_of(file()):
@@ -136,18 +136,19 @@ class Matching:
                 if place is None:
                     self.unknown += window is None
                 elif window is None or place in window:
-                    spilled.put(place, self._common(place, answer))
+                    spilled.put(place, self._common_line(place, answer))
         spilled.finish()
 
-    def _common(self, place: int, answer: CommonAnswer) -> bytes:
+    def _common_line(self, place: int, answer: CommonAnswer) -> bytes:
         schema, body = self._schemas[place], answer.response.body
         text, usage = body.choices[0].message.content, body.usage
-        complaint, output = checked(text, None if schema < 0 else self._checks.check(schema))
+        complaint, output = parse_and_check(text, None if schema < 0 else self._checks.check(schema))
         paid = usage.prompt_tokens, usage.completion_tokens
         details = usage.prompt_tokens_details
         cached = 0 if details is None else details.cached_tokens
         if complaint:
-            return self._judged(place, Answer(None, "", text, text, "stop", body.model, Usage(*paid, cached), 200))
+            unfit = Answer(None, "", text, text, "stop", body.model, Usage(*paid, cached), 200)
+            return self._outcome_line(place, unfit)
         return result_line(
             self._numbers[place], answer.custom_id, output, body.model, paid, self._attempts, schema, cached
         )
@@ -166,14 +167,14 @@ class Matching:
         if place is None:
             self.unknown += window is None
         elif window is None or place in window:
-            spilled.put(place, self._judged(place, answer_in(parsed)))
+            spilled.put(place, self._outcome_line(place, answer_in(parsed)))
 
-    def _judged(self, place: int, answer: Answer) -> bytes:
+    def _outcome_line(self, place: int, answer: Answer) -> bytes:
         sent = self._sent(place)
         if answer.code in _UNRUN and self._absent.code is RowCode.GAVE_UP:
-            return self._absence(place)
+            return self._absent_line(place)
         check = None if sent.schema < 0 else self._checks.check(sent.schema)
-        return to_line(judged(answer, sent=sent, attempts=self._attempts, check=check))
+        return to_line(outcome_of(answer, sent=sent, attempts=self._attempts, check=check))
 
     def _sent(self, place: int) -> SentRow:
         return SentRow(self._numbers[place], self._ids[place], self._schemas[place])
@@ -185,7 +186,7 @@ class Matching:
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut chunks into lines with their ends, which are `\\n` bytes only; the last line may have none."""
+    """Cut chunks into lines with their line ends, `\\n` bytes only; the last line may have none."""
     unfinished: list[bytes] = []
     for chunk in chunks:
         for line in io.BytesIO(chunk):

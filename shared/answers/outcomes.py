@@ -1,4 +1,4 @@
-"""Outcomes on their way between steps: as lines of a file, merged from several, the best of each row."""
+"""Outcomes as lines of a file, and the merging of several files: the best outcome of each row counts."""
 
 import heapq
 from bisect import bisect_left
@@ -13,15 +13,15 @@ from shared.domain.model import Outcome, RowCode, Usage
 
 _ROW = attrgetter("row")
 _WEIGHTS: Final[Mapping[RowCode | None, int]] = {RowCode.GAVE_UP: 1, RowCode.NOT_SENT: -1}
-"""Which code says more of a row, of those of one attempt without an answer."""
+"""Which code is kept for a row, of several codes of one attempt without an answer; 0 for all others."""
 
 
 class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
-    """An outcome as its line holds it: the fields of Outcome with `output` still as JSON, cached tokens, and two more.
+    """An outcome as its line holds it: the fields of Outcome, with `output` still as JSON.
 
-    Most outcomes only pass through: a line takes a fraction of the time of an Outcome to read, and its output, checked
-    when it came, goes into the results as it is. Where the answer is an earlier job's, `reused_from` names the job that
-    paid for it, and `request` is the hash of the request in hex, so that later jobs find it.
+    Most outcomes only pass through: reading a line takes a fraction of the time of an Outcome, and its output, which
+    was checked when it arrived, goes into the results unchanged. For a reused answer, `reused_from` names the job that
+    paid for it, and `request` is the hash of the request in hex, by which later jobs find it.
     """
 
     row: int
@@ -42,7 +42,7 @@ class OutcomeLine(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def outcome(self) -> Outcome:
-        """All of it, parsed."""
+        """The outcome, parsed."""
         return Outcome(
             row=self.row,
             custom_id=self.custom_id,
@@ -74,7 +74,7 @@ def to_line(outcome: Outcome) -> bytes:
 
 
 def reused_line(line: OutcomeLine, row: int, custom_id: str, schema: int, paid_by: str, request: str) -> bytes:
-    """Write the outcome of a row that takes an earlier answer, paid for by another job, to the same request."""
+    """Write the outcome of a row that reuses the answer that another job paid for, to the same request."""
     fields = [row, custom_id, None, "", line.output, None, line.finish_reason, line.model, None, 0, schema, line.status]
     return json_codec.dumps([*fields, 0, paid_by, request])
 
@@ -82,7 +82,7 @@ def reused_line(line: OutcomeLine, row: int, custom_id: str, schema: int, paid_b
 def result_line(
     row: int, custom_id: str, output: object, model: str, paid: tuple[int, int], attempts: int, schema: int, cached: int
 ) -> bytes:
-    """Write the outcome of a row whose answer is as it should be: nearly all are."""
+    """Write the outcome of a row with a result: faster than `to_line`, as nearly all rows have one."""
     if cached:
         return json_codec.dumps(
             [row, custom_id, None, "", output, None, "stop", model, paid, attempts, schema, 200, cached]
@@ -91,7 +91,7 @@ def result_line(
 
 
 def read_line(line: bytes) -> OutcomeLine:
-    """Read an outcome as `to_line` wrote it; raises ValueError for another line."""
+    """Read an outcome as `to_line` wrote it. Raises ValueError for any other line."""
     try:
         return _decode(line)
     except json_codec.UNREADABLE:
@@ -102,7 +102,7 @@ def read_line(line: bytes) -> OutcomeLine:
 
 
 def read_lines(lines: Sequence[bytes]) -> list[OutcomeLine]:
-    """Read many outcomes at once; raises ValueError for another line."""
+    """Read many outcomes at once. Raises ValueError for any line that is no outcome."""
     try:
         found = _decode_all(b"[%b]" % b",".join(lines))
     except json_codec.UNREADABLE:
@@ -111,11 +111,11 @@ def read_lines(lines: Sequence[bytes]) -> list[OutcomeLine]:
 
 
 def best(of_one_row: Sequence[Outcome]) -> Outcome:
-    """Choose what counts for a row, whatever the order: a success, else the latest attempt, one with an answer first.
+    """Choose the outcome that counts for a row, in whatever order they are given.
 
-    Where the latest has no paid answer, an earlier one's is carried along. `attempts` becomes the largest. A follow-up
-    that was never sent does not count as an attempt: a row that was sent before keeps what it got then, unless the job
-    gave it up.
+    That is a result, or else the latest attempt; of several at one attempt, one with an answer. If it has no answer
+    that was paid for, it takes over an earlier one's. `attempts` becomes the largest. A follow-up that was never sent
+    does not count as an attempt: the row keeps its earlier outcome, unless the job gave up.
     """
     if len(of_one_row) == 1:
         return of_one_row[0]
@@ -128,23 +128,23 @@ def best(of_one_row: Sequence[Outcome]) -> Outcome:
 
 
 def best_line(of_one_row: Sequence[bytes]) -> bytes:
-    """Choose the best of a row's lines."""
+    """Choose the line that counts for a row, as `best` does."""
     return to_line(best([read_line(line).outcome for line in of_one_row]))
 
 
 def is_paid(outcome: Outcome) -> bool:
-    """Say whether the service gave an answer for the row, which it bills, good or not."""
+    """Return whether the service gave an answer for the row, good or bad, for which it bills."""
     return outcome.usage is not None or outcome.text is not None or outcome.code is None
 
 
 type OutcomeBlock = list[OutcomeLine]
-"""Outcomes of some rows, one a row, sorted by row."""
+"""Outcomes of some rows, one per row, sorted by row."""
 
 
 def merge(parts: Sequence[Iterator[OutcomeBlock]]) -> Iterator[OutcomeBlock]:
-    """Merge parts into one: the best outcome of each row that any has."""
+    """Merge several sorted parts: yield the best outcome of each row that any of them has."""
     reading = [_Part(blocks) for blocks in parts]
-    # The part whose next row comes first is on top, and may go on until the next one's turn.
+    # The part with the lowest next row is on top of the heap; its rows are taken until another part's turn.
     turns = [(part.row, number) for number, part in enumerate(reading) if part.goes_on()]
     heapq.heapify(turns)
     while turns:
@@ -163,7 +163,7 @@ def merge(parts: Sequence[Iterator[OutcomeBlock]]) -> Iterator[OutcomeBlock]:
 
 
 def _next_turn(turns: list[tuple[int, int]], part: "_Part") -> None:
-    """Put the part on top in its next place, or out where it has ended."""
+    """Move the part on top to its next place in the heap; remove it if it has ended."""
     if part.goes_on():
         heapq.heapreplace(turns, (part.row, turns[0][1]))
     else:
@@ -171,7 +171,7 @@ def _next_turn(turns: list[tuple[int, int]], part: "_Part") -> None:
 
 
 class _Part:
-    """A part while it is merged: what is left of its present block."""
+    """A part that is being merged: its current block, and how far that was read."""
 
     def __init__(self, blocks: Iterator[OutcomeBlock]) -> None:
         self._blocks = blocks
@@ -180,11 +180,11 @@ class _Part:
 
     @property
     def row(self) -> int:
-        """The row that comes next; ask whether it goes on first."""
+        """The next row; call `goes_on` first, which tells whether there is one."""
         return self._block[self._at].row
 
     def goes_on(self) -> bool:
-        """Say whether there is a next row."""
+        """Return whether there is a next row."""
         while self._at == len(self._block):
             following = next(self._blocks, None)
             if following is None:
@@ -198,7 +198,7 @@ class _Part:
         return self._block[self._at - 1]
 
     def take_before(self, row: int | None) -> OutcomeBlock:
-        """Take those of the present block that come before a row; all with None."""
+        """Take the outcomes of the current block before `row`, or all of it if that is None."""
         start = self._at
         self._at = len(self._block) if row is None else bisect_left(self._block, row, start, key=_ROW)
         return self._block[start : self._at]

@@ -1,27 +1,28 @@
-"""Lines put down in any order, and taken by their place: in memory while they are few, the others in a file."""
+"""Lines stored in any order and read by place: in memory up to a limit, the others in a file."""
 
 import io
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 MEMORY_LIMIT: Final = 48 * 1024 * 1024
-"""Bytes of lines, by estimate, that are kept in memory: 100,000 short ones take half of it."""
+"""Estimated bytes of lines that are kept in memory: 100,000 short ones take half of it."""
 
 _OVERHEAD: Final = 33 + 8
-"""Bytes of memory that a line takes beside its text."""
+"""Bytes of memory that a line takes in addition to its text."""
 
 _WRITE_SIZE: Final = 1024 * 1024
 _LENGTH_BITS: Final = 32
 _LENGTH_MASK: Final = (1 << _LENGTH_BITS) - 1
 
 type _Held = bytes | int
-"""A line, or where it lies in the file and how long it is."""
+"""A line, or its offset in the file and its length."""
 
 
 class SpilledLines:
-    """Lines by their place from 0 to `places`: beyond `memory` bytes in `file`, beyond `limit` there only their sizes.
+    """Lines at places from 0 to `places` - 1; a place may have several lines, and no line is empty.
 
-    A line is never empty. Several may have the same place.
+    The first `memory` bytes stay in memory, up to `limit` more go to `file`. Beyond that the lines are dropped and only
+    their sizes are kept, from which `windows` follow.
     """
 
     def __init__(self, places: int, file: io.FileIO, memory: int, limit: int | None = None) -> None:
@@ -34,7 +35,7 @@ class SpilledLines:
         self._written = 0
         self._end = 0
         self.overflown = False
-        """Whether there are too many lines to take any."""
+        """Whether the limit was exceeded, so that no lines can be taken."""
 
     def put(self, place: int, line: bytes) -> None:
         """Add a line."""
@@ -46,11 +47,11 @@ class SpilledLines:
             self._others.setdefault(place, []).append(held)
 
     def finish(self) -> None:
-        """End the putting."""
+        """Write what is pending, after the last `put` and before the first `take`."""
         self._write()
 
     def take(self, start: int, end: int) -> list[bytes | Sequence[bytes]]:
-        """Read what was put at these places: the line where a place has one, else its lines in order, or none."""
+        """Read these places: the line itself if it is the only one and in memory, else the sequence of lines."""
         others = self._others
         return [
             first if type(first) is bytes and place not in others else self._lines_at(place)
@@ -58,7 +59,7 @@ class SpilledLines:
         ]
 
     def windows(self) -> Iterator[range]:
-        """Cut the places into ranges, each of one place at least, whose lines fit into the limit together."""
+        """Yield ranges of at least one place whose lines fit into the limit together."""
         start, left = 0, self._limit or 0
         for place, first in enumerate(self._first):
             size = sum(map(_size, (first, *self._others.get(place, ()))))
@@ -88,7 +89,7 @@ class SpilledLines:
         self._written = self._end
 
     def _overflow(self) -> None:
-        """Free memory and disk; from here on only sizes are kept."""
+        """Free memory and disk; from now on only sizes are kept."""
         if not self.overflown:
             self.overflown = True
             self._file.truncate(0)

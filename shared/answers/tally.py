@@ -1,4 +1,4 @@
-"""What the outcomes of one batch add up to: rows, errors by code, tokens, cost."""
+"""The outcomes of one batch, added up: rows, errors by code, tokens, cost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from shared.domain.model import RowCode, Usage
 from shared.money.prices import price_usd
 
 MOST_SCHEMAS: Final = 50
-"""Schemas whose answers are told apart; of a batch with more of them, the others are not remembered."""
+"""Schemas by which the output tokens of one batch are counted; those of further schemas are not remembered."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the outcomes of one batch add up to.
+    """The sums over the outcomes of one batch.
 
-    `models` names the models behind deployments: answers of the Responses route name the deployment alone. Where that
-    is the `deployment` of a batch whose rows use another name, they are priced by that name, `model`.
+    `models` maps deployments to their models, for the prices: answers of the Responses route name only the deployment.
+    If that is the `deployment` of a batch whose rows use another name, `model`, they are priced by that name.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
@@ -34,17 +34,17 @@ class Tally:
     cost_usd: float = 0.0
     unpriced_rows: int = 0
     outputs: dict[int, OutputTokens] = field(default_factory=dict)
-    """Output tokens of the answers, by their schemas' numbers."""
+    """Output tokens of the answers, by the number of their schema."""
     _refused: int = 0
     _refusals: set[str] = field(default_factory=set)
 
-    def add(self, some: Sequence[OutcomeLine]) -> None:
-        """Count outcomes."""
-        self.rows += len(some)
-        self._add_failed([line for line in some if line.code is not None])
-        self.cached_tokens += sum([line.cached_tokens for line in some])
-        for model in {line.model for line in some}:
-            paid = [line for line in some if line.usage is not None and line.model == model]
+    def add(self, lines: Sequence[OutcomeLine]) -> None:
+        """Add outcomes."""
+        self.rows += len(lines)
+        self._add_failed([line for line in lines if line.code is not None])
+        self.cached_tokens += sum([line.cached_tokens for line in lines])
+        for model in {line.model for line in lines}:
+            paid = [line for line in lines if line.usage is not None and line.model == model]
             if paid:
                 named = self._named(model)
                 self._add_paid(named, [line.usage for line in paid if line.usage is not None])
@@ -55,21 +55,21 @@ class Tally:
         is_known = model in self.models or price_usd(model, [(0, 0)]) is not None
         return self.model if model == self.deployment and not is_known else model
 
-    def _add_failed(self, some: Sequence[OutcomeLine]) -> None:
-        self.codes.update([str(line.code) for line in some])
-        messages = [line.message for line in some if line.status == 400 and line.code == RowCode.REQUEST_FAILED]
+    def _add_failed(self, lines: Sequence[OutcomeLine]) -> None:
+        self.codes.update([str(line.code) for line in lines])
+        messages = [line.message for line in lines if line.status == 400 and line.code == RowCode.REQUEST_FAILED]
         self._refused += len(messages)
-        # Two different ones are enough to know that the rows were not all refused alike.
+        # Two different messages are enough to know that not all rows were refused for the same reason.
         self._refusals = set([*self._refusals, *set(messages)][:2])
 
     @property
     def usage(self) -> Usage:
-        """The tokens that were paid."""
+        """The tokens that were paid for."""
         return Usage(self.input_tokens, self.output_tokens, self.cached_tokens)
 
     @property
     def refused_parameter(self) -> str:
-        """The parameter that the service refused all rows for, with the same words; empty where that is not so."""
+        """The parameter for which the service refused all rows, with the same message; empty if it did not."""
         alike = self._refused == self.rows and len(self._refusals) == 1
         return parameter_in(next(iter(self._refusals))) if alike else ""
 

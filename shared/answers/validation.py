@@ -1,6 +1,6 @@
-"""Answer schemas, compiled once each, and what they say of an answer.
+"""Answers checked against their schemas, each compiled once.
 
-Nothing of an answer's content reaches a message: only the path, as far as the schema names it, and the keyword.
+Messages never hold an answer's content: only the path, by the names in the schema, and the keyword that failed.
 """
 
 import json
@@ -12,24 +12,24 @@ from typing import Any, Final
 import jsonschema_rs
 
 COMPILED_LIMIT: Final = 256
-"""Schemas kept compiled at a time: a file may have one for each row."""
+"""Schemas kept compiled at a time: a file may have a different one in each row."""
 
 _SHOWN: Final = 3
 
 
 class Checks:
-    """The job's schemas by their number, compiled when first needed."""
+    """The checks of a job's schemas by number, compiled when first needed."""
 
     def __init__(self, read_schema: Callable[[int], Mapping[str, Any]]) -> None:
-        """`read_schema` gives the schema of a number; it is asked again for one that was long unused."""
+        """Read schemas by number with `read_schema`, again if one was not used for long."""
         self.check = lru_cache(COMPILED_LIMIT)(lambda number: check_of(read_schema(number)))
 
 
 def check_of(schema: Mapping[str, Any]) -> Callable[[object], str | None]:
-    """Compile a schema into a check, which gives None for an answer that fits and else says where it does not.
+    """Compile a schema into a check, which returns None for an answer that fits, or else what is wrong and where.
 
-    Formats are checked, but for the offset of a time or date-time, which may be left out. Nothing is ever fetched.
-    With a schema that cannot be compiled no answer fits.
+    Formats are checked too; only the offset of a time or date-time may be missing. Nothing is ever fetched. If the
+    schema cannot be compiled, no answer fits.
     """
     try:
         validator = _compiled(dict(schema))
@@ -52,7 +52,7 @@ def _without_half_pairs(answer: object) -> object:
 
 
 def _is_time_of(format_: str) -> Callable[[str], bool]:
-    """Check a format of RFC 3339, whose offset may be left out."""
+    """Return a check for a format of RFC 3339 that accepts texts without an offset."""
     is_valid = jsonschema_rs.validator_for({"format": format_}, validate_formats=True).is_valid
     return lambda text: is_valid(text) or is_valid(f"{text}Z")
 
@@ -70,7 +70,7 @@ def _compiled(schema: dict[str, Any]) -> jsonschema_rs.Validator:
 
 
 def _faults(errors: Iterator[jsonschema_rs.ValidationError]) -> str:
-    """Say the first few faults, without repeating one."""
+    """Describe the first few faults, each once."""
     found = list(dict.fromkeys(_fault(error) for error in errors))
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(found[:_SHOWN]) + more
@@ -81,14 +81,14 @@ def _fault(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _path(path: Sequence[str | int], keywords: Sequence[str | int]) -> str:
-    """Write a JSON path; names that the schema does not give were made up by the model, and are shown as `*`."""
+    """Write a JSON path; a name that the schema does not have was made up by the model, and is shown as `*`."""
     named = {name for keyword, name in pairwise(keywords) if keyword == "properties"}
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in named else ".*" for step in path)
     return "$" + "".join(steps)
 
 
 def _complaint(kind: Any) -> str:
-    """Say what the schema asks for and the answer lacks, in the schema's words only."""
+    """Describe what is wrong with an answer, using only words of the schema."""
     match kind.name:
         case "type":
             return "is not of the type " + " or ".join(kind.types)

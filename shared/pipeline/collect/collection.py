@@ -14,10 +14,10 @@ from typing import Final
 
 from shared.answer_schema.schema_list import checked_digest
 from shared.answers import outcomes
+from shared.answers.batch_warnings import common_refusal, warning_of
 from shared.answers.matching import Matching
 from shared.answers.tally import Tally
 from shared.answers.validation import Checks
-from shared.answers.verdict import refusal_of, warning_of
 from shared.domain import blob_names
 from shared.domain.errors import Conflict, Transient, Unavailable
 from shared.domain.ledger import OutputTokens, history_key
@@ -248,7 +248,7 @@ def _collected(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch
         followed=follow_up.requests if follow_up else 0,
         errors=dict(errors),
         usage=tally.usage,
-        message=refusal_of(tally) or batch.message,
+        message=common_refusal(tally) or batch.message,
         cost_usd=round(tally.cost_usd, 9),
         unpriced_rows=tally.unpriced_rows,
         outputs=_outputs(records, batch, tally),

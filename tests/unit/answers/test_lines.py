@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.answers.failures import parameter_in
-from shared.answers.lines import answer_in, judged
+from shared.answers.lines import answer_in, outcome_of
 from shared.answers.validation import check_of
 from shared.domain.model import Outcome, RowCode, SentRow, Usage
 from testing.paths import DATA
@@ -27,7 +27,7 @@ CANARY = "canary-of-the-answer"
 
 
 def read(line: Mapping[str, object], *, schema: bool = True) -> Outcome:
-    return judged(answer_in(line), sent=SENT, attempts=2, check=check_of(SCHEMA) if schema else None)
+    return outcome_of(answer_in(line), sent=SENT, attempts=2, check=check_of(SCHEMA) if schema else None)
 
 
 def line(body: object, status: object = 200, error: object = None) -> dict[str, object]:
@@ -79,7 +79,9 @@ def failed(code: object, message: object, **more: object) -> dict[str, object]:
 def test_recorded_answers_become_results() -> None:
     heights = {"type": "object", "required": ["BuildingName", "HeightInFeet", "City", "Country"]}
     outcomes = [
-        judged(answer_in(json.loads(text)), sent=SentRow(row, f"task-{row}", 0), attempts=1, check=check_of(heights))
+        outcome_of(
+            answer_in(json.loads(text)), sent=SentRow(row, f"task-{row}", 0), attempts=1, check=check_of(heights)
+        )
         for row, text in enumerate(RECORDED.read_text("utf-8").split("\n")[:3])
     ]
     assert [(o.code, o.output["HeightInFeet"], o.usage) for o in outcomes if isinstance(o.output, dict)] == [

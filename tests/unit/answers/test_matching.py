@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.answers.lines import answer_in, judged
+from shared.answers.lines import answer_in, outcome_of
 from shared.answers.matching import Matching, lines_of
 from shared.answers.outcomes import best, read_line
 from shared.answers.validation import Checks
@@ -166,7 +166,7 @@ def test_an_ordinary_answer_is_read_like_any_other(odd: dict[str, Any], body: di
     sent = SentRow(1, "task-0", schema)
     check = Checks(lambda _number: SCHEMA).check(0) if schema >= 0 else None
     assert matched([sent], json.dumps(line).encode())[0] == [
-        judged(answer_in(line), sent=sent, attempts=1, check=check)
+        outcome_of(answer_in(line), sent=sent, attempts=1, check=check)
     ]
 
 
@@ -255,7 +255,7 @@ def oracle(sent: Sequence[SentRow], lines: Sequence[bytes]) -> tuple[list[Outcom
     missing = repeated = 0
     for row in sent:
         check = Checks(lambda _number: SCHEMA).check(0) if row.schema >= 0 else None
-        own = [judged(answer_in(line), sent=row, attempts=1, check=check) for line in by_id.pop(row.custom_id, [])]
+        own = [outcome_of(answer_in(line), sent=row, attempts=1, check=check) for line in by_id.pop(row.custom_id, [])]
         absence = Outcome(
             row=row.row,
             custom_id=row.custom_id,

@@ -2,9 +2,9 @@
 
 import pytest
 
+from shared.answers.batch_warnings import common_refusal, warning_of
 from shared.answers.outcomes import read_lines, to_line
 from shared.answers.tally import Tally
-from shared.answers.verdict import refusal_of, warning_of
 from shared.domain.model import Batch, BatchState, Outcome, RowCode, Usage
 
 BATCH = Batch(
@@ -30,12 +30,12 @@ def tally_of(*outcomes: Outcome) -> Tally:
 
 def test_rows_all_refused_for_one_parameter_name_it_and_the_remedy() -> None:
     tally = tally_of(*(refused(row) for row in range(1, 4)))
-    assert refusal_of(tally) == (
+    assert common_refusal(tally) == (
         "All 3 rows were refused because of the parameter temperature: reasoning models do not take it; remove it from "
         "parameters of _job.json, or from the requests (to steer such a model, use reasoning_effort), then retry the "
         "job."
     )
-    assert warning_of(BATCH, tally) == f"Batch batch_1: {refusal_of(tally)}"
+    assert warning_of(BATCH, tally) == f"Batch batch_1: {common_refusal(tally)}"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_rows_all_refused_for_one_parameter_name_it_and_the_remedy() -> None:
 )
 def test_each_parameter_has_its_remedy(parameter: str, remedy: str) -> None:
     tally = tally_of(refused(1, f"HTTP 400: Refused. (parameter {parameter})"))
-    assert refusal_of(tally).startswith(f"The only row was refused because of the parameter {parameter}: {remedy}")
+    assert common_refusal(tally).startswith(f"The only row was refused because of the parameter {parameter}: {remedy}")
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_each_parameter_has_its_remedy(parameter: str, remedy: str) -> None:
 )
 def test_rows_that_were_not_all_refused_alike_say_nothing(others: list[Outcome]) -> None:
     tally = tally_of(*(refused(row) for row in range(1, 4)), *others)
-    assert (refusal_of(tally), warning_of(BATCH, tally)) == ("", "")
+    assert (common_refusal(tally), warning_of(BATCH, tally)) == ("", "")
 
 
 def test_a_refusal_that_names_no_parameter_says_nothing() -> None:
-    assert refusal_of(tally_of(refused(1, "HTTP 400: The request is invalid."))) == ""
+    assert common_refusal(tally_of(refused(1, "HTTP 400: The request is invalid."))) == ""
 
 
 def test_no_rows_say_nothing() -> None:

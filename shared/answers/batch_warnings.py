@@ -1,4 +1,4 @@
-"""What the outcomes of one batch say together: that its schema is at fault, or that all its rows were refused alike."""
+"""Warnings about a whole batch: its schema seems to be at fault, or all its rows were refused for the same reason."""
 
 from typing import Final
 
@@ -9,23 +9,23 @@ from shared.domain.model import Batch, RowCode
 _REASONING: Final = frozenset({
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias",
 })  # fmt: skip
-"""What reasoning models refuse. Source: Microsoft's page on reasoning models."""
+"""Parameters that reasoning models refuse. Source: Microsoft's page on reasoning models."""
 
 
 def warning_of(batch: Batch, tally: Tally) -> str:
-    """Say what the user should know and do about a batch's answers; empty where they are as they should be."""
+    """Return what the user should know and do about a batch's answers; empty if nothing."""
     invalid = tally.codes[RowCode.INVALID_OUTPUT]
     if is_schema_faulty(invalid, tally.rows):
         return (
-            f"{invalid} of the {tally.rows} answers of batch {batch.batch_id} do not fit their schema: that is the "
-            "schema's or the prompt's fault, so those rows were not asked again."
+            f"{invalid} of the {tally.rows} answers of batch {batch.batch_id} do not fit their schema: the schema or "
+            "the prompt must be at fault, so those rows were not tried again."
         )
-    refusal = refusal_of(tally)
+    refusal = common_refusal(tally)
     return f"Batch {batch.batch_id}: {refusal}" if refusal else ""
 
 
-def refusal_of(tally: Tally) -> str:
-    """Say that the service refused all rows of a batch for the same parameter, and what to do; empty otherwise."""
+def common_refusal(tally: Tally) -> str:
+    """Return why the service refused all rows of a batch, and what to do, if a parameter was at fault; else empty."""
     name = tally.refused_parameter
     if not name:
         return ""
