@@ -4,7 +4,7 @@ receiving       an event for a prompt file → a reserved job
 build           the prompt file → prepared batches
 submit          a prepared batch → a batch at the service, once
 poll            the timer's tick: what the service says, what is due, what crashed or was lost
-collect         an ended batch → outcomes, and a follow-up batch of the rows worth asking again
+collect         an ended batch → outcomes, and a follow-up batch of the rows worth trying again
 assemble        all outcomes → the result files
 
 steps           does what is due, at once or by a message

@@ -6,5 +6,5 @@ result_columns    which columns they have
 row_writer        rows and outcomes → the files of shared.results
 typed_table       the typed columns of results.parquet
 source_documents  the documents of failed rows, for errors.jsonl
-judging           the verdict on a collected pilot
+judging           the decision about the rest of a job whose pilot is collected
 """

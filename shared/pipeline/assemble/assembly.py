@@ -32,11 +32,11 @@ from shared.results.files import (
 log = logging.getLogger("structuredbatch.assembly")
 
 UNREADABLE = frozenset({JobCode.UNSUPPORTED_FORMAT, JobCode.NOT_UTF8, JobCode.SOURCE_CHANGED})
-"""Faults after which not even the rows of the file are known; an invalid file may have rows all the same."""
+"""Faults after which not even the number of rows is known; an invalid file can still have readable rows."""
 
 
 def assemble(records: JobRecords) -> None:
-    """Write the result files of a job whose batches are all collected, and end it; what may pass makes it wait."""
+    """Write the result files of a job whose batches are all collected, and end it; a passing error makes it wait."""
     claim = claim_job(records)
     if claim is None:
         return
@@ -47,7 +47,7 @@ def assemble(records: JobRecords) -> None:
 
 
 def _assemble(records: JobRecords, claim: Claim[Job]) -> bool:
-    """Write the files and end the job; False where it cannot be ended now."""
+    """Write the files and end the job; return False if it cannot be ended now."""
     app, job_id, batches = records.app, records.job_id, records.batches
     if not claim.record.built or any(batch.state is not BatchState.COLLECTED for batch in batches):
         claim.release()
@@ -92,7 +92,7 @@ def _plan(app: App, job: Job) -> JobPlan:
     try:
         return read_plan(app, job)
     except NotFound:
-        # The rows are told apart by the columns' own names, and none of them became a request.
+        # No row became a request: the columns' own names are enough to write errors.jsonl.
         return plan_without_settings(app.settings)
 
 
@@ -138,7 +138,7 @@ def _writers(app: App, job: Job, formats: Set[str]) -> dict[str, BlobWriter]:
 
 
 def _outcome_if_missing(job: Job) -> tuple[RowCode, str]:
-    """Return what rows without an outcome get."""
+    """Return the code and message for rows without an outcome."""
     if job.gave_up_at is not None:
         return RowCode.GAVE_UP, "The job gave up before this row could be sent."
     if job.cancelled:

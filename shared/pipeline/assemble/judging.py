@@ -1,4 +1,4 @@
-"""A collected pilot → pilot.csv, and the decision whether the rest of its job is sent or held."""
+"""A collected pilot → pilot.csv, and the decision whether the rest of the job is sent or held."""
 
 import logging
 from collections import Counter
@@ -33,7 +33,7 @@ PILOT_CSV: Final = "pilot.csv"
 
 
 def judge(records: JobRecords) -> None:
-    """Write the rows of a job's collected pilot, and send the rest or hold it; what may pass makes the job wait."""
+    """Write the rows of a job's collected pilot, and send or hold the rest; a passing error makes the job wait."""
     claim = claim_job(records)
     if claim is None:
         return

@@ -8,7 +8,7 @@ from typing import Any
 from shared.answer_schema.schema_list import SchemaList, StoredSchema
 from shared.domain import blob_names
 from shared.domain.errors import NotFound
-from shared.domain.model import Job, Record
+from shared.domain.model import Job
 from shared.domain.ports import App, Container
 from shared.job_settings.plan import JobPlan
 from shared.pipeline.assemble.source_rows import Rows
@@ -22,13 +22,13 @@ from shared.results.files import Layout
 
 @dataclass(frozen=True, slots=True)
 class ResultColumns:
-    """The user's own columns, and the schemas that answers were checked with, the oldest job's first."""
+    """The user's own columns, and the schemas with which answers were checked, the oldest job's first."""
 
     own: Sequence[str]
     schemas: Sequence[Mapping[str, Any]]
 
     def layout(self, plan: JobPlan, separator: str) -> Layout:
-        """Return what the tables look like where the prompt file's cells have this separator."""
+        """Return the layout of the result tables, for a prompt file whose cells have this separator."""
         return Layout(
             own=self.own,
             fields=union(map(fields_of, self.schemas)),
@@ -38,7 +38,7 @@ class ResultColumns:
 
 
 def result_columns(records: JobRecords, claim: Claim[Job], plan: JobPlan) -> ResultColumns:
-    """Find the columns of a job's results, those of the jobs that it retries included."""
+    """Find the columns of a job's results, including those of the jobs that it retries."""
     app, job = records.app, claim.record
     try:
         found = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))
@@ -62,12 +62,11 @@ def _schemas_before(app: App, job: Job) -> Iterator[StoredSchema]:
 
 
 def _own_columns(app: App, claim: Claim[Job], plan: JobPlan) -> list[str]:
-    """Return the own columns of a file that was never built, by reading it; none if a table cannot have so many."""
+    """Find the own columns of a file that was never built by reading it; none if they are too many for a table."""
     rows = Rows(app, claim.record, plan)
     own: dict[str, None] = dict.fromkeys(rows.own_columns)
-    for found in claim.keeping(rows.row_blocks):
-        record = found if isinstance(found, Record) else next(found.records())
-        own.update(dict.fromkeys(rows.own(record)))
+    for block in claim.keeping(rows.row_blocks):
+        own.update(dict.fromkeys(rows.own(block.record(0))))
         if len(own) > COLUMNS:
             return []
     return list(own)

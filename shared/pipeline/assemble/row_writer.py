@@ -1,4 +1,4 @@
-"""A job's rows, each with its outcome → the result files: many at once where they succeeded, others one by one."""
+"""A job's rows, each with its outcome → the result files: rows with a result in groups, failed ones one by one."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from shared.results.table import Own
 
 @dataclass(slots=True)
 class Counts:
-    """What the result files hold."""
+    """How many rows the result files hold, and the warnings about the files."""
 
     total: int | None = 0
     succeeded: int = 0
@@ -34,7 +34,7 @@ class Counts:
 
 
 class _Outcomes:
-    """The merged outcomes, taken row by row, or those of many rows at once."""
+    """The merged outcomes, taken in the order of rows: one row's, or those of many rows at once."""
 
     def __init__(self, blocks: Iterator[OutcomeBlock]) -> None:
         self._blocks = blocks
@@ -42,7 +42,7 @@ class _Outcomes:
         self._at = 0
 
     def of(self, row: int) -> OutcomeLine | None:
-        """Return the outcome of this row, None where it has none."""
+        """Return the outcome of this row, None if it has none."""
         self._look_ahead(1)
         if self._at == len(self._block) or self._block[self._at].row != row:
             return None
@@ -50,7 +50,7 @@ class _Outcomes:
         return self._block[self._at - 1]
 
     def of_all(self, row: int, count: int) -> Sequence[OutcomeLine | None]:
-        """Return the outcomes of this row and those after it."""
+        """Return the outcomes of `count` rows from `row` on, None for those without one."""
         self._look_ahead(count)
         some = self._block[self._at : self._at + count]
         if len(some) < count or some[0].row != row or some[-1].row != row + count - 1:
@@ -59,7 +59,7 @@ class _Outcomes:
         return some
 
     def _look_ahead(self, count: int) -> None:
-        """Have so many outcomes at hand, where there are any more."""
+        """Read on until `count` outcomes are available, or no more come."""
         while len(self._block) - self._at < count and (following := next(self._blocks, None)) is not None:
             self._block, self._at = [*self._block[self._at :], *following], 0
 
@@ -77,22 +77,18 @@ class RowWriter:
         self._counts = Counts()
 
     def write_all(self, claim: Claim[Job]) -> Counts:
-        """Write all rows, keep the claim meanwhile, and give what the files hold."""
+        """Write all rows, keeping the claim meanwhile, and return their counts."""
         for block in claim.keeping(self._rows.row_blocks):
             self._write(block)
         return self._counts
 
-    def _write_one(self, record: Record, line: OutcomeLine | None) -> None:
-        if line is not None and line.code is None:
-            typed = self._rows.typed(record)
-            self._write_results([line], [self._rows.own(record)], None if typed is None else [typed])
-            return
+    def _write_failed(self, record: Record, line: OutcomeLine | None) -> None:
         failed = self._rows.failed(record, None if line is None else line.outcome, self._outcome_if_missing)
         self._files.add_error(failed)
         self._counts.add_error(failed.outcome)
 
     def _write(self, rows: RowBlock) -> None:
-        """Write rows of the same keys: all between two that failed at once."""
+        """Write a block of rows: the results between two failed rows at once, the failed ones singly."""
         outcomes = self._outcomes.of_all(rows.row, len(rows.rows))
         failed = [place for place, line in enumerate(outcomes) if line is None or line.code is not None]
         own, typed = self._rows.own_of_all(rows), self._rows.typed_of_all(rows)
@@ -103,7 +99,7 @@ class RowWriter:
                 lines = cast("Sequence[OutcomeLine]", outcomes[some])
                 self._write_results(lines, own[some], None if typed is None else typed[some])
             if place < len(outcomes):
-                self._write_one(rows.record(place), outcomes[place])
+                self._write_failed(rows.record(place), outcomes[place])
             start = place + 1
 
     def _write_results(self, lines: Sequence[OutcomeLine], own: Own, typed: Own | None) -> None:

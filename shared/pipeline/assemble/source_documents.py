@@ -1,4 +1,4 @@
-"""The documents of a failed row as errors.jsonl carries them: images by their addresses, a text file as it is now."""
+"""The documents of a failed row as errors.jsonl holds them: images by address, a text file with its current content."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from shared.requests import RequestBuilder
 
 
 class SourceDocuments:
-    """Knows the documents of a job's rows, which are asked for in the order of the file."""
+    """Finds the documents of a job's rows, which must be asked for in the order of the file."""
 
     def __init__(self, app: App, job: Job) -> None:
         self._app = app
@@ -34,11 +34,11 @@ class RowDocuments:
         self._by_address = by_address
 
     def pictures(self, reference: Reference) -> Sequence[Picture]:
-        """Return an image's address, or one for each page of a PDF."""
+        """Return the address of an image, or one address for each page of a PDF."""
         return self._by_address.pictures(reference)
 
     def text(self, reference: Reference) -> str:
-        """Return a text file; raises UnsendableError if it is gone, or no longer a text."""
+        """Return a text file's content. Raises UnsendableError if it is gone, or no longer a text."""
         try:
             return text_of(self._app.files.read_range(Container.PROMPTS, reference.address, 0, MAX_TEXT + 1))
         except (NotFound, UnsupportedDocumentError) as error:

@@ -1,4 +1,4 @@
-"""The prompt file's rows as the result files need them: who they are, and what was, or would have been, sent."""
+"""The prompt file's rows as the result files need them: their ids, their own columns, and what was sent for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -25,11 +25,11 @@ _WITHOUT_REQUEST: Final = frozenset(
         RowCode.ROW_TOO_LARGE,
     }
 )
-"""Rows with these codes never became a request, though their request may be built by the addresses of its documents."""
+"""Rows with these codes never became a request, although a request with the documents' addresses could be built."""
 
 
 class Rows:
-    """A job's prompt file, read again from its copy. Raises JobFault where it cannot be read."""
+    """A job's prompt file, read again from its copy. Raises JobFault if it cannot be read."""
 
     def __init__(self, app: App, job: Job, plan: JobPlan) -> None:
         form = form_of(job.prompt_file)
@@ -47,7 +47,7 @@ class Rows:
 
     @property
     def own_columns(self) -> tuple[str, ...]:
-        """The user's own columns of a table."""
+        """The user's own columns; none for JSON, whose rows each have their own."""
         if self._builder is not None:
             return self._builder.own_columns
         return self._columns.own if self._columns else ()
@@ -62,7 +62,7 @@ class Rows:
         return {name: record.values[name] for name in self._columns_of(record).own if name in record.values}
 
     def own_of_all(self, rows: RowBlock) -> list[dict[str, object]]:
-        """Return the own columns of rows with the same keys, which have the same ones."""
+        """Return the own columns of each row of a block; they all have the same ones."""
         first = self.own(rows.record(0))
         if len(rows.rows) == 1:
             return [first]
@@ -74,11 +74,11 @@ class Rows:
         return [dict(zip(own, [cells[place] for place in places], strict=True)) for cells in rows.rows]
 
     def typed(self, record: Record) -> dict[str, object] | None:
-        """Return the row's own columns with the types that the file gave them; None if these are the same."""
+        """Return the row's own columns with the types of the file; None if they are the same."""
         return None if record.typed is None else self.own(record._replace(values=record.typed))
 
     def typed_of_all(self, rows: RowBlock) -> list[dict[str, object]] | None:
-        """Return the typed own columns of rows with the same keys."""
+        """Return the typed own columns of each row of a block; None if they are the same as the others."""
         if rows.odd is not None:
             typed = self.typed(rows.odd)
             return None if typed is None else [typed]
@@ -92,11 +92,11 @@ class Rows:
         return custom_id_or_number(record, record.values.get(key))
 
     def _columns_of(self, record: Record) -> Columns:
-        """Return the meanings of a row's columns where there is no builder that knows them."""
+        """Return the meanings of a row's columns without the help of a builder."""
         return self._columns or _columns(tuple(record.values), self._plan)
 
     def failed(self, record: Record, outcome: Outcome | None, outcome_if_missing: tuple[RowCode, str]) -> FailedRow:
-        """Describe a row without a result, by its outcome, or by what rows without an outcome get."""
+        """Return what errors.jsonl holds for a failed row; one without an outcome gets `outcome_if_missing`."""
         custom_id, own = self._custom_id(record), self.own(record)
         if outcome is None:
             code, message = outcome_if_missing
@@ -113,7 +113,7 @@ class Rows:
 
 
 def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: UnshownSchemas) -> RequestBuilder | None:
-    """Return the builder of the job's requests; None where the fault that ended the job keeps it from being made."""
+    """Return the builder of the job's requests; None if the fault that ended the job makes that impossible."""
     try:
         return RequestBuilder(
             plan.settings,
@@ -128,7 +128,7 @@ def _builder(job: Job, plan: JobPlan, headers: Sequence[str] | None, unshown: Un
 
 
 def _columns(headers: tuple[str, ...], plan: JobPlan) -> Columns:
-    """Return the columns of a faulty table; if two have the same meaning, only whether one is the custom id."""
+    """Return the columns of a faulty table; if two have the same meaning, at most the custom id's is recognised."""
     keys = set(map(column_key, headers))
     given = plan.settings.columns.items()
     named = {meaning: header for meaning, header in given if header is None or column_key(header) in keys}

@@ -1,4 +1,4 @@
-"""results.parquet of a job: its own columns typed as the prompt file has them, its answers by their schemas."""
+"""A job's results.parquet: its own columns with the types of the prompt file, its answers with those of the schemas."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from shared.pipeline.claims import Claim
 from shared.prompt_file import Kind, form_of
 
 if TYPE_CHECKING:
-    # Loaded where it is asked for: Arrow takes a quarter of a second and 90 MB.
+    # Loaded only when it is needed: Arrow takes a quarter of a second and 90 MB.
     from shared.results.arrow_columns import OwnBatches, OwnValues
     from shared.results.parquet_writer import ParquetTable
 
@@ -25,7 +25,7 @@ def parquet_table(
     columns: ResultColumns,
     write: Callable[[bytes], object],
 ) -> "ParquetTable":
-    """Begin results.parquet; `rows` opens the prompt file once more."""
+    """Begin results.parquet; `rows` opens the prompt file again."""
     from shared.results.parquet_writer import ParquetTable
 
     metadata = {"structuredbatch.version": VERSION, "structuredbatch.job_id": claim.record.job_id}
@@ -34,7 +34,7 @@ def parquet_table(
 
 
 def _own_of_parquet(app: App, job: Job, own: Sequence[str]) -> "OwnBatches | None":
-    """Copy the own columns of a Parquet file; None for other forms, and where a column is not the file's own."""
+    """Return the own columns as a Parquet prompt file has them; None for other forms, or if a column is not in it."""
     form = form_of(job.prompt_file)
     if form is None or form.kind is not Kind.PARQUET:
         return None
@@ -46,7 +46,7 @@ def _own_of_parquet(app: App, job: Job, own: Sequence[str]) -> "OwnBatches | Non
 
 
 def _own(claim: Claim[Job], rows: Rows, own: Sequence[str]) -> "OwnValues":
-    """Find the types of own columns: those of a text table are texts, for others the whole file is looked through."""
+    """Find the types of the own columns: texts for a text table; for other forms the whole file is read."""
     from shared.results.arrow_columns import OwnValues, kind_of
 
     if rows.separator:

@@ -1,7 +1,7 @@
-"""An ended batch → the outcomes of its rows, and a follow-up batch of those worth asking again.
+"""An ended batch → the outcomes of its rows, and a follow-up batch of those worth trying again.
 
-What is downloaded, and the outcomes, are written create-only, and the first copy counts: if the step is repeated, or
-done twice at the same time, it goes on from the same bytes.
+Downloads and outcomes are written create-only, and the first copy counts: if the step is repeated, or done twice at the
+same time, it continues from the same bytes.
 """
 
 import logging
@@ -32,10 +32,10 @@ from shared.pipeline.collect.downloads import (
     READS,
     OvertakenError,
     are_cut_off,
-    ask_again,
     blobs_of,
     delete_input,
     download,
+    refresh_file_ids,
 )
 from shared.pipeline.collect.follow_up import codes_of, estimate_of, follow_up_of
 from shared.pipeline.outcome_files import outcomes_in, work_lines
@@ -46,7 +46,7 @@ from shared.requests.batch_file import read_rows
 log = logging.getLogger("structuredbatch.collection")
 
 WARNINGS: Final = 40
-"""As many a job's row has room for, which is 32,768 characters: building leaves 20 of 400 characters at most."""
+"""The most warnings of a job: its row has room for 32,768 characters, and building adds at most 20 warnings of 400."""
 
 ABSENT: Final = {
     "completed": Fault(RowCode.MISSING, "The service gave no answer for this row."),
@@ -56,7 +56,7 @@ ABSENT: Final = {
 
 
 def collect(records: JobRecords, index: int, attempt: int) -> None:
-    """Fetch and check a batch's answers, and close the batch; what may pass leaves it ended, with a wait."""
+    """Fetch and check a batch's answers, and close the batch; an error that may pass leaves it ended, with a wait."""
     claim = claim_batch(records, index, attempt, BatchState.ENDED)
     if claim is None:
         return
@@ -64,21 +64,21 @@ def collect(records: JobRecords, index: int, attempt: int) -> None:
         try:
             _collect(records, claim)
         except Transient as error:
-            _cannot_fetch(records, claim, error)
+            _wait_or_give_up(records, claim, error)
     _charge(records, claim.record)
     delete_input(records.app, claim.record)
 
 
 def _charge(records: JobRecords, batch: Batch) -> None:
-    """Write down what the job has cost so far; after its last batch that is left to its end."""
+    """Record what the job has cost so far; after the last batch, settling the job does that."""
     if batch.state is BatchState.COLLECTED and any(one.state is not BatchState.COLLECTED for one in records.batches):
         try:
             charge(records)
-        except Transient as error:  # The next collection, the poll or the job's end write it down.
+        except Transient as error:  # The next collection, the poll or the job's end makes up for it.
             log.warning("charges not written yet: %s", error, extra={"job_id": records.job_id})
 
 
-def _cannot_fetch(records: JobRecords, claim: Claim[Batch], error: Transient) -> None:
+def _wait_or_give_up(records: JobRecords, claim: Claim[Batch], error: Transient) -> None:
     app = records.app
     if records.job.gave_up_at is not None:
         _give_up(records, claim, str(error))
@@ -102,12 +102,12 @@ def _collect(records: JobRecords, claim: Claim[Batch]) -> None:
     if tally is None:
         return
     follow_up = follow_up_of(records, claim, tally)
-    warning = "" if follow_up is None else _cap_on(records, claim.record, tally, follow_up)
+    warning = "" if follow_up is None else _reserve(records, claim.record, tally, follow_up)
     _finish(records, claim, tally, None if warning else follow_up, warning)
 
 
-def _cap_on(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch) -> str:
-    """Reserve what a follow-up will cost; where it would pass a cap, return the warning that says so."""
+def _reserve(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch) -> str:
+    """Reserve what a follow-up will cost; if it would pass a cap, return the warning that says so."""
     if caps_of(records.app, records.job).limits_cost or records.app.settings.monthly_budget_usd is not None:
         expected = estimate_of(records, follow_up, tally)
         held = reserve_follow_up(records, _collected(records, batch, tally, follow_up), expected)
@@ -117,7 +117,7 @@ def _cap_on(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch) -
 
 
 def _take_outcomes(records: JobRecords, claim: Claim[Batch]) -> Tally | None:
-    """Write the batch's outcomes unless another worker has; None where its files have to be fetched again first."""
+    """Write the batch's outcomes unless another worker has; None if its files must be fetched again first."""
     app = records.app
     there = blobs_of(app, claim.record)
     name = blob_names.batch_outcomes(claim.record)
@@ -139,7 +139,7 @@ def _tally(app: App, batch: Batch) -> Tally:
 
 
 def _write_outcomes_anew(records: JobRecords, claim: Claim[Batch], there: set[str]) -> Tally | None:
-    """Write the outcomes, starting over each time that another worker's copy counts: at most once for each file."""
+    """Write the outcomes; start over, at most once for each file, if another worker's copy of the file counts."""
     for _ in FILES:
         with suppress(OvertakenError):
             return _write_outcomes(records, claim, there)
@@ -147,7 +147,7 @@ def _write_outcomes_anew(records: JobRecords, claim: Claim[Batch], there: set[st
 
 
 def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -> Tally | None:
-    """Match answers to rows; None where the files came short (the claim is released) or another was quicker."""
+    """Match answers to rows; None if files are incomplete (then the claim is released) or another worker was faster."""
     app, job = records.app, records.job
     sources = _sources(app, claim, there)
     batch = claim.record
@@ -176,7 +176,7 @@ def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -
     try:
         part.commit()
     except Conflict:
-        return None  # Another worker's outcomes are there, and count.
+        return None  # Another worker has written the outcomes, which count.
     if matching.unknown or matching.repeated or matching.broken_lines:
         counts = {"unknown": matching.unknown, "repeated": matching.repeated, "broken": matching.broken_lines}
         log.warning("ignored unusable answer lines", extra={"job_id": job.job_id, "batch_id": batch.batch_id, **counts})
@@ -184,16 +184,16 @@ def _write_outcomes(records: JobRecords, claim: Claim[Batch], there: set[str]) -
 
 
 def _sources(app: App, claim: Claim[Batch], there: set[str]) -> list[Callable[[], Iterator[bytes]]]:
-    """Return the files with the batch's answers; of a batch that failed, or was given up, whatever there is of them."""
+    """Return the files with the batch's answers; for a batch that failed or was given up, those that can be read."""
     if claim.record.failure is not None:
-        return download(app, claim, there, what_there_is=True)
+        return download(app, claim, there, only_readable=True)
     if claim.record.reads:
-        ask_again(app, claim)
+        refresh_file_ids(app, claim)
     return download(app, claim, there)
 
 
 def _promised(batch: Batch) -> int:
-    """Return how many rows must have an answer, as far as the batch's own words go."""
+    """Return how many rows must have an answer, according to the batch's status and counts."""
     return batch.requests if batch.status == "completed" else min(sum(batch.counts[1:]), batch.requests)
 
 
@@ -214,8 +214,8 @@ def _read_again(app: App, claim: Claim[Batch], missing: int) -> None:
 def _finish(
     records: JobRecords, claim: Claim[Batch], tally: Tally | None, follow_up: Batch | None, warning: str = ""
 ) -> None:
-    """Close the batch, and open its follow-up in the same transaction, unless the job is stopped meanwhile."""
-    assert tally is not None  # Outcomes without answers always come whole.
+    """Close the batch and add its follow-up in the same transaction; no follow-up if the job was stopped meanwhile."""
+    assert tally is not None  # It is None only if files must be fetched again, which a failed batch's are not.
     app = records.app
 
     def closed(job: Job, batch: Batch) -> tuple[Job, Batch, list[Batch]] | None:
@@ -257,7 +257,7 @@ def _collected(records: JobRecords, batch: Batch, tally: Tally, follow_up: Batch
 
 
 def _outputs(records: JobRecords, batch: Batch, tally: Tally) -> dict[str, OutputTokens]:
-    """Name the output tokens of a batch's answers by what later estimates look them up by."""
+    """Return the output tokens of a batch's answers by the keys under which later estimates look them up."""
     found: dict[str, OutputTokens] = {}
     for number, outputs in tally.outputs.items():
         digest = checked_digest(records.schemas()[number].checked) if number >= 0 else b""

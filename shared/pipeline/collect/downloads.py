@@ -1,4 +1,4 @@
-"""An ended batch's files at the service → the work container, copied while they are read; and the input's end."""
+"""An ended batch's files at the service → the work container, copied while they are read; its input is deleted."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +23,8 @@ READS: Final = 3
 """How often files that seem to be incomplete are fetched again before they are accepted as incomplete."""
 
 
-def ask_again(app: App, claim: Claim[Batch]) -> None:
-    """Take the files' ids from the batch itself once more: a list may show less of it, or its end before its files."""
+def refresh_file_ids(app: App, claim: Claim[Batch]) -> None:
+    """Get the files' ids from the batch itself: a list may lack them, or show the batch's end before its files."""
     batch = claim.record
     remote = service_of(app, batch).batch(batch.batch_id)
     if remote is None:
@@ -35,24 +35,23 @@ def ask_again(app: App, claim: Claim[Batch]) -> None:
 
 
 class OvertakenError(Exception):
-    """Another worker has copied a file meanwhile: its copy counts, and is what has to be read."""
+    """Another worker has copied the file meanwhile: that copy counts and must be read instead."""
 
 
 def blobs_of(app: App, batch: Batch) -> set[str]:
-    """Return the names of all work files of a batch that are there."""
+    """Return the names of all work files that a batch has."""
     return {blob.name for blob in app.files.blobs(Container.WORK, prefix=blob_names.batch_folder(batch))}
 
 
 def download(
-    app: App, claim: Claim[Batch], there: set[str], *, what_there_is: bool = False
+    app: App, claim: Claim[Batch], there: set[str], *, only_readable: bool = False
 ) -> list[Callable[[], Iterator[bytes]]]:
-    """Give the output and the error file, each opened by calling it, as often as needed; a missing file is empty.
+    """Return the output and the error file, each as a function that opens it, as often as needed.
 
-    A file that is not in the work container yet comes from the service while it is copied there, once
-    for each reading. Its end raises Transient where it broke off, and OvertakenError where another copy counts: what
-    was read until then must be forgotten. `there` are the work files of the batch, to which copies made here are added.
-    `what_there_is` copies them beforehand, and passes over those that cannot be
-    read now.
+    A file that is not in the work container yet is read from the service and copied there at the same time. Reading it
+    to its end raises Transient if it breaks off, and OvertakenError if another worker's copy counts: what was read
+    until then must be discarded. `there` are the work files of the batch; copies made here are added to it. With
+    `only_readable`, files are copied at once, and those that cannot be read now are left out.
     """
     sources: list[Callable[[], Iterator[bytes]]] = []
     for kind, file_id in zip(FILES, (claim.record.output_file_id, claim.record.error_file_id), strict=True):
@@ -60,7 +59,7 @@ def download(
             continue
         name = blob_names.batch_answers(claim.record, kind)
         source = partial(_chunks, app, claim, there, file_id, name)
-        if what_there_is:
+        if only_readable:
             with suppress(Transient, OvertakenError):
                 _read_through(source())
             if name not in there:
@@ -75,14 +74,14 @@ def _read_through(chunks: Iterator[bytes]) -> None:
 
 
 def _chunks(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: str) -> Iterator[bytes]:
-    """Read a file and keep the claim meanwhile: all files are read before the first row has its outcome."""
+    """Read a file and keep the claim meanwhile: all files are read before the first outcome is written."""
     copied = name in there
     chunks = app.files.read(Container.WORK, name) if copied else _copied(app, claim, there, file_id, name)
     return claim.keeping(chunks)
 
 
 def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: str) -> Iterator[bytes]:
-    """Read a file from the service while it is copied; nothing where the service has none by that id."""
+    """Yield a file from the service and copy it at the same time; nothing if the service has no such file."""
     copy = app.files.writer(Container.WORK, name, create_only=True)
     size = 0
     try:
@@ -99,7 +98,7 @@ def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: 
         claim.change(reads=claim.record.reads + 1)
         raise Unavailable(f"File {file_id} broke off after {size} bytes")
     if promised == 0:
-        return  # Most batches have an error file that is empty.
+        return  # Most batches have an empty error file.
     try:
         copy.commit()
     except Conflict as error:
@@ -109,7 +108,7 @@ def _copied(app: App, claim: Claim[Batch], there: set[str], file_id: str, name: 
 
 
 def are_cut_off(app: App, batch: Batch) -> bool:
-    """Return whether a batch's files were copied short; they are then taken only if they answer every row."""
+    """Return whether the copies of a batch's files are shorter than the service says the files are."""
     return any(
         info.size < (_size_at_service(app, batch, file_id) or 0)
         for kind, file_id in zip(FILES, (batch.output_file_id, batch.error_file_id), strict=True)
@@ -118,7 +117,7 @@ def are_cut_off(app: App, batch: Batch) -> bool:
 
 
 def _size_at_service(app: App, batch: Batch, file_id: str) -> int | None:
-    """Return the size of a file by the service's word, None where it gives none: a readable file may report no size."""
+    """Return a file's size as the service reports it, None if it does not: even a readable file may report none."""
     if is_by_storage(app.settings, batch):
         return None
     try:
@@ -139,7 +138,7 @@ def _name_of(app: App, url: str) -> str:
     try:
         return app.files.name_of(Container.WORK, url)
     except NotFound as error:
-        # Its answers are somewhere: they must not be asked for, and paid, once more.
+        # The answers exist somewhere: the rows must not be sent, and paid for, again.
         raise Misconfigured(f"The service wrote its answers elsewhere than into WORK_CONTAINER: {error}") from error
 
 
@@ -150,7 +149,7 @@ def delete_input(app: App, batch: Batch) -> None:
 
 
 def delete_upload(app: App, batch: Batch) -> None:
-    """Delete the file that was uploaded for a batch, as a resource takes only so many; where that fails, it expires."""
+    """Delete a batch's uploaded file, as a resource has a limited number of files; if that fails, the file expires."""
     if not batch.file_id or is_by_storage(app.settings, batch):
         return
     try:

@@ -1,4 +1,4 @@
-"""A collected batch's failed rows → the follow-up batch of those worth asking again."""
+"""A collected batch's failed rows → the follow-up batch of those worth trying again."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from shared.requests.follow_up import follow_up
 
 
 def follow_up_of(records: JobRecords, claim: Claim[Batch], tally: Tally) -> Batch | None:
-    """Write the input of the follow-up batch and return it; None where no row is worth asking again."""
+    """Write the input of the follow-up batch and return the batch; None if no row is worth trying again."""
     app, job, batch = records.app, records.job, claim.record
     if not may_follow(job, batch) or not tally.codes:
         return None
     plan = read_plan(app, job)
     faulty = is_schema_faulty(tally.codes[RowCode.INVALID_OUTPUT], tally.rows)
-    # Earlier than that, no row can have used its tries; nor does it matter after the last attempt.
+    # Earlier no row can have used up its tries, and after the last attempt it does not matter.
     counts = tally.codes[RowCode.INVALID_OUTPUT] and INVALID_OUTPUT_RETRIES < batch.attempt < plan.max_attempts
     ill_fitting = _ill_fitting_before(records, batch) if counts else Counter()
     keep: set[int] = set()
@@ -44,7 +44,7 @@ def follow_up_of(records: JobRecords, claim: Claim[Batch], tally: Tally) -> Batc
 
 
 def _ill_fitting_before(records: JobRecords, batch: Batch) -> Counter[int]:
-    """Count how often the answers of rows, by row, did not fit their schema in earlier attempts."""
+    """Count by row how often an answer did not fit its schema in earlier attempts."""
     earlier = [one for one in records.batches if one.attempt < batch.attempt]
     return Counter(
         outcome.row
@@ -82,7 +82,7 @@ def _write_follow_up(app: App, claim: Claim[Batch], keep: set[int], raised: set[
 
 
 def estimate_of(records: JobRecords, after: Batch, tally: Tally) -> Estimate:
-    """Estimate a follow-up batch: by the job's pilot, else as a job is, else by what the batch before it has cost."""
+    """Estimate a follow-up batch by the job's pilot, or as a job is estimated, or by what the batch before it cost."""
     app, schemas = records.app, records.schemas()
     models = DeploymentModels(app.settings, app.ledger)
     samples = RequestSamples(models)

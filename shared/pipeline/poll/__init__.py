@@ -1,8 +1,8 @@
-"""The timer's tick: ask the service, write down the news, queue what is due, repair what was lost.
+"""The timer's tick: ask the service, record what is new, queue what is due, repair what was lost.
 
 polling           the tick
-open_jobs         the jobs that it is about
-status_queries    what to ask the service, in as few calls as there are
+open_jobs         the open jobs as one tick sees them
+status_queries    asking the service for all batches, in few calls
 status_updates    what the answers change
 side_by_side      several resources, asked at the same time
 unknown_batches   batches in the service's list that no open job knows

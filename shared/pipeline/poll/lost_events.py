@@ -1,7 +1,6 @@
-"""Prompt files whose event was lost: found by walking the container, a few pages a tick, or put aside by the host.
+"""Prompt files whose event was lost: found by listing the container, a few pages a tick, or in the host's poison queue.
 
-The walk finds none that is older than the app's own table: an app installed on a full container must not buy its
-history.
+Files older than the app's own table are ignored: an app installed over a full container must not process its history.
 """
 
 import json
@@ -21,10 +20,10 @@ from shared.prompt_file import is_prompt_file
 log = logging.getLogger("structuredbatch.sweeping")
 
 NAMES_A_TICK: Final = 10_000
-"""Names looked at in one tick: two pages of a listing."""
+"""Names checked in one tick: two pages of a listing."""
 
 SETTLED: Final = timedelta(minutes=2)
-"""How old a prompt file must be: before that, its event is probably on its way."""
+"""How old a prompt file must be: before that, its event is probably still to come."""
 
 MARGIN: Final = timedelta(minutes=10)
 """How far a walk looks back beyond the beginning of the one before it, as clocks differ."""
@@ -32,7 +31,7 @@ MARGIN: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """A walk through the container: where it is, since when it runs, and when the one before it began."""
+    """A walk through the container: where it is, when it began, and when the one before it began."""
 
     after: str
     began: str
@@ -40,19 +39,19 @@ class _Walk:
 
 
 def sweep(app: App, bookmarks: Mapping[str, str]) -> None:
-    """Go on with the walk, and reserve the jobs of prompt files that no job knows; never raises an AppError."""
+    """Continue the walk, and reserve jobs for prompt files that have none; never raise an AppError."""
     try:
-        # Blobs tell the time of their last change in whole seconds.
+        # Blobs have their last change in whole seconds.
         known = bookmarks.get("installed")
         installed = datetime.fromisoformat(known).astimezone(UTC) if known else app.store.installed_at(app.now())
         installed = installed.replace(microsecond=0)
-        _go_on(app, installed, _walk(app, bookmarks))
+        _continue(app, installed, _walk(app, bookmarks))
         _recover_all(app, _failed(app))
     except AppError as error:
         log.warning("the sweep stops for this tick: %s", error)
 
 
-def _go_on(app: App, installed: datetime, walk: _Walk) -> None:
+def _continue(app: App, installed: datetime, walk: _Walk) -> None:
     oldest = max(installed, datetime.fromisoformat(walk.looks_back_to) - MARGIN)
     found = list(islice(app.files.blobs(Container.PROMPTS, after=walk.after), NAMES_A_TICK))
     settled = app.now() - SETTLED
@@ -72,9 +71,9 @@ def _walk(app: App, bookmarks: Mapping[str, str]) -> _Walk:
 
 
 def _failed(app: App) -> Iterator[BlobInfo]:
-    """Give the prompt files whose event the host gave up on, in the version that it was about.
+    """Yield the prompt files whose event the host gave up on, if they still have the same version.
 
-    Also those from before the app's table was there: each was dropped into our container while the app was listening.
+    They may be older than the app's table: they were dropped into its container while the app was listening.
     """
     for event in app.queues.peek_failed_events():
         if event.container == app.settings.prompts_container:
@@ -89,7 +88,7 @@ def _recover_all(app: App, found: Iterable[BlobInfo]) -> None:
             try:
                 _recover(app, info)
             except Misconfigured as error:
-                # Storage refuses something about this file alone: the others are found all the same.
+                # Storage rejects something about this one file, such as its name; the others must still be found.
                 log.warning("prompt file passed over: %s", error)
 
 
@@ -99,7 +98,7 @@ def _recover(app: App, info: BlobInfo) -> None:
         _remember(app.known_jobs, entry.job_id)
         return
     if app.files.info(Container.PROMPTS, info.name) is None:
-        return  # It is gone again, or a folder's marker.
+        return  # It has been deleted, or marks a folder.
     records = reserve(app, entry)
     if records is not None:
         log.warning("prompt file found without its event", extra={"job_id": records.job_id})
@@ -107,7 +106,7 @@ def _recover(app: App, info: BlobInfo) -> None:
 
 
 def _remember(known: dict[str, None], job_id: str) -> None:
-    """Keep the ids of jobs that were found, the latest so many: their files are met again tick by tick."""
+    """Remember the latest jobs found, as their files are listed again tick after tick."""
     known[job_id] = None
     if len(known) > 2 * NAMES_A_TICK:
         del known[next(iter(known))]

@@ -1,4 +1,4 @@
-"""The open jobs, as one tick of the timer has them; one that cannot go on holds up no other."""
+"""The open jobs as one tick of the timer sees them; a job that fails holds up no other."""
 
 import logging
 import traceback
@@ -17,14 +17,14 @@ from shared.pipeline.reporting import close
 log = logging.getLogger("structuredbatch.polling")
 
 MINUTE: Final = len("20261130T1926")
-"""How much of a job's id two jobs of the same minute have in common."""
+"""How many characters of their ids jobs of the same minute have in common."""
 
 TOGETHER: Final = 100
-"""How many jobs are read together."""
+"""The most jobs that are read together."""
 
 
 class OpenNow:
-    """An open job during one tick; what the service says of its batches is written once, with what follows from it."""
+    """An open job during one tick; what the service reports of its batches is saved once, with what follows from it."""
 
     def __init__(self, records: JobRecords) -> None:
         self.records = records
@@ -36,14 +36,14 @@ class OpenNow:
         """The job."""
         return self.records.job
 
-    def take_note(self, batch: Batch) -> None:
-        """Keep a change of a batch, to be saved before the tick ends."""
+    def note_change(self, batch: Batch) -> None:
+        """Note a batch's change, to be saved before the tick ends."""
         self.records.put(batch)
         self._unsaved.add(batch.key)
         self.changed = True
 
     def save(self, batch: Batch) -> Batch | None:
-        """Save a batch now; None where another worker was quicker: the next tick sees what it did."""
+        """Save a batch now; None if another worker changed it first: the next tick sees that change."""
         self._unsaved.discard(batch.key)
         try:
             return self.records.save_batch(batch)
@@ -53,33 +53,33 @@ class OpenNow:
             return None
 
     def save_rest(self) -> None:
-        """Save what is noted and not saved yet."""
+        """Save the changes that were noted and not saved yet."""
         for batch in self.records.batches:
             if batch.key in self._unsaved:
                 self.save(batch)
 
-    def settled(self, batch: Batch) -> Batch | None:
-        """Return a batch in its stored form, saved if need be; None if another worker was quicker."""
+    def stored(self, batch: Batch) -> Batch | None:
+        """Return a batch as it is stored, saving it first if necessary; None if another worker changed it first."""
         return self.save(batch) if batch.key in self._unsaved else batch
 
 
 @contextmanager
 def passing_over(job_id: str) -> Iterator[None]:
-    """Leave a job that cannot go on to the next tick, so that it holds up no other."""
+    """Leave a job that fails to the next tick, so that it holds up no other."""
     try:
         yield
     except AppError as error:
         log.warning("job passed over in this tick: %s", error, extra={"job_id": job_id})
-    except Exception as error:  # noqa: BLE001  # A fault of our own, of which the other jobs know nothing.
-        # Neither its text nor its trace is shown, as they might quote a row.
+    except Exception as error:  # noqa: BLE001  # A fault of our own, which must not affect the other jobs.
+        # Neither its text nor its trace is logged, as they might quote a row.
         where = traceback.extract_tb(error.__traceback__)[-1]
         fault = f"{type(error).__name__} in {where.name}, line {where.lineno}"
         log.error("job passed over in this tick: %s", fault, extra={"job_id": job_id})  # noqa: TRY400
 
 
 def open_jobs(app: App) -> Iterator[OpenNow]:
-    """Read the open jobs with their batches; entries that a crash left behind are repaired on the way."""
-    # A job's id begins with its time: those of one minute lie close together in the table.
+    """Yield the open jobs with their batches, repairing entries that a crash left behind."""
+    # A job's id begins with its time: those of one minute are close together in the table.
     for _, of_one_minute in groupby(app.store.all_listed(), key=lambda listed: listed.entry.job_id[:MINUTE]):
         for some in batched(of_one_minute, TOGETHER, strict=False):
             together = _together(app, some)
@@ -92,7 +92,7 @@ def open_jobs(app: App) -> Iterator[OpenNow]:
 
 
 def _together(app: App, some: Sequence[Listed]) -> Mapping[str, tuple[Job, list[Batch]]]:
-    """Read several jobs at once; none where that fails, so that each is tried by itself."""
+    """Read several jobs at once; none if that fails, so that each is then read by itself."""
     if len(some) > 1:
         with passing_over(some[0].entry.job_id):
             return app.store.jobs_together([listed.entry.job_id for listed in some])

@@ -19,7 +19,7 @@ from shared.pipeline.month import tidy
 from shared.pipeline.poll.lost_events import sweep
 from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
 from shared.pipeline.poll.side_by_side import side_by_side
-from shared.pipeline.poll.status_queries import Asking
+from shared.pipeline.poll.status_queries import StatusQueries
 from shared.pipeline.poll.status_updates import apply, mark_unreachable
 from shared.pipeline.poll.unknown_batches import Known, adopt_or_cancel
 from shared.pipeline.reporting import publish
@@ -94,7 +94,7 @@ def _ask(app: App, jobs: Sequence[OpenNow], bookmarks: Mapping[str, str]) -> set
     found = _resources(app, jobs, bookmarks)
     known = Known(app.settings, jobs)
     questions = {
-        account: Asking(app, one.target, [batch for _, batch in one.wanted.values()]).answers(one.since)
+        account: StatusQueries(app, one.target, [batch for _, batch in one.wanted.values()]).answers(one.since)
         for account, one in found.items()
     }
     silent = set()
@@ -210,7 +210,7 @@ def _waiting_since(item: OpenNow, batch: Batch) -> tuple[datetime, str]:
 def _queue(app: App, item: OpenNow, due: Due, now: datetime) -> None:
     """Send one step to the queues and record in its row that it is under way; do a single call at once."""
     if due.step not in steps.QUEUED:
-        batch = None if due.batch is None else item.settled(due.batch)
+        batch = None if due.batch is None else item.stored(due.batch)
         if batch is not None or due.batch is None:
             steps.perform(item.records, Due(due.step, batch))
         item.changed = True

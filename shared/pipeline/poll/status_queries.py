@@ -1,8 +1,8 @@
-"""What the service says of the open batches, for as few calls as there are: their number by 100, and ten.
+"""What the service says about the open batches, in a limited number of calls: one per 100 batches, and ten.
 
-The list is newest first, and shows others' and ended batches too. Where these are so many that the calls would not do,
-the list of running batches is read instead, which no history fills; and what no list showed is asked for by id, by
-turns, so that every batch is seen within 100 ticks even where lists are of no help at all.
+The list is newest first, and shows ended and foreign batches too. If those are so many that the calls would not
+suffice, the list of running batches is read instead, which has no history. Batches that no list shows are asked for by
+id, in turns: so every batch is seen within 100 ticks even if the lists show none of them.
 """
 
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger("structuredbatch.polling")
 PAGE: Final = 100
 EXTRA_CALLS: Final = 10
 TRIAL: Final = 3
-"""Pages of a list that are read before it is judged by what they showed."""
+"""Pages of a list that are read before deciding whether it is worth reading on."""
 
 RUNNING: Final = "in_progress"
 TIME: Final = timedelta(minutes=3)
@@ -32,8 +32,8 @@ TIME: Final = timedelta(minutes=3)
 BOOKMARK: Final = "asked"
 
 
-class Asking:
-    """The questions of one tick to one resource, about `wanted` batches, which are there."""
+class StatusQueries:
+    """The queries of one tick to one resource, about its batches `wanted`."""
 
     def __init__(self, app: App, resource: Target, wanted: Sequence[Batch]) -> None:
         self._app = app
@@ -46,10 +46,10 @@ class Asking:
         self._oldest = min((time for time in times if time is not None), default=None) if all(times) else None
 
     def answers(self, since: datetime | None) -> Iterator[RemoteBatch]:
-        """Yield the service's word on the batches wanted, each at most once, and on all others that its lists show.
+        """Yield the wanted batches as the service describes them, each at most once, and all others that it lists.
 
-        The list is read back to the time `since` at least, where there is one, so that no batch of a doubtful creation
-        is passed over; these pages are counted apart.
+        With `since`, the list is read back to that time at least, so that no batch of a doubtful creation is missed;
+        these pages do not count towards the limit.
         """
         budget = self._calls
         try:
@@ -57,7 +57,7 @@ class Asking:
         except Throttled:
             raise
         except AppError as error:
-            # Where the service is down altogether, the first question about a single batch says so.
+            # If the service is down altogether, the first query for a single batch fails, too.
             log.warning("could not list batches: %s", error)
         if since is not None:
             self._calls = budget
@@ -66,7 +66,7 @@ class Asking:
         yield from self._one_by_one(sorted(self._left))
 
     def _newest(self, since: datetime | None) -> Iterator[RemoteBatch]:
-        """Yield the batches that the list shows, as long as it may show all the others within the calls left."""
+        """Yield the batches that the list shows, while it may show all missing ones within the calls left."""
         after, pages, ours = "", 0, 0
         while self._calls:
             page, after = self._page(after)
@@ -78,7 +78,7 @@ class Asking:
                 return
 
     def _running(self) -> Iterator[RemoteBatch]:
-        """Yield the running batches, from a list of these alone; nothing if the service does not know such lists."""
+        """Yield the batches from a list of running ones only; nothing if the service has no such list."""
         after, pages, ours = "", 0, 0
         while self._calls and (after or not pages):
             try:
@@ -98,7 +98,7 @@ class Asking:
     def _known(self, page: Sequence[RemoteBatch]) -> Iterator[RemoteBatch]:
         for remote in page:
             if remote.batch_id in self._left and not remote.status:
-                continue  # This list says too little: it is asked for by its id.
+                continue  # The list lacks its status: ask for it by id.
             if remote.batch_id in self._left:
                 self._left.discard(remote.batch_id)
                 yield remote
@@ -109,11 +109,11 @@ class Asking:
         return sum(remote.batch_id in self._wanted for remote in page)
 
     def _is_hopeless(self, pages: int, ours: int) -> bool:
-        """Return whether a list that showed so many of ours so far would not show the others within the calls left."""
+        """Return whether a list with so few of our batches so far would need more calls than are left."""
         return pages >= TRIAL and ours * self._calls < len(self._left) * pages
 
     def _one_by_one(self, batch_ids: Sequence[str]) -> Iterator[RemoteBatch]:
-        """Ask for batches by their ids while calls and time last: the next tick goes on where this one stopped."""
+        """Ask for batches by id while calls and time last; the next tick continues where this one stopped."""
         end = self._app.now() + TIME
         stopped_at = self._app.store.bookmark(self._bookmark) if batch_ids else ""
         first = bisect_right(batch_ids, stopped_at)
@@ -130,6 +130,6 @@ class Asking:
                 else:
                     log.error("batch no longer known to the service", extra={"batch_id": batch_id})
         finally:
-            # One that cannot be asked about must not hold up those after it either.
+            # Saved even after an error: a batch whose query fails must not hold up those after it.
             if last != stopped_at:
                 self._app.store.save_bookmark(self._bookmark, last)

@@ -1,4 +1,4 @@
-"""What the service says of a batch, written down where it is news."""
+"""What the service says about a batch, recorded if it is new."""
 
 from dataclasses import replace
 
@@ -11,14 +11,14 @@ from shared.pipeline.targets import target_of
 
 
 def apply(item: OpenNow, batch: Batch, remote: RemoteBatch) -> None:
-    """Take note of what the service says of one batch, where it is news."""
+    """Record what the service says about one batch, if it is new."""
     seen = observed(batch, remote, item.records.app.now())
     if seen == batch:
         return
     if seen.failure is RowCode.BATCH_FAILED and _may_be_accepted_later(item, batch, remote):
         item.changed = True
     else:
-        item.take_note(seen)
+        item.note_change(seen)
 
 
 def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> bool:
@@ -28,7 +28,7 @@ def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> 
         return False
     claim = claim_batch(item.records, batch.index, batch.attempt, BatchState.SUBMITTED)
     if claim is None:
-        return True  # Another poll, or a step, was quicker: the next tick sees what it did.
+        return True  # Another worker was faster: the next tick sees what it did.
     app, target = item.records.app, target_of(item.records.app.settings, batch)
     reason = "; ".join(f"{code} {text}" for code, text, _ in remote.errors[:3])
     if refusal is Refusal.QUOTA:
@@ -39,9 +39,9 @@ def _may_be_accepted_later(item: OpenNow, batch: Batch, remote: RemoteBatch) -> 
 
 
 def mark_unreachable(item: OpenNow, batch: Batch, message: str) -> None:
-    """Show that a batch could not be asked about, once; the next answer takes it back."""
+    """Show once, as a wait, that the service could not be asked about a batch; its next answer removes the wait."""
     if batch.wait is not None:
         return
     app = item.records.app
     wait = next_backoff(None, message, app.now(), app.settings.backoff, batch.full_name)
-    item.take_note(replace(batch, wait=wait))
+    item.note_change(replace(batch, wait=wait))

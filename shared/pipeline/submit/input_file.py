@@ -1,4 +1,4 @@
-"""A batch's input file as its target gets it: read as a stream, with the target's deployment as its model."""
+"""A batch's input file as it is sent to its target: a stream, with the target's deployment as the model."""
 
 import hashlib
 import io
@@ -13,11 +13,10 @@ from shared.settings import Target
 
 
 class InputFile(io.RawIOBase):
-    """The claimed batch's work blob `name`; the piece that is sent is in memory, and the next on its way.
+    """The work blob `name` of the claimed batch as a file; the claim is kept while it is read.
 
-    The claim is kept while it is read.
-
-    Clients look for its size, and begin again where they try again: it is read on from any place.
+    One piece of it is in memory, and the next is being fetched. It can be read from any position, as clients determine
+    its size by seeking, and start over when they retry.
     """
 
     def __init__(self, app: App, claim: Claim[Batch], name: str, target: Target) -> None:
@@ -51,15 +50,15 @@ class InputFile(io.RawIOBase):
             return 0
         if not self._start <= self._at < self._start + len(self._piece):
             self._claim.keep()
-            self._go_on()
+            self._fetch_piece()
         begin_at = self._at - self._start
         data = memoryview(self._piece)[begin_at : begin_at + len(view)]
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
 
-    def _go_on(self) -> None:
-        """Take the piece at the present place; one before it means to begin again."""
+    def _fetch_piece(self) -> None:
+        """Fetch the piece at the current position; start over if that is behind the stream."""
         if self._at < self._start + len(self._piece) or not self._piece:
             self._start, self._piece = 0, b""
             pieces = self._app.files.read(Container.WORK, self._name)
@@ -72,7 +71,7 @@ class InputFile(io.RawIOBase):
 
 
 def own_copy(app: App, claim: Claim[Batch], target: Target) -> str:
-    """Return the name of the work blob that a service reads by itself; a copy where the target's requests differ."""
+    """Return the work blob that the service reads from storage itself: a copy if the target needs other requests."""
     batch = claim.record
     lines = Readdressing(batch.model, batch.url, target)
     name = blob_names.batch_input(batch)

@@ -1,7 +1,7 @@
-"""Batches possibly created although the answer was lost: whose they are, and how long the poll looks for them.
+"""Batches possibly created although the answer was lost: how to recognise them, and how long the poll looks for them.
 
-A creating call whose answer was lost, and whose batch did not show in time, is made again. Should the first batch show
-after all, up to a day later, the poll finds it and cancels it, whether its job has ended or not.
+If the answer to a creating call was lost and the batch does not show up in time, the call is made again. Should the
+first batch show up after all, up to a day later, the poll cancels it, whether its job has ended or not.
 """
 
 import json
@@ -18,11 +18,11 @@ from shared.settings import Target
 BOOKMARK: Final = "doubt"
 LOOK_OUT: Final = timedelta(hours=24)
 CLOCK_MARGIN: Final = timedelta(minutes=10)
-"""How far the service's clock may be from ours."""
+"""How much the service's clock may differ from ours."""
 
 
 def is_ours(batch: Batch, remote: RemoteBatch) -> bool:
-    """Return whether the service's batch is this one: it reads its input file, or bears its name."""
+    """Return whether a batch at the service is this one, by its input file or by the name in its metadata."""
     if batch.file_id and batch.file_id in (remote.input_file_id, remote.input_blob):
         return True
     named = remote.metadata
@@ -34,7 +34,7 @@ def is_ours(batch: Batch, remote: RemoteBatch) -> bool:
 
 
 def name_of(app: App, remote: RemoteBatch) -> tuple[str, int, int] | None:
-    """Return the job, index and attempt that the service's batch was created for; None where it is not one of ours."""
+    """Return the job, index and attempt for which a batch at the service was created; None if it is not ours."""
     try:
         if remote.input_blob:
             job_id, key, _ = app.files.name_of(Container.WORK, remote.input_blob).split("/")
@@ -47,7 +47,7 @@ def name_of(app: App, remote: RemoteBatch) -> tuple[str, int, int] | None:
 
 
 def look_out(app: App, target: Target, since: datetime) -> None:
-    """Let the poll look for batches created at a target's resource since then, for a day."""
+    """Let the poll look for a day for batches created at a target's resource since a time."""
     now = app.now()
     name = bookmark_of(app.settings, BOOKMARK, target.account)
     noted = _noted(app.store.bookmark(name))
@@ -58,9 +58,9 @@ def look_out(app: App, target: Target, since: datetime) -> None:
 
 
 def unanswered_since(now: datetime, bookmark: str, batches: Iterable[Batch]) -> datetime | None:
-    """Return since when batches may have been created although the answer was lost; None where there are none.
+    """Return since when a resource may have created batches although the answer was lost; None if it has not.
 
-    All at one resource: `batches` are those that go there, and `bookmark` is what was noted of it.
+    `batches` are those being created there, and `bookmark` is the resource's bookmark.
     """
     times = [batch.creating_since for batch in batches if batch.creating_since is not None]
     noted = _noted(bookmark)

@@ -19,10 +19,10 @@ log = logging.getLogger("structuredbatch.submission")
 
 
 def split(records: JobRecords, claim: Claim[Batch]) -> None:
-    """Put the batch's requests into two new batches of the same attempt; itself, it is done."""
+    """Put the batch's requests into two new batches of the same attempt; the batch itself is then done."""
     app = records.app
     batch = claim.record
-    # Indices that no other split can give, as two of them may go on side by side and write their halves' files.
+    # Indices that no other split uses: two splits may run at the same time and write their halves' files.
     index = records.job.first_batches + 2 * batch.index
     first = batch.requests // 2
     sizes = (first, batch.requests - first)
@@ -36,7 +36,7 @@ def split(records: JobRecords, claim: Claim[Batch]) -> None:
 
 
 def _done(batch: Batch) -> Batch:
-    """Return the batch that was split, of which nothing is left to do."""
+    """Return the batch that was split as done."""
     return replace(
         batch,
         state=BatchState.COLLECTED,
@@ -82,6 +82,6 @@ def _write(app: App, claim: Claim[Batch], halves: list[Batch]) -> list[Batch]:
             second.add(part_of(block, cut, count))
         left -= cut
     if left:
-        raise Unavailable(f"The work files of batch {whole.key} are gone, which had to be split")
+        raise Unavailable(f"Batch {whole.key} must be split, but its work files are gone")
     claim.keep()
     return [first.commit(), second.commit()]

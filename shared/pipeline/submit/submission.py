@@ -1,8 +1,8 @@
 """A prepared batch → a batch at the service, created once.
 
-The input file's id is recorded before its batch is created, and that a creating call begins before it is made. After a
-call whose answer was lost, the batch is looked for by its input file until it has had time to show; only then is it
-created again. A batch that shows up even later is found by polling, and cancelled where it has a twin.
+Before a batch is created, its row records the id of the input file, and then that a creating call begins. If the answer
+to that call is lost, the batch is searched for by its input file until it has had time to show up; only then is it
+created again. A batch that shows up even later is found by polling, and cancelled if it has a twin.
 """
 
 import io
@@ -31,7 +31,7 @@ from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.input_file import InputFile, own_copy
 from shared.pipeline.submit.lost_creations import CLOCK_MARGIN, is_ours, look_out
 from shared.pipeline.submit.refusals import fault_of, refused_at, wait_for
-from shared.pipeline.submit.uploaded_file import drop_unfit, is_processed, see_to_file
+from shared.pipeline.submit.uploaded_file import check_file, drop_unusable, is_processed
 from shared.pipeline.targets import choose, is_by_storage, place_of, target_of
 from shared.settings import Target
 
@@ -44,7 +44,7 @@ SEND_SIZE: Final = 256 * 1024
 
 
 def submit(records: JobRecords, index: int, attempt: int) -> None:
-    """Bring a batch to the service, or write down why it has to wait; a stopping job's batch is closed instead."""
+    """Send a batch to the service, or record why it has to wait; a stopping job's batch is closed instead."""
     app = records.app
     claim = claim_batch(records, index, attempt, BatchState.PREPARED, BatchState.UPLOADED)
     if claim is None:
@@ -55,7 +55,7 @@ def submit(records: JobRecords, index: int, attempt: int) -> None:
         except AnswerLost as error:
             pause = max(min(app.settings.settle / 10, timedelta(seconds=30)), timedelta(seconds=1))
             message = f"{error}: looking for the batch before creating it again."
-            # Looking for the batch is not a refusal: it makes no later wait longer.
+            # Looking for the batch is no refusal, and must not make later waits longer.
             tries = claim.record.wait.tries if claim.record.wait else 0
             claim.release(wait=Wait(until=app.now() + pause, tries=tries, message=message))
         except Transient as error:
@@ -64,7 +64,7 @@ def submit(records: JobRecords, index: int, attempt: int) -> None:
 
 def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
     app, job = records.app, records.job
-    # A job that is out of patience waits no more for a batch to show; the poll looks out for it.
+    # A job that is out of patience no longer waits for a batch to show up; the poll still looks for it.
     if claim.record.creating_since is not None and not is_out_of_patience(job, app.now()) and _settle(records, claim):
         return
     if is_stopping(job):
@@ -76,7 +76,7 @@ def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
         claim.release()
         return
     try:
-        _bring(records, claim, target)
+        _send(records, claim, target)
     except AnswerLost:
         raise
     except Transient as error:
@@ -84,16 +84,16 @@ def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
 
 
 def _choose(records: JobRecords, batch: Batch) -> Target | None:
-    """Choose the batch's target, now that it is about to be sent."""
+    """Return the target that the batch is sent to now, None if it has to wait."""
     settings = records.app.settings
     backoffs = records.backoffs(target.name for target in settings.targets(batch.model))
     return choose(settings, batch, backoffs, records.app.now())
 
 
-def _bring(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
-    """Upload the batch's input file to its target and create the batch there, as far as that is not done."""
+def _send(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
+    """Upload the batch's input file to its target and create the batch there, skipping what was done before."""
     app = records.app
-    drop_unfit(app, claim, target)
+    drop_unusable(app, claim, target)
     if claim.record.state is BatchState.PREPARED:
         _upload(app, claim, target)
     if claim.record.creating_since is not None or is_processed(app, claim, target):
@@ -101,7 +101,7 @@ def _bring(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
 
 
 def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
-    """Look for the batch of a creating call whose answer was lost; True where nothing more is to be done now."""
+    """Look for the batch of a creating call whose answer was lost; return whether it was found and recorded."""
     app = records.app
     since = claim.record.creating_since
     assert since is not None
@@ -118,7 +118,7 @@ def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
 
 
 def _look(service: BatchService, batch: Batch) -> RemoteBatch | None:
-    """Find a live batch over our input file among those created since the call began."""
+    """Find our batch among those created since the call began, unless it failed."""
     assert batch.creating_since is not None
     oldest = batch.creating_since - CLOCK_MARGIN
     after = ""
@@ -129,7 +129,7 @@ def _look(service: BatchService, batch: Batch) -> RemoteBatch | None:
                 return remote
         if not after or ends_before(page, oldest):
             return None
-    raise Unavailable("The batch of a creation whose answer was lost is still looked for among too many batches")
+    raise Unavailable("Still looking for the batch whose creation got no answer, among very many others")
 
 
 def _close_unsent(job: Job, claim: Claim[Batch]) -> None:
@@ -163,7 +163,7 @@ def _upload(app: App, claim: Claim[Batch], target: Target) -> None:
         file_expires_at=file.expires_at,
         uploaded_at=app.now(),
         **place,
-        # One that is ready at once is used at once: both are written down together.
+        # If the file is ready at once, its batch is created next: recording both together saves a call.
         creating_since=app.now() if file.status == "processed" else None,
     )
 
@@ -193,7 +193,7 @@ def _create(records: JobRecords, claim: Claim[Batch], target: Target) -> None:
 
 
 def _cancel_own_twin(app: App, batch: Batch, target: Target, remote: RemoteBatch) -> None:
-    """Cancel the batch just created if another worker took over meanwhile and recorded its own."""
+    """Cancel the batch just created if another worker has taken over and recorded one of its own."""
     stored = app.store.batch(batch.job_id, batch.index, batch.attempt)
     place = place_of(app.settings, target)
     ours = (remote.batch_id, place["target"], place["endpoint"])
@@ -203,7 +203,7 @@ def _cancel_own_twin(app: App, batch: Batch, target: Target, remote: RemoteBatch
 
 
 def record(records: JobRecords, claim: Claim[Batch], target: Target, remote: RemoteBatch) -> None:
-    """Write down the batch that was created at a target, and that this has room again."""
+    """Record the batch that was created at a target, and that the target has room again."""
     app = records.app
     batch = claim.release(
         state=BatchState.SUBMITTED,
@@ -225,10 +225,10 @@ def record(records: JobRecords, claim: Claim[Batch], target: Target, remote: Rem
 
 
 def _refused_at_creation(app: App, claim: Claim[Batch], target: Target, error: Refused) -> None:
-    """End a batch that was refused, unless it may have been about the file, or about a deployment to be corrected."""
+    """End a batch that was refused, unless its file was the reason, or something that can be corrected."""
     claim.change(creating_since=None)
     if not is_by_storage(app.settings, claim.record):
-        see_to_file(app, claim, target, error)
+        check_file(app, claim, target, error)
     refusal = refusal_of([(error.code, str(error), "")])
     if refusal is not Refusal.FINAL:
         raise fault_of(app, claim.record, target, refusal, str(error)) from error

@@ -1,4 +1,4 @@
-"""A batch's uploaded file at its target: whether it is ready, and its end where it is unfit."""
+"""A batch's uploaded file at its target: whether it is ready, and its removal if it cannot be used."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -12,26 +12,26 @@ from shared.pipeline.targets import is_by_storage, place_of
 from shared.settings import Target
 
 PROCESSING_CHECKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks at a file that was just uploaded; after that it waits for the poll."""
+"""Seconds between checks of a file that was just uploaded; after that its batch waits for the poll."""
 
 READY: Final = ("processed", "uploaded", "")
-"""Statuses of a file with which a batch is worth trying; services that show no progress keep to the last two."""
+"""Statuses of a file for which creating its batch is tried; services that show no progress use only the last two."""
 
 STUCK_FILE: Final = timedelta(minutes=30)
 """How long a file may be processed before another is uploaded."""
 
 FILE_MARGIN: Final = timedelta(days=2)
-"""A file that expires sooner is uploaded again, as its batch may have to read it for a day."""
+"""A file that expires sooner is uploaded again, as the service may read it for a day."""
 
 NO_FILE: Final[dict[str, Any]] = {"file_id": "", "file_expires_at": None, "uploaded_at": None}
 
 
-def drop_unfit(app: App, claim: Claim[Batch], target: Target) -> None:
-    """Delete and forget an uploaded file that soon expires, or that is at another target."""
+def drop_unusable(app: App, claim: Claim[Batch], target: Target) -> None:
+    """Delete and forget an uploaded file that expires soon, or that is at another target."""
     batch = claim.record
     expires = batch.file_expires_at
     is_stale = expires is not None and expires - app.now() < FILE_MARGIN
-    # Version 1.0.0 knew the app's own resource only, and did not say so.
+    # Rows of version 1.0.0, which had only the app's own resource, name none.
     at_own = place_of(app.settings, app.settings.own_target(batch.model))
     there = {"target": batch.target, "endpoint": batch.endpoint} if batch.target else at_own
     is_elsewhere = there != place_of(app.settings, target)
@@ -40,7 +40,7 @@ def drop_unfit(app: App, claim: Claim[Batch], target: Target) -> None:
 
 
 def is_processed(app: App, claim: Claim[Batch], target: Target) -> bool:
-    """Wait a little for the service to process the file; False where the poll has to come back to it."""
+    """Wait briefly for the service to process the file; return False if the poll must try again later."""
     if is_by_storage(app.settings, claim.record):
         return True
     for pause in (*PROCESSING_CHECKS, None):
@@ -65,17 +65,17 @@ def is_processed(app: App, claim: Claim[Batch], target: Target) -> bool:
 
 
 def _forget_file(app: App, claim: Claim[Batch]) -> None:
-    """Delete the uploaded file first: were it forgotten first, a crash in between would leave it there."""
+    """Delete the uploaded file, then forget it: the other way round, a crash in between would leave the file behind."""
     delete_upload(app, claim.record)
     claim.change(state=BatchState.PREPARED, creating_since=None, **NO_FILE)
 
 
-def see_to_file(app: App, claim: Claim[Batch], target: Target, error: Refused) -> None:
-    """Raise if a refusal may be about the input file: it is gone, or may not be processed yet."""
+def check_file(app: App, claim: Claim[Batch], target: Target, error: Refused) -> None:
+    """Raise Unavailable if the input file may be why a batch was refused: it is gone, or not yet processed."""
     file = app.services.at(target).file(claim.record.file_id)
     if file is None:
         _forget_file(app, claim)
-        raise Unavailable("An input file went away before its batch was created; it is uploaded again") from error
+        raise Unavailable("The input file was deleted before its batch was created; it is uploaded again") from error
     uploaded_at = claim.record.uploaded_at
     if file.status != "processed" and uploaded_at is not None and app.now() - uploaded_at < STUCK_FILE:
         raise Unavailable(f"{error}. It may be that the input file is not processed yet") from error
