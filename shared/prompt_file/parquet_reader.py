@@ -4,6 +4,7 @@ Each column is read through its own buffer, so that memory depends neither on th
 Loaded when first needed: Arrow takes a quarter of a second and 90 MB.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -37,8 +38,7 @@ class ParquetTable:
             raise
         except Exception as error:  # noqa: BLE001 - damaged files raise any kind
             raise _damaged(error) from None
-        names = self.schema.names
-        if twice := next((name for name in names if names.count(name) > 1), None):
+        if twice := next((name for name, count in Counter(self.schema.names).items() if count > 1), None):
             raise JobFault(JobCode.INVALID_FILE, f'Two columns have the same name, "{twice[:60]}". Rename one of them.')
 
     def row_blocks(self) -> Iterator[RowBlock]:
@@ -64,12 +64,16 @@ class ParquetTable:
             number += batch.num_rows
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        """Read so few rows at a time that long texts do not fill the memory."""
-        for batch in self._file.iter_batches(batch_size=BLOCK, use_threads=False):
-            if batch.nbytes > MAX_ROW:
-                yield from (batch.slice(place, 1) for place in range(batch.num_rows))
-            else:
-                yield batch
+        """Read so few rows at a time that long texts do not fill the memory.
+
+        Arrow reads dictionaries within lists and structs only from one group of rows after another.
+        """
+        for group in range(self._file.num_row_groups):
+            for batch in self._file.iter_batches(batch_size=BLOCK, row_groups=[group], use_threads=False):
+                if batch.nbytes > MAX_ROW:
+                    yield from (batch.slice(place, 1) for place in range(batch.num_rows))
+                else:
+                    yield batch
 
 
 def _rows(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
@@ -93,10 +97,7 @@ def _check_magic(ranges: Ranges) -> None:
     """Look at both ends, which tell more than Arrow's messages do."""
     start, end = ranges.read(0, 4), ranges.read(max(ranges.size - 4, 0), 4)
     if _ENCRYPTED in (start, end):
-        raise JobFault(
-            JobCode.INVALID_FILE,
-            "The Parquet file is encrypted, and the app has no key. Write it again without encryption.",
-        )
+        raise _encrypted()
     if start != _MAGIC:
         raise JobFault(
             JobCode.INVALID_FILE,
@@ -106,7 +107,16 @@ def _check_magic(ranges: Ranges) -> None:
         raise JobFault(JobCode.INVALID_FILE, "The Parquet file is cut short. Upload it again, whole.")
 
 
+def _encrypted() -> JobFault:
+    return JobFault(
+        JobCode.INVALID_FILE,
+        "The Parquet file is encrypted, and the app has no key. Write it again without encryption.",
+    )
+
+
 def _damaged(error: Exception) -> JobFault:
+    if "decrypt" in str(error).lower():
+        return _encrypted()  # Some columns only: the file begins and ends like others.
     # Arrow's messages may quote the file's bytes.
     return JobFault(
         JobCode.INVALID_FILE,

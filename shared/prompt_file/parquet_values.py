@@ -16,6 +16,15 @@ import pyarrow.types as kinds
 
 _UNITS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _OUT_OF_RANGE: Final = re.compile("<value out of range: (.*)>")
+_TEXTS: Final = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
+_BYTES: Final = (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary, kinds.is_binary_view)
+_LISTS: Final = (
+    kinds.is_list,
+    kinds.is_large_list,
+    kinds.is_fixed_size_list,
+    kinds.is_list_view,
+    kinds.is_large_list_view,
+)
 _KEPT: Final = (Decimal, date, datetime, time)
 
 
@@ -35,7 +44,7 @@ def shown(array: pa.Array) -> list[Any]:
         return _structs(array, type_)
     if kinds.is_temporal(type_):
         return _moments(array, type_)
-    if kinds.is_binary(type_) or kinds.is_large_binary(type_) or kinds.is_fixed_size_binary(type_):
+    if any(is_bytes(type_) for is_bytes in _BYTES):
         return [None if value is None else base64.b64encode(value).decode() for value in array.to_pylist()]
     if kinds.is_decimal(type_):
         return [None if value is None else _digits(value) for value in array.to_pylist()]
@@ -72,13 +81,13 @@ def _plain(array: pa.Array) -> pa.Array:
         return _plain(array.dictionary_decode())
     if kinds.is_string_view(array.type):
         return array.cast(pa.large_string())
-    if kinds.is_binary_view(array.type):
-        return array.cast(pa.large_binary())
+    if kinds.is_list_view(array.type) or kinds.is_large_list_view(array.type):
+        return array.cast(pa.large_list(array.type.value_field))
     return array
 
 
 def _is_list(type_: pa.DataType) -> bool:
-    return bool(kinds.is_list(type_) or kinds.is_large_list(type_) or kinds.is_fixed_size_list(type_))
+    return any(is_list(type_) for is_list in _LISTS)
 
 
 def _lists(array: pa.Array) -> list[Any]:
@@ -101,7 +110,7 @@ def _maps(array: pa.Array, type_: pa.MapType) -> list[Any]:
     """Read maps as objects; those with other keys than texts as lists of pairs."""
     entry = pa.struct([pa.field("key", type_.key_type, nullable=False), pa.field("value", type_.item_type)])
     found = [some and [tuple(pair.values()) for pair in some] for some in _lists(array.cast(pa.list_(entry)))]
-    if kinds.is_string(_plain_type(type_.key_type)):
+    if any(is_text(_plain_type(type_.key_type)) for is_text in _TEXTS):
         return [None if some is None else dict(some) for some in found]
     return [None if some is None else list(map(list, some)) for some in found]
 

@@ -1,5 +1,6 @@
 """Parquet files of five writers (tests/data/parquet) and of Arrow itself: what is read, and what the message says."""
 
+import base64
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as encryption
 import pytest
 
 from shared.domain.errors import Unavailable
@@ -163,12 +165,91 @@ def test_any_change_of_a_file_gives_rows_or_a_fault_and_nothing_else() -> None:
         (pa.array([[{"a": 1.5}]]), [{"a": 1.5}]),
         (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int32())), {"k": 1}),
         (pa.array([[(1, b"x")]], pa.map_(pa.int32(), pa.binary())), [[1, "eA=="]]),
+        (pa.array([[("k", 1)]], pa.map_(pa.large_string(), pa.int32())), {"k": 1}),
+        (pa.array([[("k", "v")]], pa.map_(pa.string_view(), pa.string_view())), {"k": "v"}),
+        (pa.array([[(date(2026, 3, 29), 1)]], pa.map_(pa.date32(), pa.int32())), [["2026-03-29", 1]]),
+        (
+            pa.array(
+                [[("k", [("l", Decimal("1.50"))])]], pa.map_(pa.string(), pa.map_(pa.string(), pa.decimal128(5, 2)))
+            ),
+            {"k": {"l": "1.5"}},
+        ),
+        (pa.array([b"\x00\xff"], pa.binary_view()), "AP8="),
+        (pa.array([[b"\x00\xff", None]], pa.list_(pa.binary_view())), ["AP8=", None]),
+        (pa.array([[date(2026, 3, 29)]], pa.list_view(pa.date32())), ["2026-03-29"]),
+        (pa.array([[b"a"]], pa.large_list_view(pa.binary())), ["YQ=="]),
+        (pa.array([[1]], pa.large_list(pa.int8())), [1]),
+        (pa.array([["x", "y"]], pa.list_(pa.dictionary(pa.int32(), pa.string()))), ["x", "y"]),
+        (pa.array([Decimal("1.50")], pa.decimal32(5, 2)), "1.5"),
+        (pa.array([Decimal("1.50")], pa.decimal64(12, 2)), "1.5"),
+        (pa.array([date(2026, 3, 29)], pa.date64()), "2026-03-29"),
+        (pa.array([1_774_789_507], pa.timestamp("s", "+05:30")), "2026-03-29T13:05:07Z"),
+        (pa.array([1_774_789_507_000], pa.timestamp("ms", "Mars/Phobos")), "2026-03-29T13:05:07Z"),
+        (pa.array([2**63 - 1], pa.timestamp("us")), str(2**63 - 1)),
+        (pa.array([1], pa.time32("s")), "00:00:01"),
+        (pa.array([1], pa.time32("ms")), "00:00:00.001"),
+        (pa.array([1], pa.time64("ns")), "00:00:00.000000001"),
+        (pa.array([1.5], pa.float16()), 1.5),
+        (pa.array([bytes(15) + b"\x01"], pa.uuid()), "AAAAAAAAAAAAAAAAAAAAAQ=="),
+        (pa.array(['{"a": 1}'], pa.json_()), '{"a": 1}'),
+        (pa.ExtensionArray.from_storage(pa.opaque(pa.int64(), "t", "v"), pa.array([5])), 5),
+        (pa.array([[None]], pa.list_(pa.null())), [None]),
         (pa.array([None]), None),
         (pa.array([True]), True),
     ],
 )
 def test_every_type_is_shown_as_in_json(array: pa.Array, value: Any) -> None:
     assert value_of(array) == value
+
+
+def test_dictionaries_within_lists_are_read_from_every_group_of_rows() -> None:
+    parts = [pa.array([[one]], pa.list_(pa.dictionary(pa.int32(), pa.string()))) for one in "abc"]
+    data = written(pa.table({"V": pa.chunked_array(parts)}), row_group_size=1)
+
+    assert [values["V"] for values in read("a.parquet", data).values] == [["a"], ["b"], ["c"]]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "zstd", "lz4"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_every_codec_is_read(codec: str, version: str) -> None:
+    rows = [f"row {number}" for number in range(3000)]
+    data = written(pa.table({"V": rows}), compression=codec, data_page_version=version, row_group_size=1000)
+    assert [values["V"] for values in read("a.parquet", data).values] == rows
+
+
+def test_a_file_without_columns_or_rows_is_empty() -> None:
+    assert read("a.parquet", written(pa.table({}))).fault is JobCode.EMPTY_FILE
+    assert read("a.parquet", written(pa.table({"V": pa.array([], pa.string())}))).fault is JobCode.EMPTY_FILE
+
+
+@pytest.mark.parametrize("plaintext_footer", [True, False])
+def test_a_file_with_encrypted_columns_says_so(plaintext_footer: bool) -> None:
+    data = encrypted(pa.table({"Prompt": ["secret"], "V": [1]}), plaintext_footer=plaintext_footer)
+    reading = read("a.parquet", data)
+
+    assert reading.fault is JobCode.INVALID_FILE
+    assert "is encrypted, and the app has no key" in reading.message
+
+
+def encrypted(table: pa.Table, *, plaintext_footer: bool) -> bytes:
+    """A file whose column V, or all of it, is encrypted with keys that are kept in the clear."""
+
+    class Keys(encryption.KmsClient):  # type: ignore[misc]  # It has no types.
+        def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+            return base64.b64encode(key_bytes)
+
+        def unwrap_key(self, wrapped_key: bytes, master_key_identifier: str) -> bytes:
+            return base64.b64decode(wrapped_key)
+
+    settings = encryption.EncryptionConfiguration(
+        footer_key="footer", column_keys={"column": ["V"]}, plaintext_footer=plaintext_footer
+    )
+    factory = encryption.CryptoFactory(lambda _: Keys())
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), settings)
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, table.schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+    return out.getvalue()
 
 
 def test_nulls_among_nested_values_keep_their_places() -> None:

@@ -127,6 +127,37 @@ def test_own_columns_are_copied_row_for_row_whatever_the_batches() -> None:
     assert column([{"Name": str(row)} for row in range(10_000)], "N", own=own) == list(range(10_000))
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([b"a", None], pa.binary_view()),
+        pa.array(["a", None], pa.string_view()),
+        pa.array([["a"], None], pa.list_(pa.dictionary(pa.int32(), pa.string()))),
+        pa.array([[1], None], pa.list_view(pa.int8())),
+        pa.array([[1, 2], None], pa.list_(pa.int8(), 2)),
+        pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int8())),
+        pa.array([{"a": [1]}, None]),
+        pa.array(["a", "b"]).dictionary_encode(),
+        pa.array([bytes(16), None], pa.uuid()),
+        pa.array([1, None], pa.timestamp("us", "Europe/Berlin")),
+        pa.array([2**63 - 1, None], pa.timestamp("us")),
+        pa.array([1.5, None], pa.float16()),
+        pa.nulls(2),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_own_columns_keep_their_types_over_groups_of_rows(array: pa.Array) -> None:
+    source = io.BytesIO()
+    pq.write_table(pa.table({"V": pa.chunked_array([array] * 3)}), source, row_group_size=2)
+    file = pq.ParquetFile(source)
+    batches = (batch for group in range(3) for batch in file.iter_batches(row_groups=[group]))
+    data, _ = written([{"Name": "x"}] * 6, own=OwnBatches(["V"], file.schema_arrow, batches))
+    found = pq.ParquetFile(io.BytesIO(data)).read(["V"]).column("V")
+
+    assert found.type == file.schema_arrow.field("V").type
+    assert found.cast(array.type).equals(pa.chunked_array([array] * 3))
+
+
 def test_groups_of_rows_are_written_as_they_fill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet_writer, "_GROUP", 200_000)
     data, _warnings = written([{"Name": "x" * 100}] * 10_000)
