@@ -138,7 +138,13 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("status", "code", "message", "said"), REFUSALS, ids=lambda value: str(value)[:30])
 def test_what_the_platform_refuses_at_creation_waits_with_a_remedy_or_goes_to_another_target(
-    platform: RunningService, new_world: Callable[..., World], status: int, code: str, message: str, said: str
+    platform: RunningService,
+    new_world: Callable[..., World],
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    code: str,
+    message: str,
+    said: str,
 ) -> None:
     target = {"endpoint": f"{platform.url}/v1", "platform": "openai", "deployment": "gpt-5.4-mini", "key": "PLATFORM"}
     names = json.dumps({"alone": [target], "both": [target, "mini-batch"]})
@@ -158,6 +164,7 @@ def test_what_the_platform_refuses_at_creation_waits_with_a_remedy_or_goes_to_an
     assert waiting["message"].startswith(f"{host}/gpt-5.4-mini: ")
     assert said.format(host=host) in waiting["message"]
     assert KEY not in json.dumps(waiting)
+    assert KEY not in caplog.text
     assert "AZURE_OPENAI" not in waiting["message"]
     assert both["target"] == f"{urlsplit(world.app.settings.endpoint).netloc}/mini-batch"
     states = {state["target"]: state for state in target_table(world.app, world.app.store.all_listed())}
