@@ -3,6 +3,7 @@
 import ipaddress
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -61,6 +62,14 @@ def _children_hear_ctrl_c() -> None:
     """Take SIGINT as usual: a shell starts its background jobs with it ignored, which all children would inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files_are_cleared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep temporary files in pytest's own folder: it clears away even what a run that was killed has left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
