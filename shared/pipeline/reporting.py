@@ -13,7 +13,7 @@ from shared.domain.model import Job, JobState
 from shared.domain.ports import App, Container, Listed, Message, Step
 from shared.domain.status_report import digest_of, is_shortened, report, summary
 from shared.pipeline.records import JobRecords
-from shared.pipeline.spending import left_to_reserve, settle
+from shared.pipeline.spending import left_of_estimate, settle
 from shared.pipeline.targets import open_batches
 
 TRIES: Final = 5
@@ -125,7 +125,7 @@ def _list(records: JobRecords, shown: _Shown, after: dict[str, Any]) -> None:
         return  # It is in the history, or is moved there next.
     if (listed.etag, listed.digest) != (shown.etag, shown.digest):
         at_targets = open_batches(records.app.settings, records.batches)
-        left = left_to_reserve(records.job, records.batches)
+        left = left_of_estimate(records.job, records.batches)
         news = replace(listed, status=after, etag=shown.etag, digest=shown.digest)
         news = replace(news, open_batches=at_targets, left_usd=left)
         records.shown = records.app.store.list_as(news)

@@ -115,24 +115,28 @@ def _reserve(
 
 
 def left_usd(job: Job, batches: Sequence[Batch]) -> float:
-    """Estimate what a job's uncollected batches will cost: their share of the estimate, by rows.
+    """Estimate what a job's batches that are not collected will cost: their share of the estimate, by rows."""
+    usd, under_way = _under_way(job, batches)
+    estimated = sum(one.requests for one in under_way if one.attempt == 1)
+    left = sum(one.requests for one in under_way if one.state is not BatchState.COLLECTED)
+    return usd * left / estimated if estimated else 0.0
 
-    Until a pilot is judged, only its batches count, by the pilot's own estimate; after that, the job's estimate is for
-    the others.
+
+def left_of_estimate(job: Job, batches: Sequence[Batch]) -> float:
+    """Return what is left of a job's estimate once what it has cost is taken from it; nothing if it is held."""
+    usd, under_way = _under_way(job, batches)
+    return 0.0 if is_held(job) else max(0.0, usd - sum(one.cost_usd for one in under_way))
+
+
+def _under_way(job: Job, batches: Sequence[Batch]) -> tuple[float, list[Batch]]:
+    """Return the batches that are under way or collected, and what these are estimated to cost, 0 if unknown.
+
+    Until a pilot is judged, they are its batches, by its own estimate; after that, the job's estimate is for the others.
     """
     in_pilot = job.pilot is not None and not job.pilot.judged
     known = pilot_to_come(job) if in_pilot else job.estimate
-    if known is None or known.usd is None:
-        return 0.0
-    under_way = [one for one in batches if job.pilot is None or one.pilot == in_pilot]
-    estimated = sum(one.requests for one in under_way if one.attempt == 1)
-    left = sum(one.requests for one in under_way if one.state is not BatchState.COLLECTED)
-    return known.usd * left / estimated if estimated else 0.0
-
-
-def left_to_reserve(job: Job, batches: Sequence[Batch]) -> float:
-    """Estimate what a job will still cost; nothing where it is held, or being stopped."""
-    return 0.0 if is_held(job) or is_stopping(job) else left_usd(job, batches)
+    usd = 0.0 if known is None or known.usd is None else known.usd
+    return usd, [one for one in batches if job.pilot is None or one.pilot == in_pilot]
 
 
 def pilot_to_come(job: Job) -> Estimate | None:
