@@ -131,7 +131,7 @@ def left_of_estimate(job: Job, batches: Sequence[Batch]) -> float:
 def _under_way(job: Job, batches: Sequence[Batch]) -> tuple[float, list[Batch]]:
     """Return the batches that are under way or collected, and what these are estimated to cost, 0 if unknown.
 
-    Until a pilot is judged, they are its batches, by its own estimate; after that, the job's estimate is for the others.
+    Until a pilot is judged, they are its batches, by its own estimate; after that, the estimate is for the others.
     """
     in_pilot = job.pilot is not None and not job.pilot.judged
     known = pilot_to_come(job) if in_pilot else job.estimate
