@@ -20,6 +20,11 @@ _NAME: Final = 1
 _SAME: Final = 64
 """Texts and schemas that are remembered, as most requests of a job share theirs."""
 
+LONG: Final = 32_768
+"""Characters of a text that are counted; of a longer one, so many in pieces, as a book must not take a second."""
+
+PIECES: Final = 16
+
 _RAW: Final = msgspec.Raw()
 
 
@@ -77,7 +82,9 @@ class RequestTokens:
     """
 
     def __init__(self, count: TokenCounter) -> None:
-        self._count = lru_cache(_SAME)(count)
+        self._count_short = lru_cache(_SAME)(count)
+        self._count_text = count
+        self._long: dict[tuple[int, int], int] = {}
         self._of_chat_format = lru_cache(_SAME)(lambda raw: self._of_schema(mapping(loads(raw)).get("json_schema")))
         self._of_text_format = lru_cache(_SAME)(lambda raw: self._of_schema(mapping(loads(raw)).get("format")))
         self._of_tools = lru_cache(_SAME)(lambda raw: sum(map(self._of_value, items(loads(raw)))))
@@ -92,6 +99,21 @@ class RequestTokens:
             form, of_format = body.text, self._of_text_format
         total += of_format(bytes(form)) if form else 0
         return total + (self._of_tools(bytes(body.tools)) if body.tools else 0)
+
+    def _count(self, text: str) -> int:
+        return self._count_short(text) if len(text) <= LONG else self._count_long(text)
+
+    def _count_long(self, text: str) -> int:
+        """Count pieces of a text, spread evenly, and scale by its length; remember the number, not the text."""
+        key = len(text), hash(text)
+        if key not in self._long:
+            if len(self._long) >= _SAME:
+                self._long.clear()
+            size = LONG // PIECES
+            starts = [number * (len(text) - size) // (PIECES - 1) for number in range(PIECES)]
+            found = sum(self._count_text(text[start : start + size]) for start in starts)
+            self._long[key] = round(found * len(text) / LONG)
+        return self._long[key]
 
     def _of_message(self, given: object) -> int:
         message = mapping(given)

@@ -17,9 +17,6 @@ from shared.money.tokens import TokenCounter
 SAMPLE_SIZE: Final = 1_000
 """Requests of one model that are all counted; of more, at least half as many are."""
 
-COUNTED_BYTES: Final = 32_768
-"""A longer request is counted by its bytes, at the rate of the others: it must not take a second by itself."""
-
 MOST_CAPS: Final = 20
 """Different caps on output tokens of one model that a job's row remembers for after its pilot."""
 
@@ -73,12 +70,8 @@ class RequestSample:
             self.held = sum(len(request.line) for request in self.sampled)
 
     def _take(self, line: bytes, schema: int) -> None:
-        size = len(line) + 1
-        if size > COUNTED_BYTES:
-            self.sampled.append(SampledRequest(size, schema, b"", body_of_line(line).cap))
-        else:
-            self.sampled.append(SampledRequest(size, schema, line))
-            self.held += len(line)
+        self.sampled.append(SampledRequest(len(line) + 1, schema, line))
+        self.held += len(line)
 
     def count(self, count: TokenCounter | None) -> None:
         """Count those sampled requests that were not counted before; None where the model's encoding is not known."""

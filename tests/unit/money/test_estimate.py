@@ -119,7 +119,7 @@ def test_counting_some_of_a_sample_before_it_is_complete_makes_no_difference() -
 def test_a_sample_holds_only_the_requests_that_are_still_to_be_counted() -> None:
     found = RequestSample()
     add(found, ["x" * 1_000, "y" * 100_000])
-    assert found.held == sum(len(request.line) for request in found.sampled) < 2_000
+    assert found.held == sum(len(request.line) for request in found.sampled) > 101_000
     many = sample(["x" * 1_000] * 5_000, counter=len)
     assert (many.held, {request.line for request in many.sampled}) == (0, {b""})
 
@@ -129,12 +129,29 @@ def test_where_no_encoding_is_known_tokens_are_estimated_by_bytes() -> None:
     assert of(found).input_tokens == -(-found.size // 4)
 
 
-def test_a_very_long_request_is_counted_at_the_rate_of_the_others() -> None:
-    texts = ["tall building " * 20] * 99 + ["tall building " * 20_000]
+@pytest.mark.parametrize("text", ["tall building ", "人工智能正在改变世界各地的医疗、", "x[i] += {12.5; 7, 88};\n"])
+@pytest.mark.parametrize("others", [0, 99])
+def test_very_long_requests_are_counted_as_the_model_does_whatever_the_others_are_like(text: str, others: int) -> None:
+    long = [" ".join(f"{text * number} {number}" for number in range(350, 450)), text * 40_000]
+    texts = ["A short question in English."] * others + long
     count = token_counter("gpt-4o")
     assert count is not None
     exact = sum(7 + count(text) for text in texts)
-    assert of(sample(texts)).input_tokens == pytest.approx(exact, rel=0.2)
+    assert of(sample(texts)).input_tokens == pytest.approx(exact, rel=0.03)
+
+
+def test_a_very_long_text_is_counted_in_pieces_and_a_shared_one_once() -> None:
+    counted: list[int] = []
+
+    def count(text: str) -> int:
+        counted.append(len(text))
+        return len(text)
+
+    book = "once upon a time " * 50_000
+    found = sample([f"{book}{number % 2}" for number in range(100)], counter=count)
+
+    assert [request.tokens for request in found.sampled] == [3 + 3 + len("user") + len(book) + 1] * 100
+    assert sum(counted) < 2 * 32_768 + 100
 
 
 def test_without_history_and_cap_output_and_cost_are_unknown() -> None:
