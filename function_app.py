@@ -33,7 +33,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 @app.function_name("submit_prompts")
 @app.blob_trigger(arg_name="blob", path=f"{PROMPTS}/{{name}}", connection=STORAGE, source=SOURCE)
 def submit_prompts(blob: BlobClient) -> None:
-    """Reserve the job of a dropped prompt file, and submit at once what fits into the time."""
+    """Reserve the job of a dropped prompt file, and do at once as many of its steps as time allows."""
     records = receiving.receive(wiring.app(), blob.blob_name)
     if records is not None:
         steps.advance(records)
@@ -42,14 +42,14 @@ def submit_prompts(blob: BlobClient) -> None:
 @app.function_name("submit_batch")
 @app.queue_trigger(arg_name="message", queue_name=SUBMISSIONS, connection=STORAGE)
 def submit_batch(message: func.QueueMessage) -> None:
-    """Build a job, or create a batch of it."""
+    """Build a job's batches, or submit one of them."""
     steps.handle(wiring.app(), storage_queues.from_text(message.get_body().decode()))
 
 
 @app.function_name("poll_batches")
 @app.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 def poll_batches(timer: func.TimerRequest) -> None:
-    """Ask the service for all open batches, and send on what is due."""
+    """Ask the service about all open batches, and start what is due."""
     polling.poll(wiring.app())
 
 
@@ -75,7 +75,7 @@ def on_poisoned_completion(message: func.QueueMessage) -> None:
 
 
 def _record_poisoned(message: func.QueueMessage) -> None:
-    """Take a message from a poison queue. One that fails here comes back every ten minutes for a week."""
+    """Record a poisoned message. This must not fail, or the message returns every ten minutes for a week."""
     found = storage_queues.poisoned_message(message.get_body())
     if found is None:
         poison.report_foreign()
@@ -143,7 +143,7 @@ def list_rows(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("dashboard")
 @app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def dashboard(req: func.HttpRequest) -> func.HttpResponse:
-    """Return the status page. It holds no data: it asks the routes above for them, with a key."""
+    """Return the status page. It holds no data: it gets them from the routes above, with a key."""
     page = status_page()
     return func.HttpResponse(page.html, headers=page.headers, mimetype="text/html", charset="utf-8")
 

@@ -40,7 +40,7 @@ def dumps(value: object) -> bytes:
 
 
 def is_deeper_than(levels: int, value: object) -> bool:
-    """Say whether lists and objects are nested deeper; level by level, so that no depth can exhaust the stack."""
+    """Return whether lists and objects are nested deeper, level by level, so that no depth exhausts the stack."""
     level: list[object] = [value]
     for _ in range(levels):
         level = [
@@ -89,15 +89,15 @@ def _finite(number: str) -> float:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Take a JSON value from outside for an object: another one is an empty object, never an exception."""
+    """Return a JSON value from outside if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> list[Any]:
-    """Take a JSON value from outside for a list; another one is an empty list."""
+    """Return a JSON value from outside if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def word(value: object) -> str:
-    """Take a JSON value from outside for a text; another one is an empty text."""
+    """Return a JSON value from outside if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""What the app tells its operator in its log: one line per outcome, words for people and fields for machines.
+"""The app's log lines for its operator: one line per outcome, words for people and fields for machines.
 
 The fields of a line (`extra=`) stand in its text as `name=value`, because the host of Azure Functions takes over only
 the text; an OpenTelemetry handler gets them as attributes besides. Metrics are made of these lines by queries: see
@@ -34,16 +34,16 @@ class FieldsInText(logging.Handler):
 
 
 def configure() -> None:
-    """See to the fields of the app's own loggers; repeating it changes nothing."""
+    """Put fields into the texts of the app's own loggers; repeating it changes nothing."""
     logger = logging.getLogger(ROOT)
     if not any(isinstance(handler, FieldsInText) for handler in logger.handlers):
         logger.addHandler(FieldsInText())
 
 
 def job_changed(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
-    """Write the lines that follow from a job's published status: its new state, and warnings that it did not have.
+    """Log what is new in a job's published status: its state, and its warnings.
 
-    To be called once for each status.json written, so that every change of state is one line.
+    Call it once for each status.json written, so that every change of state is one line.
     """
     state = after["state"]
     if before is None or before.get("state") != state:

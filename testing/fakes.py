@@ -1,7 +1,7 @@
 """The ports in memory, with the constraints of the real ones: conditions, transactions, versions, unknown answers.
 
-The same contract tests run against these and against the real adapters (tests/contracts), so that what is proved on
-them, fast and step by step, holds for storage and the service too.
+The same contract tests run against these and against the real adapters (tests/contracts), so that what tests show with
+the fakes, fast and step by step, holds for storage and the service too.
 """
 
 import io
@@ -40,7 +40,7 @@ PAGE = 100
 
 
 class FakeClock:
-    """A time that moves only when it is told to."""
+    """A clock that moves only when it is told to."""
 
     def __init__(self, start: datetime = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)) -> None:
         self.time = start
@@ -331,7 +331,7 @@ def _record(kind: Any, text: bytes) -> Any:
 
 @lru_cache(1024)
 def _stored(kind: Any, text: bytes, version: str) -> Any:
-    """Read a record; it is frozen, so that all who read it may have the same one."""
+    """Read a record; as it is frozen, all readers can share it."""
     return replace(_record(kind, text), version=version)
 
 

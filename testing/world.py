@@ -48,7 +48,7 @@ class HeldQueues:
         self.waiting.append((self._clock.now() + delay, message))
 
     def peek_failed_events(self) -> list[BlobEvent]:
-        """Return the events that the test put aside."""
+        """Return the events that the test has set as failed."""
         return self.events
 
     def take(self) -> list[Message]:
@@ -72,7 +72,7 @@ class World:
 
     @property
     def batch_service(self) -> BatchService:
-        """The app's way to the service."""
+        """The service as the app reaches it."""
         return self.app.services.at(self.app.settings.own_target("m"))
 
     def drop(self, name: str, content: bytes | str, **job_settings: Any) -> str:

@@ -9,7 +9,7 @@ from shared.adapters.transfers import begin
 from shared.domain.ports import Container
 
 BLOCK_SIZE: Final = 8 * 1024 * 1024
-"""Bytes of a block, at least, and less than twice that at most; 50,000, the most a blob can have, make 390 GiB.
+"""The least bytes of a block, which has less than twice as many; 50,000 blocks, the most of a blob, make 390 GiB.
 
 Measured: a block of 8 MiB takes two thirds of the processor time that two of 4 MiB take.
 """
@@ -29,11 +29,11 @@ class Blocks(Protocol):
 
 
 class BlockWriter:
-    """A blob that is being written, under its own block ids, so that two writers never mix.
+    """A blob that is being written with block ids of its own, so that two writers never mix their blocks.
 
-    It holds the block that is filled and the one that is sent. An error of a block is raised when the next one is
-    full, or at the commit, and again after that. A writer that is left alone sends its last block to the end, and
-    leaves nothing that anybody could see.
+    It holds the block that is being filled and the one that is being sent. If sending a block fails, the error is
+    raised when the next block is full or at the commit, and again after that. A writer that is abandoned leaves no
+    visible trace.
     """
 
     def __init__(self, blocks: Blocks, container: Container, name: str, create_only: bool) -> None:
@@ -61,18 +61,18 @@ class BlockWriter:
             return self._blocks.write(self._container, self._name, data, create_only=self._create_only)
         if self._parts:
             self._send()
-        self._arrived()
+        self._wait_for_block()
         return self._blocks.commit(self._container, self._name, self._ids, create_only=self._create_only)
 
     def _send(self) -> None:
-        self._arrived()
+        self._wait_for_block()
         block_id = base64.b64encode(f"{self._own}{len(self._ids):08d}".encode()).decode()
         block = self._filled()
         self._ids.append(block_id)
         self._on_its_way = begin(lambda: self._blocks.stage(self._container, self._name, block_id, block))
 
-    def _arrived(self) -> None:
-        """Wait for the block before; raises what it failed by."""
+    def _wait_for_block(self) -> None:
+        """Wait until the block that is being sent has arrived; raise the error with which it failed."""
         if self._on_its_way is not None:
             self._on_its_way.result()
 

@@ -46,7 +46,7 @@ class OpenAIBatchService:
         # A creating call ends before its worker's lease does.
         seconds = min(60.0, settings.lease.total_seconds() * 0.8)
         self._creator = client.with_options(timeout=httpx2.Timeout(seconds, connect=min(10.0, seconds)))
-        # Calls that others wait for, and that can do without an answer: a silent resource must not hold these up.
+        # For calls that need no answer: a silent resource must not hold up the work that comes after them.
         self._brief = client.with_options(timeout=BRIEF_TIMEOUT)
         self._settings = settings
         self._target = target
@@ -81,7 +81,7 @@ class OpenAIBatchService:
     def delete_file(self, file_id: str) -> None:
         try:
             with self._errors.translated(f"deletion of file {file_id}"):
-                # What it says in return is nothing that anybody needs.
+                # Raw, as the content of the answer does not matter.
                 self._brief.files.with_raw_response.delete(file_id)
         except NotFound:
             pass  # Gone is what was wanted.
@@ -121,7 +121,7 @@ class OpenAIBatchService:
         return self._settings.batch_endpoint
 
     def _output_expiry(self) -> OutputExpiresAfter | openai.Omit:
-        """Say when answers expire: they must not stay at the service for ever; dated routes may not know this field."""
+        """Return when answers expire, so that they do not stay at the service; dated routes may not know this field."""
         if self._target.api_version:
             return openai.omit
         return {"anchor": "created_at", "seconds": int(self._settings.file_expiry.total_seconds())}

@@ -40,7 +40,7 @@ ROLE: Final = "Cognitive Services OpenAI Contributor"
 
 
 class ServiceErrors:
-    """What to say of the errors at a target's resource: each message names what to correct, and never a key."""
+    """Translates the errors at a target's resource: each message names what to correct, and never a key."""
 
     def __init__(self, settings: Settings, target: Target) -> None:
         self._target = target
@@ -66,7 +66,7 @@ class ServiceErrors:
 
     @contextmanager
     def reading(self, what: str) -> Iterator[None]:
-        """Translate for calls that only ask: no refusal is final, as answers can be fetched later."""
+        """Translate for calls that only read: no refusal is final, as the same can be read later."""
         try:
             with self.translated(what):
                 yield
@@ -75,7 +75,7 @@ class ServiceErrors:
 
     @contextmanager
     def routed(self, what: str) -> Iterator[None]:
-        """Translate for calls that name nothing which could be missing: a 404 means a wrong address."""
+        """Translate for calls that name no object which could be missing: a 404 means a wrong address."""
         try:
             with self.translated(what):
                 yield
@@ -98,7 +98,7 @@ class ServiceErrors:
         if status == 404:
             return NotFound(f"The batch service has no {what} ({text})")
         if status == 429 and code not in OUT_OF_MONEY:
-            return Throttled(f"The batch service asks to retry later: the {what} ({text})", wait)
+            return Throttled(f"The batch service is throttling: it asks to repeat the {what} later ({text})", wait)
         if status in (408, 409) or status >= 500 or code in PASSING_CODES:
             return Unavailable(f"The batch service failed during the {what} ({status} {text})", wait)
         return Refused(f"The batch service rejected the {what} ({status} {text})", code)
@@ -118,7 +118,7 @@ class ServiceErrors:
         return self.of(error, CREATION)
 
     def no_token(self, error: AzureError, what: str) -> AppError:
-        """Name a token that could not be got; azure-identity's own text is a page long, its kind says enough."""
+        """Return the app's error for a missing token; of azure-identity's error only the kind, as its text is long."""
         if isinstance(error, ClientAuthenticationError):
             key = f"set {self._key}" if self._key else f'name the "key" of {self._target.resource} in DEPLOYMENTS'
             return NotPermitted(
@@ -136,7 +136,7 @@ class ServiceErrors:
 
     @property
     def _address(self) -> str:
-        """What to look at where nothing answers, or not the service."""
+        """What to check if nothing answers, or something other than the service."""
         return "AZURE_OPENAI_ENDPOINT" if self._is_own else f"the endpoint {self._target.resource} in DEPLOYMENTS"
 
     @property

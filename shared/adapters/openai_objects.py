@@ -1,7 +1,7 @@
-"""The batch service's objects as it gives them → the app's records: whatever may be absent, null or odd in them.
+"""The batch service's objects, with whatever is absent, null or odd in them → the app's records.
 
-No more of a batch is certain than its id and its status. Anything but an object of the kind asked for, such as a page
-with status 200, is a ValueError.
+Only a batch's id is certain. Anything but an object of the kind asked for, such as a web page with status 200, is a
+ValueError.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from shared.domain.model import RemoteBatch, RemoteFile
 
 
 def remote_file(made: object) -> RemoteFile:
-    """Read a file; one that bears no status is given as the service left it, without one."""
+    """Read a file; its status is empty if the service gives none."""
     details = _given(made, "status_details")
     return RemoteFile(
         file_id=_id(made),
@@ -24,7 +24,7 @@ def remote_file(made: object) -> RemoteFile:
 
 
 def remote_batch(made: object) -> RemoteBatch:
-    """Iron out the oddities of a batch: nulls, absent and empty ids, two spellings, times as text."""
+    """Read a batch, evening out nulls, absent and empty ids, two spellings of a status, and times as text."""
     status = str(_given(made, "status") or "").lower().replace(" ", "_")
     metadata = _given(made, "metadata")
     return RemoteBatch(
@@ -46,8 +46,8 @@ def remote_batch(made: object) -> RemoteBatch:
 def list_page(found: object, after: str) -> tuple[list[RemoteBatch], str]:
     """Return the batches of one page of a list, and the id to go on after (empty at the end).
 
-    `after` is where the page was to begin: a page that shows that very batch again shows that the service does not
-    know how to go on. Where nothing says whether there is more, there is, until a page is empty.
+    `after` is the id after which the page was to begin: if the page holds that batch, the service ignores `after`, and
+    the list ends. If the page does not say whether there is more, the list goes on until a page is empty.
     """
     items = found if isinstance(found, list) else _given(found, "data")
     if items is None and _given(found, "object") != "list":

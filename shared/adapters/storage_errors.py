@@ -25,7 +25,7 @@ TIMEOUTS: Final[dict[str, Any]] = {
     "increment_base": 2,
     "random_jitter_range": 0.5,
 }
-"""Seconds, and the client's own retries; what is longer down than these is waited for by the app."""
+"""Time-outs in seconds, and the client's own retries; after those, the app waits and tries again later."""
 
 MISSING_HOLDERS: Final = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound", "ContainerBeingDeleted"})
 

@@ -42,7 +42,7 @@ def job_entity(job: Job) -> Entity:
 
 
 def job_columns(job: Job) -> dict[str, object]:
-    """Return what of a job has columns beside the record."""
+    """Return the columns that a job has in addition to its record."""
     return {"State": job.state.value, "PromptFile": job.prompt_file, "Message": job.message}
 
 
@@ -101,7 +101,7 @@ def status_text(status: Mapping[str, Any]) -> str:
 
 
 def with_versions(records: Sequence[Any], done: Sequence[Mapping[str, Any]]) -> tuple[Job, list[Batch]]:
-    """Give the records of a transaction, the job first, the versions that it gave them."""
+    """Return the records of a transaction, the job first, with the versions that it gave them."""
     job, *batches = (replace(record, version=etag_of(one)) for record, one in zip(records, done, strict=True))
     return job, batches
 
@@ -112,10 +112,10 @@ def etag_of(done: Mapping[str, Any]) -> str:
 
 
 def prefix_range(prefix: str) -> tuple[str, str]:
-    """Return where texts that begin with `prefix`, or with a part of it, begin and end, in any order of characters.
+    """Return the range of texts that begin with `prefix` or with the part of it that can be used in a query.
 
-    The end is the text with its last character raised by one. Beyond U+D7FF that would not hold in every order, so a
-    shorter prefix is taken there; both are empty where nothing is left of it.
+    The end is the prefix with its last character raised by one. That holds in every sort order only up to U+D7FF, so
+    the prefix is cut before the first later character at its end; both are empty if nothing is left.
     """
     while prefix and prefix[-1] >= "\ud7ff":
         prefix = prefix[:-1]

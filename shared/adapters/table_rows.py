@@ -1,6 +1,6 @@
 """The rows of one Azure table: each call of the client that the app makes, with the app's errors for storage's.
 
-The table is made on first use; a row is written over only where nobody has changed it since it was read.
+The table is made on first use; a row is replaced only if it has not changed since it was read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -43,7 +43,7 @@ from shared.domain.model import Batch, Job, OpenJob, newest_first
 from shared.domain.ports import DeploymentBackoff, Listed
 
 TOGETHER_ROWS: Final = 300
-"""Rows of a page where jobs are read together, and how many of ended jobs may be among them."""
+"""Rows on a page when jobs are read together, and how many of them may belong to other jobs."""
 
 
 class TableJobStore:
@@ -94,7 +94,7 @@ class TableJobStore:
     def jobs_together(self, job_ids: Sequence[str]) -> Mapping[str, tuple[Job, list[Batch]]]:
         where = "PartitionKey ge @first and PartitionKey le @last"
         rows = self._rows.query(where, {"first": job_ids[0], "last": job_ids[-1]}, page=TOGETHER_ROWS)
-        wanted, strangers = set(job_ids), 0
+        wanted, unwanted = set(job_ids), 0
         found: dict[str, tuple[Job, list[Batch]]] = {}
         for job_id, entities in groupby(rows, key=itemgetter("PartitionKey")):
             if job_id in wanted:
@@ -102,9 +102,9 @@ class TableJobStore:
                 if job is not None:
                     found[job_id] = job, batches
             else:
-                strangers += sum(1 for _ in entities)
-                if strangers > TOGETHER_ROWS:
-                    break  # Most jobs in between have ended: those that are left cost less singly.
+                unwanted += sum(1 for _ in entities)
+                if unwanted > TOGETHER_ROWS:
+                    break  # Most jobs in between have ended: reading the remaining ones singly costs less.
         return found
 
     def batch(self, job_id: str, index: int, attempt: int) -> Batch | None:
@@ -143,7 +143,7 @@ class TableJobStore:
         return saved, first, others
 
     def close(self, job: Job, status: Mapping[str, Any]) -> None:
-        # The open index's row goes last: where it is still there, all this is done again.
+        # The open index's row is deleted last: while it exists, closing is repeated.
         columns = {**job_columns(job), "Status": status_text(status)}
         for partition in ("history", f"history-{job.state.value}"):
             self._rows.put(entity_of(partition, newest_first(job), replace(job, version=""), **columns))

@@ -1,4 +1,4 @@
-"""Transfers that run beside the step that asked for them, so that the network works while the processor does."""
+"""Transfers in the background of the step that needs them, so that network and processor work at the same time."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -7,19 +7,19 @@ from threading import BoundedSemaphore, Thread
 from typing import Final
 
 LIMIT: Final = 4
-"""How many transfers run beside their steps at once, in the whole process; who comes then waits for a place."""
+"""How many transfers run at once in the whole process; further ones wait for a free place."""
 
 FETCHES: Final = 8
-"""How many documents are fetched at once, in the whole process; they take no other transfer's place."""
+"""How many documents are fetched at once in the whole process; they have places of their own."""
 
 _places = BoundedSemaphore(LIMIT)
 _fetches = BoundedSemaphore(FETCHES)
 
 
 def begin[T](call: Callable[[], T]) -> Future[T]:
-    """Begin a call in another thread; its result, or its error, comes by the future.
+    """Begin a call in another thread; the future gets its result or its error.
 
-    The thread ends with its call, whether anybody waits for it or not, and never holds up the end of the process.
+    The thread ends with its call, even if nothing waits for the future, and never delays the end of the process.
     """
     return _begin(call, _places)
 
@@ -36,7 +36,7 @@ def _begin[T](call: Callable[[], T], places: BoundedSemaphore) -> Future[T]:
     try:
         thread.start()
     except RuntimeError:
-        _fulfil(future, call, places)  # The system gives no more threads: then one after the other.
+        _fulfil(future, call, places)  # The system has no thread to spare: make the call here and now.
     return future
 
 

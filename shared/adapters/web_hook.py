@@ -19,7 +19,7 @@ class HttpWebHook:
     def post(self, url: str, body: bytes, signature: str) -> None:
         if not _is_web_address(url):
             raise Misconfigured("NOTIFY_URL must be an http(s) URL")
-        import httpx2  # Loaded by those who have notices.
+        import httpx2  # Loaded only if notices are sent.
 
         headers = {"Content-Type": "application/json", "User-Agent": "StructuredBatch"}
         if signature:

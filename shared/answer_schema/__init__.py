@@ -6,7 +6,7 @@ are, with `strict: true` and without.
 
 required_column      the column `Required` as a schema
 strict_form          the strict form, with closed_object, enums, nullable, unwrapping, impossible, kinds and references
-recursion, limits    schemas without end, and those that are too large; first_keys warns of objects that look alike
+recursion, limits    schemas without end, or too large ones; first_keys warns of objects that begin alike
 sent_form            the schema as sent: other checks in words; restored reads them back
 keywords             what the service does with each keyword
 report               faults and changes, with their places
@@ -61,16 +61,16 @@ def prepare(schema: object) -> AnswerSchema:
 
 
 def lint(schema: object) -> tuple[Finding, ...]:
-    """Name what makes the service refuse a schema that is sent unchanged, with `strict: true`."""
+    """List what makes the service refuse a schema that is sent unchanged with `strict: true`."""
     report = Report()
     _strict_form(schema, report)
     return (*report.findings, *report.as_faults())
 
 
 def checks_more(checked: dict[str, object], sent: dict[str, object]) -> bool:
-    """Say whether answers are checked for more than can be told from the schema that was sent.
+    """Return whether answers are checked for more than `restored` can read from the schema that was sent.
 
-    So it is where checks were moved into words, and where other words could be taken for a check.
+    That is so if checks were moved into the description, or if other words there could be taken for a check.
     """
     if checked == sent:
         return restored(sent) != sent
@@ -80,7 +80,7 @@ def checks_more(checked: dict[str, object], sent: dict[str, object]) -> bool:
 
 
 def check(schema: object) -> tuple[Finding, ...]:
-    """Name what keeps a schema from checking answers, where it is sent unchanged and the service isn't strict."""
+    """List what keeps a schema from checking answers if it is sent unchanged without `strict: true`."""
     report = Report()
     if not isinstance(schema, dict):
         report.fault("$", _NO_SCHEMA)

@@ -59,7 +59,7 @@ def _property(schema: object, required: bool, path: str, report: Report, convert
 
 
 def _closed(node: Schema, path: str, report: Report) -> bool:
-    """Say whether nothing but the named properties may stand in the object; an open map is a fault."""
+    """Return whether the object allows only the named properties; report an open map as a fault."""
     for key in ("additionalProperties", "unevaluatedProperties"):
         if node.get(key, False) is not False:
             report.fault(at(path, key), _OPEN_MAP)
@@ -73,7 +73,7 @@ def _closed(node: Schema, path: str, report: Report) -> bool:
 
 
 def _check_names(node: Schema, properties: Schema, required: set[object], path: str, report: Report) -> None:
-    """Note rules on the number or names of properties that do not always hold once all properties are there."""
+    """Report rules on the number or names of properties that cannot hold once every property is present."""
     least, most = node.get("minProperties", 0), node.get("maxProperties", len(properties))
     if not isinstance(least, int) or least > len(required):
         report.fault(at(path, "minProperties"), "cannot be kept, as every property is always there; leave it out")

@@ -1,4 +1,4 @@
-"""Objects in one `anyOf` that begin with the same key, which the service may refuse: they are to be told apart by it.
+"""Objects in one `anyOf` that begin with the same key, by which the service may want to tell them apart.
 
 Source: its refusal "Objects provided via 'anyOf' must not share identical first keys", reported of Azure, too.
 """
@@ -14,11 +14,11 @@ from shared.answer_schema.report import at
 type Schema = Mapping[str, object]
 
 _LOOKED_AT: Final = 500
-"""Schemas looked at for each `anyOf`, as references can lead on and on."""
+"""The most schemas followed for each `anyOf`, as references may form long chains."""
 
 
 def check_first_keys(schema: Schema) -> tuple[str, ...]:
-    """Warn of each `anyOf` of a strict schema with two such objects, unless the key has other values in each."""
+    """Return a warning for each `anyOf` with two such objects, unless the key's values tell them apart."""
     definitions = definitions_of(schema)
     found = ((path, _shared_key(branches, definitions)) for path, branches in _unions(schema, "$"))
     return tuple(

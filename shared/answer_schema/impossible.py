@@ -1,4 +1,4 @@
-"""What generators of schemas write for "nothing" and for null, which the service cannot be told in that form.
+"""What schema generators write for "nothing" and for null, in forms that the service does not accept.
 
 zod writes an optional field as `anyOf` of `{"not": {}}` and the field's own schema, TypeBox writes Type.Never so; both
 zod 3 and zod 4 each have their own form of null for OpenAPI 3.0, which has no type null.
@@ -11,7 +11,7 @@ _ANYTHING_OF_ZOD: Final = "/OpenAiAnyType"
 
 
 def fits_nothing(schema: object) -> bool:
-    """Say whether no value at all fits a schema: false, `{"not": {}}`, an empty enum, an anyOf of nothing but such."""
+    """Return whether no value fits a schema: false, `{"not": {}}`, an empty enum, or an anyOf of only such schemas."""
     if not isinstance(schema, dict):
         return schema is False
     if "not" in schema and _fits_everything(schema["not"]):
@@ -23,7 +23,7 @@ def fits_nothing(schema: object) -> bool:
 
 
 def is_null_form(schema: dict[str, object]) -> bool:
-    """Say whether a schema is OpenAPI 3.0's way to allow null only: an enum of null, or of "null", that is nullable."""
+    """Return whether a schema is OpenAPI 3.0's form of null: nullable, with an enum of only null or "null"."""
     return schema.get("nullable") is True and schema.get("enum") in ([None], ["null"]) and "const" not in schema
 
 

@@ -12,7 +12,7 @@ from shared import json_codec
 TYPES: Final = ("string", "number", "integer", "boolean", "object", "array", "null")
 
 ANNOTATIONS: Final = frozenset({"title", "description", "examples"})
-"""What tells the model something and checks nothing."""
+"""Keywords that tell the model something and check nothing."""
 
 STRUCTURE: Final[Mapping[str, frozenset[str]]] = {
     "object": frozenset({
@@ -21,13 +21,13 @@ STRUCTURE: Final[Mapping[str, frozenset[str]]] = {
     }),
     "array": frozenset({"items", "unevaluatedItems"}),
 }  # fmt: skip
-"""What says how a type is built."""
+"""Keywords that say what an object or an array consists of."""
 
 SILENTLY_DROPPED: Final = frozenset({
     "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "$vocabulary", "nullable", "discriminator",
     "deprecated", "readOnly", "writeOnly", "example",
 })  # fmt: skip
-"""Metadata, and what is dealt with elsewhere (`$defs` where something refers to them, `nullable`)."""
+"""Metadata, and keywords that are handled elsewhere (`nullable`, and `$defs` that something refers to)."""
 
 _ONE_OF_MANY: Final = "is not supported; write anyOf with branches that do not overlap"
 _TUPLE: Final = "is not supported; make it an object with a property for each place"
@@ -49,7 +49,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "$dynamicRef": "is not supported; use $ref",
     "$recursiveRef": "is not supported; use $ref",
 }
-"""What cannot be sent, nor be left out without changing the meaning; each with its remedy."""
+"""Keywords that can neither be sent nor left out without changing the meaning, each with its remedy."""
 
 
 def _plural(noun: str) -> Callable[[object], str]:
@@ -57,7 +57,7 @@ def _plural(noun: str) -> Callable[[object], str]:
 
 
 def as_text(value: object) -> str:
-    """Return a JSON value as a description says it: a text unchanged, everything else as JSON."""
+    """Return a JSON value as text for a description: a string unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json_codec.dumps(value).decode()
 
 
@@ -70,7 +70,7 @@ _FORMATS_ASKED: Final = {
 
 
 def _format(value: object) -> str:
-    """Ask for what is checked in the words of a format; those that RFC 3339 defines are not known by their names."""
+    """Describe a format in words; models do not know those of RFC 3339 by their names."""
     return _FORMATS_ASKED.get(as_text(value), f"Format: {as_text(value)}.")
 
 
@@ -116,7 +116,7 @@ FORMATS: Final = frozenset({
 NEVER_TAKEN: Final = frozenset({
     "minLength", "maxLength", "uniqueItems", "contains", "minContains", "maxContains"
 })  # fmt: skip
-"""Checks that no version of the service takes: "In context=(), 'uniqueItems' is not permitted."."""
+"""Checks that no version of the service accepts: "In context=(), 'uniqueItems' is not permitted."."""
 
 FORMATS_TAKEN: Final = frozenset({
     "date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid",
@@ -126,11 +126,11 @@ FORMATS_TAKEN: Final = frozenset({
 _TOLD: Final = frozenset({"examples", "contentEncoding", "contentMediaType"})
 
 PLAIN_CHECKS: Final = frozenset({"type", "enum", "const"}) | CHECKS["string"].keys() | CHECKS["number"].keys()
-"""What may stand in a schema that is kept for checking only: it holds no schema and refers to none."""
+"""Keywords allowed in a schema that is only used for checking: none of them holds or refers to another schema."""
 
 
 def is_checked(keyword: str, value: object) -> bool:
-    """Say whether a keyword that is moved into the description is also checked on the answer."""
+    """Return whether a keyword that is moved into the description is also checked on the answer."""
     return value in FORMATS if keyword == "format" else keyword not in _TOLD
 
 

@@ -1,4 +1,4 @@
-"""The types that a schema names, or shows by its other keywords."""
+"""The types that a schema names, or implies by its other keywords."""
 
 from shared.answer_schema import enums
 from shared.answer_schema.keywords import ANNOTATIONS, CHECKS, STRUCTURE, family
@@ -8,7 +8,7 @@ type Schema = dict[str, object]
 
 
 def kinds_of(node: Schema) -> list[str]:
-    """Return the types of a schema by its own keywords; empty where they show none."""
+    """Return the types of a schema by its own keywords, empty if they imply none."""
     if "type" in node:
         kinds = node["type"]
         return list(dict.fromkeys(map(str, kinds if isinstance(kinds, list) else [kinds])))
@@ -20,17 +20,17 @@ def kinds_of(node: Schema) -> list[str]:
 
 
 def kinds_allowed(node: object, references: References) -> set[str]:
-    """Return the types that a part of the user's schema allows, through `anyOf` and `$ref`, as far as it says so."""
+    """Return the types that a part of the user's schema names or implies, through `anyOf` and `$ref`."""
     return _allowed(node, references, set())
 
 
 def is_untyped(schema: Schema) -> bool:
-    """Say whether a schema leaves its type to what stands around it."""
+    """Return whether a schema says nothing about its type, so that the schema around it decides."""
     return not schema.keys() & {"type", "$ref", "anyOf", "allOf", "oneOf"}
 
 
 def keywords_of(kind: str) -> frozenset[str]:
-    """Return the keywords that say something of a type."""
+    """Return the keywords that apply to a type."""
     return frozenset({"type", *ANNOTATIONS, *CHECKS[family(kind)], *STRUCTURE.get(kind, ())})
 
 

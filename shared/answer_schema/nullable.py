@@ -16,7 +16,7 @@ def nullable(schema: dict[str, object]) -> dict[str, object]:
 
 
 def takes_type_list(schema: dict[str, object]) -> bool:
-    """Say whether `[type, null]` can make it nullable: not for objects and enums, which need anyOf."""
+    """Return whether `[type, null]` can make it nullable: not for objects and enums, which need anyOf."""
     kind = schema.get("type")
     return isinstance(kind, str) and kind not in ("object", "null") and not schema.keys() & {"enum", "const"}
 

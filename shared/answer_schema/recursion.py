@@ -1,4 +1,4 @@
-"""Recursive schemas: those whose answers never end, or that lead nowhere, are found before anybody pays for them."""
+"""Recursive schemas: finds those with endless answers or endless references before anything is paid for them."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ type Schema = Mapping[str, object]
 
 
 def check_recursion(schema: Schema, report: Report) -> None:
-    """Refuse definitions that lead back to themselves without a step into the answer, or without an end."""
+    """Report definitions that refer to themselves without a property or list between, or that can never end."""
     definitions = definitions_of(schema)
     for ref in definitions:
         if _leads_back(ref, definitions):
@@ -61,7 +61,7 @@ def _next(node: object) -> list[str]:
 
 
 def _can_end(node: object, finite: set[str]) -> bool:
-    """Say whether some answer fits that uses only definitions known to end."""
+    """Return whether some answer fits that uses only definitions known to end."""
     if not isinstance(node, dict):
         return True
     if "$ref" in node:

@@ -13,7 +13,7 @@ MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
-"""Characters that a name cannot have if it is to stand in a URI unchanged."""
+"""Characters that would have to be escaped in a URI."""
 
 
 class BadReferenceError(ValueError):
@@ -21,7 +21,7 @@ class BadReferenceError(ValueError):
 
 
 def too_big(schema: object) -> str | None:
-    """Say whether a schema is too deep or too large to be looked at, whatever it holds, cycles included."""
+    """Return why a value is too deep or too large to be read as a schema, None if it is not; cycles are too deep."""
     nodes = 0
     level = [schema]
     for _ in range(MAX_DEPTH):
@@ -41,7 +41,7 @@ def _children(node: object) -> list[object]:
 
 
 class References:
-    """Resolves the `$ref`s within one schema; targets are named as they are asked for."""
+    """Resolves the `$ref`s within one schema, and names their targets on first use."""
 
     def __init__(self, schema: Mapping[str, object]) -> None:
         self._schema = schema

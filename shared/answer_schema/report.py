@@ -1,4 +1,4 @@
-"""What is found while a schema is made strict: faults, with their place and remedy, and changes, grouped."""
+"""What making a schema strict has found: faults with their place and remedy, and changes, grouped by kind."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,10 +15,10 @@ UNUSABLE: Final[dict[str, object]] = {"type": "null"}
 
 
 class Change(Enum):
-    """What is changed without changing the meaning.
+    """The kinds of changes that do not change a schema's meaning.
 
-    `text` says what was changed, empty where the user need not know it. `remedy` is what has to be done where the
-    schema is sent unchanged; None where the service takes it unchanged, or may.
+    `text` says what was changed, and is empty if the user need not know. `remedy` says what to do if the schema is sent
+    unchanged; it is None if the service accepts that, or may.
     """
 
     CLOSED = ("additionalProperties: false was added", "needs additionalProperties: false; add it")

@@ -1,7 +1,7 @@
-"""A schema as it was sent → what answers are checked with, read from the words in its descriptions.
+"""A schema as it was sent → the schema for checking answers, restored from the words in its descriptions.
 
-It undoes `sent_form`, as far as the words allow it: lines that version 1.0.0 wrote into errors.jsonl hold the sent
-schema only.
+This undoes `sent_form` as well as the words allow. It is needed for lines of errors.jsonl, which may hold only the
+schema that was sent: version 1.0.0 wrote no other.
 """
 
 import json
@@ -37,7 +37,7 @@ _AT_END: Final = {key: re.compile(rf"(?:^|(?<= )){words}$", re.DOTALL) for key, 
 
 
 def restored(sent: object) -> Schema:
-    """Read the checks that stand at the end of descriptions, and put them back as keywords."""
+    """Turn the checks at the end of descriptions back into keywords."""
     if not isinstance(sent, dict):
         return {}
     schema = sent | _checks(sent)

@@ -12,7 +12,7 @@ from shared import json_codec
 from shared.answer_schema import AnswerSchema
 
 PREPARED: Final = 64
-"""How many schemas are kept ready for use; a file may have one for each row."""
+"""How many prepared schemas are kept; a file may have a different one in each row."""
 
 
 class SchemaList:
@@ -33,9 +33,9 @@ class SchemaList:
         return self._size
 
     def number_of(self, key: str | bytes, name: str, make: Callable[[], AnswerSchema]) -> int:
-        """Return the number of the schema that `key` stands for; `make` is called where it was never seen.
+        """Return the number of the schema that `key` stands for, calling `make` if the key is new.
 
-        Different keys share a number where name and schema are the same. What `make` raises is passed on.
+        Different keys share a number if name and schema are the same. Raises whatever `make` raises.
         """
         digest = _digest(key, name)
         number = self._numbers.get(digest)
@@ -44,7 +44,7 @@ class SchemaList:
         return number
 
     def prepared(self, key: str | bytes, name: str, make: Callable[[], AnswerSchema]) -> AnswerSchema:
-        """Return the schema that `key` stands for, made again where it was long unused."""
+        """Return the schema that `key` stands for, making it again if it was not used for long."""
         digest = _digest(key, name)
         schema = self._prepared.get(digest)
         if schema is None:

@@ -1,4 +1,4 @@
-"""The schema as sent: checks that the service doesn't support stand in the description, in words."""
+"""The schema as sent: checks that the service doesn't support are put into the description, in words."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ def _given(node: Schema) -> list[str]:
 
 
 def _apart(sent: Schema) -> Schema:
-    """Return a `$ref` stands alone: what is said beside it is said beside an anyOf of this one reference."""
+    """Wrap a `$ref` that has other keywords beside it in an anyOf, as the service wants it alone."""
     if "$ref" not in sent or len(sent) == 1:
         return sent
     return {"anyOf": [{"$ref": sent.pop("$ref")}]} | sent

@@ -12,7 +12,7 @@ _FREE: Final = ANNOTATIONS | SILENTLY_DROPPED | {"default"}
 
 
 def unwrapped(node: Schema, keys: tuple[str, ...], path: str, report: Report) -> Schema:
-    """Replace lists of a single schema under `keys` by that schema, as often as they lie in one another."""
+    """Replace lists of a single schema under `keys` by that schema, nested ones too."""
     for key in keys:
         branches = node.get(key)
         if isinstance(branches, list) and len(branches) == 1 and isinstance(branches[0], dict):

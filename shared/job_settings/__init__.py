@@ -23,7 +23,7 @@ __all__ = ["SCHEMA", "Images", "JobSettings", "Pilot", "Reuse", "default_schema_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pilot:
-    """So many rows are sent first; `then` ("send" or "hold") if at least the share `min_ok` of them succeeds."""
+    """Send `rows` rows first, and `then` "send" or "hold" the rest if at least the share `min_ok` of them succeeds."""
 
     rows: int
     min_ok: float = 0.9
@@ -41,14 +41,14 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reuse:
-    """Earlier answers to the same request are used again, up to this age; None: of any age."""
+    """Reuse earlier answers to the same request up to this age; None: of any age."""
 
     max_age_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSettings:
-    """What the `_job.json` files say, the nearest folder's word first; None or empty where none says anything.
+    """The settings from all `_job.json` files, the nearest folder's first; None or empty if none sets them.
 
     `schema` is the JSON Schema itself, also where a `_*.json` blob or `required` said it. `messages` are the chat
     messages as given, their texts templates. `columns` maps a meaning (`custom_id`, `model`, `prompt`, …) to a header,
@@ -78,7 +78,7 @@ class JobSettings:
 
 
 def job_file_paths(prompt_name: str) -> list[str]:
-    """List where a prompt file's settings may lie, the nearest folder first: those that exist are all read."""
+    """List where a prompt file's settings may be, the nearest folder first; all files that exist are combined."""
     folders = prompt_name.split("/")[:-1]
     return ["/".join([*folders[:depth], JOB_SETTINGS]) for depth in range(len(folders), -1, -1)]
 
@@ -109,7 +109,7 @@ def resolve(layers: Sequence[tuple[str, bytes]], read_schema: Callable[[str, str
 
 
 def _sources(paths: Sequence[str], said_by: Mapping[str, str], schema_blob: str) -> Iterator[str]:
-    """Name the blobs that said something which counts, each `_job.json` before the schema blob that it names."""
+    """List the blobs whose settings count, each `_job.json` before the schema blob that it names."""
     for path in paths:
         if path in said_by.values():
             yield path

@@ -24,21 +24,21 @@ class JobPlan:
     limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """How many requests and bytes a batch may have, for models whose targets take less than the others."""
     is_fixed: bool = True
-    """Whether the job's settings are in it; a job that ended before they could be read has them nowhere."""
+    """Whether it holds the job's settings; False for a job that ended before they could be read."""
 
     @property
     def row_bytes(self) -> int:
-        """How large a request may be, whichever batch it is for."""
+        """The largest size of a request, whichever batch it goes into."""
         return min(self.max_bytes, *(size for _, size in self.limits.values())) if self.limits else self.max_bytes
 
 
 def plan_without_settings(app: Settings) -> JobPlan:
-    """Return what is known of a job that ended before its settings could be read."""
+    """Return a plan for a job that ended before its settings could be read: the app's settings alone."""
     return replace(make_plan(JobSettings(), app), is_fixed=False)
 
 
 def make_plan(job: JobSettings, app: Settings) -> JobPlan:
-    """Combine the two kinds of settings; the job's word beats the app's."""
+    """Combine the job's settings with the app's; the job's win."""
     max_requests, max_bytes = app.limits("")
     limits = {name: app.limits(name) for name in app.deployments}
     return JobPlan(

@@ -71,11 +71,11 @@ class PromptFile:
 
 
 def open_prompt_file(form: Form, chunks: Iterable[bytes], ranges: Ranges | None = None) -> PromptFile:
-    """Begin to read a prompt file from its bytes, cut in any way; memory stays flat, but for .xlsx, whose
-    bytes and shared texts are held. Parquet is read by `ranges` where they are given, and held otherwise.
+    """Begin to read a prompt file from its bytes, in chunks of any size.
 
-    Raises JobFault, here or while the rows are read: `not_utf8`, `empty_file`, `invalid_file`. Nothing else is
-    raised for any bytes at all. What is wrong with a single row is its block's `fault`.
+    Memory stays flat, except for .xlsx, whose bytes and shared texts are held, and for Parquet without `ranges`. Raises
+    JobFault (`not_utf8`, `empty_file`, `invalid_file`), here or while the rows are read, and nothing else, whatever the
+    bytes. A fault in a single row is the `fault` of its record.
     """
     if form.kind is Kind.PARQUET:
         return _read_parquet(ranges or held(chunks))
@@ -125,7 +125,7 @@ _READERS: Final[Mapping[Kind, Callable[[Iterable[bytes]], PromptFile]]] = {
 
 
 def _at_least_one(rows: Iterator[RowBlock], notes: Sequence[str]) -> Iterator[RowBlock]:
-    """Return the rows; the first is read at once, so that a file without one is empty whatever its header lacks."""
+    """Return the rows; the first is read at once, so that a file without rows is reported before a faulty header."""
     first = next(rows, None)
     if first is None:
         # The notes say which of a workbook's sheets it was.

@@ -31,10 +31,10 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`meant` maps a meaning to the header that carries it; `own` are the headers that results carry on, in order.
+    """What the columns of a file mean: `meant` maps a meaning to its header, `own` are the user's own, in order.
 
-    `images` are the headers of images, in the file's order. They are own columns, too, and so is one that the job's
-    settings name for the custom id.
+    `images` are the headers of images, in the file's order. They count as own columns, too, and so does a column that
+    the job's settings name for the custom id. Own columns are copied into the results.
     """
 
     meant: Mapping[Meaning, str]
@@ -45,7 +45,7 @@ class Columns:
 # Called for each key of each new kind of row, with the same few names over and over.
 @lru_cache(maxsize=1024)
 def column_key(header: str) -> str:
-    """Reduce a header to what is compared: case, white space, `_`, `-` and invisible characters don't count."""
+    """Return a header without case, white space, `_`, `-` and invisible characters, for comparisons."""
     key = "".join(header.split()).replace("_", "").replace("-", "").casefold()
     return key if key.isascii() else "".join(character for character in key if not is_invisible(character))
 
@@ -54,7 +54,7 @@ _MEANINGS: Final = {column_key(meaning): meaning for meaning in Meaning} | {"mod
 
 
 def meaning_of(header: str) -> Meaning | None:
-    """Return the meaning that a header is named like."""
+    """Return the meaning that a header's name has, None for the user's own."""
     key = column_key(header)
     return Meaning.IMAGE if _IMAGE.fullmatch(key) else _MEANINGS.get(key)
 

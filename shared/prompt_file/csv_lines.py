@@ -10,7 +10,7 @@ def open_lines(text: str) -> StringIO:
 
 
 class LineSource:
-    """The lines of pieces of whole lines, one by one or all that are at hand; `taken` counts the former."""
+    """The lines of a text that comes in pieces of whole lines, read one by one (counted in `taken`) or by piece."""
 
     def __init__(self, pieces: Iterator[str]) -> None:
         self._pieces = pieces
@@ -36,7 +36,7 @@ class LineSource:
         self.taken -= len(lines)
 
     def rest(self) -> str:
-        """Take what is left of the piece at hand, or else the next piece; empty at the end."""
+        """Return the rest of the current piece, or the next piece if nothing is left of it; empty at the end."""
         text = "".join(reversed(self._back)) + self._piece.read()
         self._back.clear()
         return text or next(self._pieces, "")

@@ -94,7 +94,7 @@ class CsvTable:
             start = reader.line_num
 
     def _are_alike(self, rows: Sequence[list[str]]) -> bool:
-        """Say whether there are rows, each with a cell for each header, and none of them blank or the header again."""
+        """Return whether there are rows, each with a cell per header, and none is blank or repeats the header."""
         if set(map(len, rows)) != {len(self.headers)} or self._blank in rows:
             return False
         if any(header in rows for header in self._repeated):

@@ -2,7 +2,7 @@
 
 Other programs escape a quote with a backslash, don't double it, or put a space before a quoted cell. A row's reading
 counts only if it has as many cells as the header and the lines after it are separate rows, so that an odd quote
-never takes in another row. Otherwise the row has a fault.
+never swallows another row. Otherwise the row has a fault.
 """
 
 import csv
@@ -15,7 +15,7 @@ from shared.prompt_file.csv_lines import LineSource
 from shared.prompt_file.lines import check_row_size
 
 _AHEAD: Final = 200
-"""Lines that are looked at to find out where an odd row ends."""
+"""Lines that are read ahead to find out where an odd row ends."""
 
 
 class CsvRow(NamedTuple):
@@ -113,7 +113,7 @@ class CsvRowReader:
         return lines
 
     def _are_rows(self, lines: list[str], start: int, end: int) -> bool:
-        """Say whether each of these lines is a row, with a cell for each header."""
+        """Return whether each of these lines is a row, with a cell for each header."""
         while start < end:
             if not lines[start].strip():
                 start += 1
@@ -139,7 +139,7 @@ _WAYS: Final = ("plain", "backslash", "doubled")
 
 
 def is_spaced_quote(cell: str) -> bool:
-    """Say whether a cell looks as if a space stood before its opening quote."""
+    """Return whether a cell looks as if a space stood before its opening quote."""
     return cell[:1] in (" ", "\t") and cell.lstrip(" \t").startswith('"')
 
 

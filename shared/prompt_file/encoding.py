@@ -1,7 +1,4 @@
-"""Bytes → text: which encoding a prompt file has, and what to tell the person whose file has another.
-
-UTF-8 with or without a byte order mark is read, and UTF-16 with one.
-"""
+"""Bytes → text: UTF-8 with or without a byte order mark, or UTF-16 with one; other encodings get a clear error."""
 
 import codecs
 from collections.abc import Iterable, Iterator
@@ -44,7 +41,7 @@ def as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def decode(encoding: str, chunks: Iterable[bytes]) -> Iterator[str]:
-    """Decode chunks, however they are cut; what stands before a wrong byte is returned before JobFault is raised."""
+    """Decode chunks of any size; the text before a wrong byte is yielded before JobFault is raised."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     fed = line = 0
     for chunk in chain(chunks, (None,)):
@@ -69,7 +66,7 @@ def _not_decodable(encoding: str, line: int, offset: int) -> JobFault:
 
 
 def _alternates_with_nul(head: bytes) -> bool:
-    """Say whether four bytes look like two ASCII characters in UTF-16."""
+    """Return whether four bytes look like two ASCII characters in UTF-16."""
     if len(head) < 4:
         return False
     first, second, third, fourth = head[:4]

@@ -52,29 +52,29 @@ FORMS: Final[dict[str, Form]] = {extension: Form(kind) for extension, kind in _K
 
 
 def form_of(name: str) -> Form | None:
-    """Tell a prompt file's form by its extension, in any case; None where it is not supported."""
+    """Return a prompt file's form by its extension, in any case; None if it is not supported."""
     return FORMS.get(_extension(name).lower())
 
 
 def stem_of(name: str) -> str:
-    """Give a prompt file's name without folders and extension: `buildings` for `a/buildings.csv.gz`."""
+    """Return a prompt file's name without folders and extension: `buildings` for `a/buildings.csv.gz`."""
     file = name.rsplit("/", 1)[-1]
     extension = _extension(file)
     return file.removesuffix(extension) or file
 
 
 def is_image(name: str) -> bool:
-    """Say whether a blob is a document that is sent as an image, by its name."""
+    """Return whether a blob is a document that is sent as an image, by its name."""
     return _extension(name).lower() in IMAGES
 
 
 def is_text(name: str) -> bool:
-    """Say whether a blob is a document that is sent as text, by its name."""
+    """Return whether a blob is a document that is sent as text, by its name."""
     return _extension(name).lower() in TEXTS
 
 
 def is_prompt_file(name: str) -> bool:
-    """Say whether a blob is a prompt file: no part of its path begins with `_` or `.`, nor is it a folder marker.
+    """Return whether a blob is a prompt file: no part of its path begins with `_` or `.`, nor is it a folder marker.
 
     Documents are not. Unsupported extensions count: their jobs fail with a message, which is better than silence.
     """

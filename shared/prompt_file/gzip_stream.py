@@ -8,11 +8,11 @@ from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
 
 STEP: Final = 1024 * 1024
-"""Bytes decompressed at a time: a small file that grows without end is met by the readers' limits, not by memory."""
+"""Bytes decompressed at a time: a small file that unpacks to a huge one meets the readers' limits, not memory's."""
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Decompress chunks, however they are cut; what stands before a damage is given before JobFault is raised."""
+    """Decompress chunks of any size; everything before damaged bytes is yielded before JobFault is raised."""
     member = _Member()
     for chunk in chunks:
         rest = chunk
@@ -30,7 +30,7 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Member:
-    """One gzip member on its way."""
+    """One gzip member that is being decompressed."""
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
@@ -45,14 +45,14 @@ class _Member:
         return self._inflate.unused_data
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Give what these bytes hold, in steps."""
+        """Yield what these bytes unpack to, in steps."""
         self.begun = True
         while data:
             before = self._inflate.copy()
             try:
                 text = self._inflate.decompress(data, STEP)
             except zlib.error:
-                # The error took with it what stands before the damage: find that, so that the cuts don't matter.
+                # zlib drops what it unpacked before the damage: do it again, so that chunk sizes make no difference.
                 yield from _up_to_damage(before, data)
                 raise JobFault(
                     JobCode.INVALID_FILE,

@@ -1,4 +1,4 @@
-"""What all tables have in common: their header."""
+"""Headers, which all forms of tables have in common."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ USE_STRAIGHT_QUOTES: Final = "Use straight double quotes (\"), not “ ” or '"
 
 
 def is_invisible(character: str) -> bool:
-    """Say whether a character is a format character: a byte order mark, a zero-width space, a soft hyphen and so on."""
+    """Return whether this is a format character: a byte order mark, a zero-width space, a soft hyphen and so on."""
     return unicodedata.category(character) == "Cf"
 
 

@@ -53,7 +53,7 @@ class _Array:
         self._element = _Element()
 
     def feed(self, chunk: str) -> Iterator[str]:
-        """Take in a chunk and return the elements that it completes."""
+        """Read a chunk and yield the elements that it completes."""
         at = self._open(chunk) if self._state == "before" and chunk else 0
         while self._state == "within" and at < len(chunk):
             end = self._element.end_in(chunk, at)
@@ -72,7 +72,7 @@ class _Array:
             raise broken("goes on after the end of its array")
 
     def finish(self) -> None:
-        """Note the end of the file."""
+        """Check at the end of the file that the array has ended."""
         if self._state == "within":
             raise broken(f"ends before its array does, after {self._count} whole rows")
 
@@ -86,7 +86,7 @@ class _Array:
 
 
 class _Element:
-    """An element on its way: what is known of it, whether that ends in a string, and how deep in brackets."""
+    """An element that is being read: its text so far, and whether that ends within a string or brackets."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -130,7 +130,7 @@ class _Element:
         check_row_size(self._size)
 
     def complete(self, piece: str) -> str:
-        """Give the element's text, and begin the next one."""
+        """Return the element's text, and begin the next one."""
         if self._pieces:
             piece = "".join([*self._pieces, piece])
             self._pieces, self._size = [], 0

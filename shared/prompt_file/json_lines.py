@@ -13,7 +13,7 @@ from shared.prompt_file.lines import BLANK, BLOCK, check_row_size, in_pieces, wh
 
 _BLANK: Final = BLANK.encode()
 _HEAD: Final = 100
-"""Lines that are looked at to find out whether the objects are spread over several."""
+"""Lines that are read to find out whether each object is spread over several lines."""
 
 # What joined files, arrays and other formats (RFC 7464) leave around a line's object: commas, marks, separators.
 _AROUND: Final = b" \t\r\n,\x1e\xef\xbb\xbf"

@@ -51,7 +51,7 @@ def _is_array_of_objects(text: str, start: int) -> bool:
 
 
 def _members(text: str, end: int) -> list[_Member]:
-    """Find the object's members; none where it is no JSON, which reading it as a row explains."""
+    """Find the object's members; none if it is not valid JSON, which is reported when it is read as a row."""
     members: list[_Member] = []
     at = space_end(text, 1)
     while at < end:

@@ -174,7 +174,7 @@ def _may_hold_huge_number(raw: bytes) -> bool:
 
 
 def _holds_huge_number(value: object) -> bool:
-    """Say whether a whole number needs more than 64 bits: the request could not be written."""
+    """Return whether a whole number needs more than 64 bits: the request could not be written."""
     if isinstance(value, dict | list):
         return any(map(_holds_huge_number, value.values() if isinstance(value, dict) else value))
     return type(value) is int and not -(2**63) <= value < 2**64

@@ -7,20 +7,20 @@ from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
 
 MAX_ROW: Final = 64 * 1024 * 1024
-"""A row may be so long, in bytes or characters: what is longer is a damaged or a hostile file."""
+"""The longest row, in bytes or characters: a file with a longer one is damaged or hostile."""
 
 BLANK: Final = "".join(map(chr, range(0x21))) + "\x7f"
-"""White space and control characters: a line of nothing else does not count."""
+"""White space and control characters: a line of nothing else is blank."""
 
 BLOCK: Final = 512
 """Rows that are read in one step, at most."""
 
 _PIECE: Final = 256 * 1024
-"""Bytes that are read in one step: as rows they take several times that."""
+"""Bytes that are read in one step."""
 
 
 def in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut chunks into such as may be held as rows, all of them together."""
+    """Cut chunks into pieces that are small enough to be held as rows, which take several times the memory."""
     for chunk in chunks:
         for start in range(0, len(chunk), _PIECE):
             yield chunk[start : start + _PIECE]
@@ -74,7 +74,7 @@ def whole_lines[T: (bytes, str)](chunks: Iterable[T], line_end: T) -> Iterator[T
 
 
 def check_row_size(size: int) -> None:
-    """Refuse a file that goes on for so long without a row's end."""
+    """Raise JobFault if so much of a file has no end of a row."""
     if size > MAX_ROW:
         raise JobFault(
             JobCode.INVALID_FILE,

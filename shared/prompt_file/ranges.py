@@ -1,4 +1,4 @@
-"""A file whose parts are read where they are asked for, for forms whose directory lies at the end."""
+"""A file that is read in ranges, for forms whose directory is at the end."""
 
 import io
 from collections.abc import Buffer, Callable, Iterable
@@ -9,7 +9,7 @@ from shared.domain.errors import JobFault
 from shared.domain.model import JobCode
 
 MAX_HELD: Final = 256 * 1024 * 1024
-"""Bytes of a file of which no parts can be asked for."""
+"""The most bytes of a file that is held because it cannot be read in ranges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class RangedFile(io.RawIOBase):
 
 
 def held(chunks: Iterable[bytes]) -> Ranges:
-    """Hold a file's bytes, where no parts of it can be asked for; JobFault where there are too many."""
+    """Hold a file's bytes in memory, so that ranges of them can be read. Raises JobFault if they are too many."""
     data = bytearray()
     for chunk in chunks:
         data += chunk

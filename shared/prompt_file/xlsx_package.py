@@ -1,6 +1,6 @@
 """The package of an `.xlsx`: a zip of XML parts that name each other (ECMA-376, part 2).
 
-The zip's directory is not believed before a part was read to its end.
+The sizes in the zip's directory are checked against what each part really unpacks to.
 """
 
 import copy
@@ -61,7 +61,7 @@ class Package:
             return
         entry = copy.copy(found)
         said = entry.file_size
-        # One byte more is asked for, so that a part that goes on is found out.
+        # Ask for one byte more, to notice a part that is longer than the directory says.
         entry.file_size = said + 1
         read = 0
         with self._zip.open(entry) as part:

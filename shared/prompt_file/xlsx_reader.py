@@ -21,7 +21,7 @@ _BLOCK_TEXT: Final = 256 * 1024
 """Characters of the rows that come in one step, about."""
 _BELOW: Final = 11
 _AHEAD: Final = BLOCK
-"""Rows that are looked at to find the first column."""
+"""Rows that are read ahead to find the first column."""
 
 
 class Workbook:
@@ -99,7 +99,7 @@ class Workbook:
         return Record(number, values, typed=typed, gaps=self._gaps.of_row(cells))
 
     def _find_rows(self) -> Iterator[Row]:
-        """Open the first sheet that a person sees something in; `notes` say which, where there are several."""
+        """Open the first visible sheet with a value; a note says which, if there are several."""
         package = Package(self._data)
         book = Book(package)
         texts = read_texts(package.blocks(book.texts_path))

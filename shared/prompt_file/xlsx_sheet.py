@@ -105,7 +105,7 @@ class _Text:
 
 
 class _Texts:
-    """Takes in the list of shared texts."""
+    """Collects the shared texts from the parser."""
 
     def __init__(self, parser: expat.XMLParserType) -> None:
         self.parser = parser
@@ -134,7 +134,7 @@ class _Texts:
 
 
 class _Rows:
-    """Takes in a sheet's rows."""
+    """Collects a sheet's rows from the parser."""
 
     def __init__(self, parser: expat.XMLParserType, cells: CellReader) -> None:
         self.parser = parser
@@ -221,7 +221,7 @@ class _Rows:
 
 
 def _parsed(blocks: Iterable[bytes], handler: _Texts | _Rows) -> Iterator[None]:
-    """Feed a handler; stops after each block, so that what was found can be taken."""
+    """Parse blocks with a handler; yield after each, so that the caller can take what was found."""
     parser = handler.parser
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = handler.start, handler.end
@@ -240,7 +240,7 @@ def _parsed(blocks: Iterable[bytes], handler: _Texts | _Rows) -> Iterator[None]:
 
 
 def _check_length(length: int) -> None:
-    """Refuse a cell that goes on for so long."""
+    """Raise PackageTooLargeError for a cell of this length if it is too long."""
     if length > MAX_ROW:
         raise PackageTooLargeError(f"has a cell with more than {MAX_ROW // 2**20} MB of text")
 

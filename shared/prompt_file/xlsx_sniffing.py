@@ -1,4 +1,4 @@
-"""What a file that is named `.xlsx` but cannot be read as one is instead, as far as its bytes show."""
+"""What a file named `.xlsx` that cannot be read as one really is, judged by its bytes."""
 
 import io
 import zipfile

@@ -24,7 +24,7 @@ class _Lines:
 
 
 class CsvTable:
-    """results.csv on its way to a sink; texts that a spreadsheet would run get a leading `'` if guarded."""
+    """Writes results.csv to a sink; with `guard`, texts that a spreadsheet would run get a leading `'`."""
 
     def __init__(
         self, write: Callable[[bytes], object], names: Sequence[str], *, guard: bool, separator: str = ","

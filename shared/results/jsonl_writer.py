@@ -114,7 +114,7 @@ def _usage(usage: Usage | None) -> dict[str, int] | None:
 
 
 class JsonLines:
-    """A JSONL file on its way to a sink, if there is one."""
+    """Writes a JSONL file to a sink, if there is one."""
 
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
         self._write = write

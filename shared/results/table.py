@@ -1,4 +1,4 @@
-"""The table of results: its header, and the rows' values by column, which each kind of table shows in its way."""
+"""The table of results: its header, and the rows' values by column, from which each kind of table is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast

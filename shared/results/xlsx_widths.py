@@ -17,13 +17,13 @@ _WIDE: Final = ("W", "F")
 
 
 class ColumnWidths:
-    """Gathers how wide columns must be."""
+    """Finds how wide columns must be."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.widths = [_within(_width(name) + _BUTTON) for name in names]
 
-    def see(self, column: int, text: str, content: str) -> None:
-        """Take in a cell: its text, or where it has none the XML of its value."""
+    def fit(self, column: int, text: str, content: str) -> None:
+        """Widen the column if a cell needs it: by its text, or by the XML of its value if it has none."""
         width = _width(text) if text else min(len(content) - len("><v></v>"), _NUMBER)
         if width > self.widths[column]:
             self.widths[column] = _within(width)

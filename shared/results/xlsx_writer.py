@@ -40,7 +40,7 @@ _VIEW: Final = (
 
 
 class XlsxTable:
-    """results.xlsx on its way to a sink; what is beyond Excel's limits is said by `close`."""
+    """Writes results.xlsx to a sink; `close` returns a warning for each limit of Excel that was exceeded."""
 
     def __init__(self, write: Callable[[bytes], object], names: Sequence[str]) -> None:
         self._columns = [column_letters(number) for number in range(min(len(names), COLUMN_LIMIT))]
@@ -51,7 +51,7 @@ class XlsxTable:
         self._texts_cut = self._size = self._pending_size = 0
         self._has_begun = False
         self.is_left_out = False
-        """Whether there are more rows than a sheet can have: then the file is not to be kept."""
+        """Whether there are more rows than a sheet can have, so that the file must not be kept."""
         self._pending: list[str] = []
         self._sink = Chunks(write)
         self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
@@ -69,7 +69,7 @@ class XlsxTable:
             self._add(row, FAILED if failed else Style.PLAIN)
 
     def close(self) -> list[str]:
-        """Finish the file and return a warning for each limit that was met."""
+        """Finish the file and return a warning for each limit that was exceeded."""
         self._flush()
         area = f"A1:{self._columns[-1]}{self._rows}"
         self._sheet.write(f'</sheetData><autoFilter ref="{area}"/>{_PRINT}</worksheet>'.encode())
@@ -121,7 +121,7 @@ class XlsxTable:
         """Choose a cell's style: longer texts are wrapped at the column's width."""
         text = cell.text
         if not self._has_begun:
-            self._widths.see(column, text, cell.content)
+            self._widths.fit(column, text, cell.content)
         if cell.is_cut:
             self._texts_cut += 1
         if text and (len(text) > (self._limits[column] if self._has_begun else WIDEST) or "\n" in text):

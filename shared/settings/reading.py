@@ -26,9 +26,9 @@ class _Fault:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Turn the environment into Settings; what is at fault outside storage goes into `faults`.
+    """Turn the environment into Settings; those at fault are named in `faults`.
 
-    Raises SettingsFault where not even the storage account is known, so that no job could say what is wrong.
+    Raises SettingsFault if storage cannot be reached with them, as then no job could say what is wrong.
     """
     account, faults = _parsed(StorageAccount, environment)
     values, others = _parsed(Settings, environment)
@@ -49,9 +49,9 @@ def settings_message(faults: tuple[str, ...]) -> str:
 
 
 def setting_or_default(name: str, environment: Mapping[str, str]) -> str:
-    """Return a setting's value as text; the default where it is absent or malformed.
+    """Return a setting's value as text, or the default if it is absent or malformed.
 
-    For what the runtime must know before anything can be reported: an invalid name there would end the whole host.
+    For settings that the runtime reads before anything can be reported: an invalid name there would stop the host.
     """
     setting = _BY_NAME[name]
     try:
@@ -95,7 +95,7 @@ def _missing_storage(account: Mapping[str, Any], faults: list[_Fault]) -> list[_
 
 
 def _shared_names(values: Mapping[str, Any]) -> list[_Fault]:
-    """Tell of containers that share a name, and of queues that do."""
+    """Return a fault for containers that share a name, and for queues that do."""
     fields = {setting.name: field for field, setting in settings_of(Settings).items()}
     faults = []
     for names, text in (

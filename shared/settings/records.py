@@ -1,4 +1,4 @@
-"""Every app setting, told once: its name, its form, its default, and the field that holds its value."""
+"""Every app setting, declared once: its name, its form, its default, and the field that holds its value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -39,7 +39,7 @@ def _of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageAccount:
-    """Where the containers, queues and tables are: a connection string, or addresses and an identity."""
+    """How to reach the containers, queues and tables: by a connection string, or by addresses and an identity."""
 
     connection_string: str = _of("BatchStorage", forms.connection_string, secret=True)
     blob_uri: str = _of("BatchStorage__blobServiceUri", forms.url)
@@ -92,11 +92,11 @@ class Settings:
     faults: tuple[str, ...] = ()
 
     def targets(self, model: str) -> tuple[Target, ...]:
-        """Return where a batch of this model may go, in order: what DEPLOYMENTS says, else the own resource alone."""
+        """Return the targets for batches of this model, in order: those in DEPLOYMENTS, or the app's own resource."""
         return self.deployments.get(model) or (self.own_target(model),)
 
     def limits(self, model: str) -> tuple[int, int]:
-        """Return how many requests and bytes a batch of this model may have: the smallest limits of its targets."""
+        """Return how many requests and bytes a batch of this model may have: the lowest limits of its targets."""
         limits = [self._limits_at(target) for target in self.targets(model)]
         requests = min(self.max_requests, *(most for most, _ in limits))
         size = min(largest for _, largest in limits)
@@ -107,7 +107,7 @@ class Settings:
         return requests, min(self.max_bytes, size)
 
     def holds(self, target: Target, requests: int, size: int) -> bool:
-        """Say whether a target takes batches of this size."""
+        """Return whether a target takes batches of this size."""
         most, largest = self._limits_at(target)
         return requests <= most and size <= largest
 

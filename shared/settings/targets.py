@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from shared.settings import forms
 
 KEYS: Final = ("endpoint", "deployment", "key", "api_version", "platform")
-"""What a target may say of itself."""
+"""The keys of a target in DEPLOYMENTS."""
 
 _EXAMPLE: Final = (
     'such as {"NAME": ["DEPLOYMENT", {"endpoint": "https://OTHER.openai.azure.com", "deployment": "DEPLOYMENT"}]}'
@@ -23,7 +23,7 @@ _EXAMPLE: Final = (
 UPLOAD_BYTES: Final = 200_000_000
 """The largest input file that can be uploaded."""
 STORAGE_BYTES: Final = 1_000_000_000
-"""The largest that a resource reads in our own storage."""
+"""The largest input file that a resource reads from our own storage."""
 
 
 class Platform(StrEnum):
@@ -40,7 +40,7 @@ class Platform(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One deployment at one resource. Without `key_setting`: by Microsoft Entra ID."""
+    """One deployment at one resource; without `key_setting`, the app signs in by Microsoft Entra ID."""
 
     endpoint: str
     deployment: str
@@ -59,7 +59,7 @@ class Target:
 
     @property
     def account(self) -> str:
-        """What tells resources apart, as text: on the OpenAI platform each key may see different batches."""
+        """A text that identifies a resource; on the OpenAI platform with its key, as keys may see different batches."""
         address = self.endpoint.partition("//")[2]
         return f"{address} {self.key_setting}" if self.platform is Platform.OPENAI else address
 

@@ -32,7 +32,7 @@ class Answer:
 
 
 class BadParameter(ValueError):
-    """A parameter of the query that cannot be taken; the message says what it must be."""
+    """An invalid query parameter; the message says what it must be."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class BadParameter(ValueError):
 
 
 class Forbidden(Exception):
-    """Something that a setting keeps from holders of a function key."""
+    """A setting denies this to holders of a function key."""
 
 
 def guarded(app: Callable[[], App], answer: Callable[[App], Answer]) -> Answer:
@@ -74,7 +74,7 @@ def error_answer(status: int, code: str, message: str) -> Answer:
 
 
 def checked(job_id: str) -> str:
-    """Return the id where it can be one at all: table storage refuses keys with some characters. Raises NotFound."""
+    """Return the id if it has the form of one, else raise NotFound: table storage rejects some characters in keys."""
     if not re.fullmatch(JOB_ID, job_id):
         raise NotFound("There is no such job.")
     return job_id

@@ -40,7 +40,7 @@ def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
         try:
             jobs, cursor = list_jobs(app, state=state, prefix=prefix, limit=limit, cursor=cursor, opened=for_list)
         except ValueError as error:
-            raise BadParameter("cursor", "cursor must be one that this route has given.") from error
+            raise BadParameter("cursor", "cursor must be one that this route has returned.") from error
         targets = target_table(app, for_targets)
         return Answer(200, {"jobs": jobs, "cursor": cursor or None, "month": month, "targets": targets})
 
@@ -95,7 +95,7 @@ def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str],
         try:
             steps.queue_due(app, job.job_id)
         except (AppError, SettingsFault) as error:
-            # What was decided is written down: the timer does what follows from it.
+            # The decision is saved: the timer does what follows from it.
             log.warning("steering left to the timer: %s", error, extra={"job_id": job.job_id})
         return Answer(202, _status(app, app.store.job(job.job_id) or job))
 

@@ -23,7 +23,7 @@ FILE_NAMES: Final = (
     "pilot.csv",
     "status.json",
 )
-"""The files that a job's results can consist of, in the order in which people look for them."""
+"""The files that a job's results may have, the most useful first."""
 
 LINK_LIFE: Final = timedelta(minutes=5)
 
@@ -46,7 +46,7 @@ def files_answer(app: Callable[[], App], job_id: str) -> Answer:
 
 
 def file_answer(app: Callable[[], App], job_id: str, name: str, query: Mapping[str, str]) -> Answer:
-    """Redirect to a link to one result file that is good for five minutes; with `redirect=false`, tell the link."""
+    """Redirect to one result file by a link that is valid for five minutes; with `redirect=false`, return the link."""
 
     def answer(app: App) -> Answer:
         redirect = query.get("redirect") or "true"
@@ -79,7 +79,7 @@ def rows_answer(app: Callable[[], App], job_id: str, query: Mapping[str, str]) -
         try:
             rows, cursor = read_page(app.files, sources, status=status, limit=limit, cursor=query.get("cursor", ""))
         except InvalidCursor as error:
-            raise BadParameter("cursor", "cursor must be one that this route has given for this job.") from error
+            raise BadParameter("cursor", "cursor must be one that this route has returned for this job.") from error
         return Answer(200, {"rows": rows, "cursor": cursor or None})
 
     return guarded(app, answer)

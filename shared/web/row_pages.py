@@ -13,10 +13,10 @@ CURSOR: Final = r"[0-9]{1,15}-[0-9]{1,15}"
 """What every cursor looks like: the bytes of results.jsonl and of errors.jsonl that earlier pages have shown."""
 
 PIECE: Final = 256 * 1024
-"""Bytes asked for at first; twice as many each time where a line is longer."""
+"""Bytes read at first; twice as many each time a line is longer."""
 
 LONGEST_LINE: Final = 16 * 1024 * 1024
-"""Bytes of a line that is shown; of a longer one it is only said that it is there."""
+"""Bytes of the longest line that is shown; a longer one is only mentioned."""
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
 """Bytes of lines after which a page ends, even with fewer rows than asked for: a response is held in memory."""
@@ -116,5 +116,5 @@ def _row(line: bytes) -> Row:
 
 def _too_long(source: Source) -> Row:
     name = source[1].rpartition("/")[2]
-    message = f"This row takes more than {LONGEST_LINE // 1024**2} MB: it stands in {name} alone."
+    message = f"This row takes more than {LONGEST_LINE // 1024**2} MB: see {name}."
     return {"row": None, "custom_id": "", "input": {}, "error": {"code": "too_long", "message": message}}

@@ -131,7 +131,7 @@ REFUSALS = [
     (400, "model_not_found", "The model does not exist or you do not have access to it.", "correct the model's name"),
     (401, "invalid_api_key", f"Incorrect API key provided: {KEY}.", "correct PLATFORM, the setting with the key"),
     (403, "unsupported_country_region_territory", "Country, region, or territory not supported", "correct PLATFORM"),
-    (429, "rate_limit_exceeded", "Too many requests.", "asks to retry later"),
+    (429, "rate_limit_exceeded", "Too many requests.", "is throttling"),
 ]
 """What the OpenAI platform answers to a creation, by its published error codes, and what the user is told to do."""
 

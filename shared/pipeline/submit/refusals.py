@@ -112,7 +112,7 @@ def refuse_for_quota(
 
 
 def _exceeds_all(records: JobRecords, batch: Batch, target: Target, limit: int) -> bool:
-    """Say whether a batch fits into no target's quota, and smaller ones would."""
+    """Return whether a batch fits into no target's quota, and smaller ones would."""
     limits = [limit]
     for other in records.app.settings.targets(batch.model):
         backoff = records.app.store.deployment_backoff(other.name) if other.name != target.name else None
