@@ -57,6 +57,8 @@ def translate(error: AzureError, what: str) -> AppError:
 
 def _by_status(error: HttpResponseError, what: str) -> AppError:
     status = _status(error)
+    if _code(error) == "BlobArchived":
+        return NotFound(f"{what} is in the archive tier, and cannot be read")
     if status in (409, 412) or _code(error) in ("InvalidBlockList", "InvalidBlobOrBlock", "InvalidBlockId"):
         return Conflict(f"{what} was changed meanwhile")
     if status in (429, 503):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.domain.blob_names import is_possible
 from shared.domain.model import BlobInfo
 from shared.prompt_file import form_of
 
@@ -120,6 +121,8 @@ def _pattern(line: str, number: int, folder: str) -> FilePattern:
         raise InvalidPatternError(f"line {number}: the pattern names no file")
     if any("**" in segment and segment != "**" for segment in segments):
         raise InvalidPatternError(f"line {number}: ** must stand alone between slashes, as in **/*.pdf")
+    if not is_possible(line):
+        raise InvalidPatternError(f"line {number}: no file can have such a name: it is too long, or not a text")
     own = "/".join(segment for segment in segments if segment not in ("", "."))
     base = "" if line.startswith("/") or not folder else f"{folder.strip('/')}/"
     text = glob.escape(base) + own

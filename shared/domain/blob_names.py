@@ -1,6 +1,7 @@
 """Where a job's blobs lie: every name follows from the job, the batch's index and its attempt."""
 
 import hashlib
+import re
 from typing import Final
 
 from shared.domain.model import Batch, Job
@@ -19,6 +20,15 @@ DEEPEST: Final = 250
 """The most path segments of such a name: those of blobs end at 254.
 Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 """
+
+
+_IMPOSSIBLE: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no blob's name can hold, as a listing in XML could not show them."""
+
+
+def is_possible(name: str) -> bool:
+    """Say whether a blob can have this name; storage refuses to be asked for others, or fails over them."""
+    return _IMPOSSIBLE.search(name) is None and len(name.encode("utf-16-le")) // 2 <= 1_024 and name.count("/") < 254
 
 
 def results_name(prompt_file: str) -> str:

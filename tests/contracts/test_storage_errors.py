@@ -38,6 +38,7 @@ def _http_error(status: int, code: str = "", **headers: str) -> core.HttpRespons
         (401, "", NotPermitted),
         (403, "AuthorizationPermissionMismatch", NotPermitted),
         (409, "BlobAlreadyExists", Conflict),
+        (409, "BlobArchived", NotFound),
         (412, "ConditionNotMet", Conflict),
         (416, "InvalidRange", NotFound),
         (429, "", Throttled),

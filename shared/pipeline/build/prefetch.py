@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from shared.documents.image_files import MAX_BYTES, UnsupportedDocumentError
 from shared.documents.pictures import MAX_TEXT, Picture, picture_of, text_of
 from shared.documents.references import Reference, ReferenceKind
+from shared.domain.blob_names import is_possible
 from shared.domain.errors import Conflict, NotFound, Unavailable, UnsendableError
 from shared.domain.model import RowCode
 from shared.domain.ports import App, Container, RenderingError
@@ -80,7 +82,14 @@ class Prefetcher:
 
     def _begin(self, fetch: _Fetch) -> None:
         self._in_hand += 1
-        fetch.wait = self.app.files.fetch(Container.PROMPTS, fetch.name, fetch.most)
+        if is_possible(fetch.name):
+            fetch.wait = self.app.files.fetch(Container.PROMPTS, fetch.name, fetch.most)
+        else:
+            fetch.wait = partial(_missing, fetch.name)
+
+
+def _missing(name: str) -> bytes:
+    raise NotFound(name)
 
 
 class RowFiles:

@@ -170,6 +170,9 @@ def test_files_that_differ_from_the_patterns_in_case_alone_are_warned_of() -> No
         ("./", "names no file"),
         ("**.pdf", "alone between slashes"),
         ("a/b**/c", "alone between slashes"),
+        ("a.pdf\n\x01*.pdf", "line 2: no file can have such a name"),
+        ("a\0.pdf", "no file can have such a name"),
+        ("a" * 1025, "no file can have such a name"),
     ],
 )
 def test_a_line_that_is_no_pattern_is_named_by_its_number(text: str, reason: str) -> None:

@@ -132,6 +132,27 @@ def test_each_bad_image_is_its_rows_error_with_the_reason_and_the_path(job: Job)
     assert all(line["source"] == {"Custom ID": name, "Prompt": "x", "Image": name} for name, line in errors.items())
 
 
+def test_a_path_that_no_blob_can_have_is_its_rows_error_and_storage_is_not_asked_for_it(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storage would refuse the call, and the job would wait for a setting to be corrected."""
+    fetch = job.world.files.fetch
+    asked: list[str] = []
+
+    def noted(container: Container, name: str, most: int) -> Callable[[], bytes]:
+        asked.append(name)
+        return fetch(container, name, most)
+
+    monkeypatch.setattr(job.world.files, "fetch", noted)
+    paths = ["a" * 1025 + ".png", "a\x01.png", "d/" * 254 + "a.png", "a.png"]
+    lines = [json.dumps({"custom_id": str(place), "prompt": "x", "image": path}) for place, path in enumerate(paths)]
+
+    status = job.run("f/t.jsonl", "\n".join(lines))
+
+    assert status["errors"] == {"image_missing": 3}
+    assert asked == ["f/a.png"]
+
+
 def test_failed_rows_hold_addresses_and_can_be_dropped_again(job: Job) -> None:
     job.world.service.rows = {"p": ["400"], "i": ["400"]}
     job.run("f/t.csv", "Custom ID,Prompt,Image\np,x,two.pdf\ni,x,a.png\ngone,x,gone.png\n")
