@@ -5,7 +5,8 @@
     │   ├── Throttled             429, or storage that is busy: wait as long as it says
     │   ├── QuotaExceeded         the deployment's enqueued tokens are used up
     │   ├── Unavailable           5xx, an answer that cannot be read
-    │   │   └── NoAnswer          time-out, no connection
+    │   │   ├── NoAnswer          time-out, no connection
+    │   │   └── InputUnreadable   a batch's input file, in our own storage
     │   ├── NotPermitted          401, 403: a role, a key or a network rule is missing
     │   ├── Misconfigured         a setting, an address or a deployment is wrong, and must be corrected
     │   └── AnswerLost            a creating call may or may not have taken effect
@@ -52,6 +53,10 @@ class Unavailable(Transient):
 
 class NoAnswer(Unavailable):
     """The service cannot be reached or does not answer: further calls would only wait."""
+
+
+class InputUnreadable(Unavailable):
+    """A batch's input file cannot be read from our own storage, or is not as it was written: no fault of its target."""
 
 
 class NotPermitted(Transient):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from shared.domain.errors import Unavailable
+from shared.domain.errors import InputUnreadable
 from shared.json_codec import encode, loads, mapping
 from shared.settings import Target
 
@@ -75,4 +75,4 @@ def _line_changed(line: bytes, change: _Change) -> bytes:
         if found.get(change.key) == change.new:
             return candidate
         start = line.find(change.before, start + 1)
-    raise Unavailable(f"A request in a batch's input file does not have the {change.key} of its batch")
+    raise InputUnreadable(f"A request in a batch's input file does not have the {change.key} of its batch")

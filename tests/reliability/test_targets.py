@@ -9,10 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from shared.domain import blob_names
 from shared.domain.batch_service import BatchService
 from shared.domain.model import BatchState, JobState
-from shared.domain.ports import App
-from shared.pipeline import job_control, steps
+from shared.domain.ports import App, Container
+from shared.pipeline import job_control, receiving, steps
+from shared.pipeline.build import building
 from shared.pipeline.submit import submission
 from shared.pipeline.target_table import target_table
 from shared.settings import Target
@@ -183,6 +185,26 @@ def test_an_input_file_does_not_stay_at_a_target_that_refused_its_batch(refusal:
     simulation.go_on(app)
     assert simulation.uploads() == []
     _all_completed(simulation)
+
+
+@pytest.mark.parametrize("transfer", ["upload", "storage"])
+def test_a_job_whose_own_input_file_is_spoilt_closes_no_target_to_others(transfer: str) -> None:
+    simulation, (own, _) = spread(WEST, BATCH_TRANSFER=transfer)
+    app = simulation.host()
+    spoilt = simulation.drop("spoilt.csv", table("ab"))
+    records = receiving.receive(app, spoilt)
+    assert records is not None
+    building.prepare(records)
+    name = blob_names.batch_input(simulation.store.batches(records.job_id)[0])
+    written = b"".join(simulation.files.read(Container.WORK, name))
+    simulation.files.write(Container.WORK, name, written.replace(b'"gpt-4o-batch"', b'"by another"  '))
+    simulation.tick(app)
+    simulation.deliver(app)
+    assert "does not have the model of its batch" in simulation.status(simulation.jobs()[0])["message"]
+    assert simulation.store.deployment_backoffs() == []
+    _jobs(simulation, 1, "efgh")
+    assert simulation.status(simulation.jobs()[1])["batches"][0]["target"] == f"{OWN}/m-batch"
+    assert len(own.created()) == 1
 
 
 def test_a_file_that_cannot_be_deleted_holds_up_nothing() -> None:

@@ -3,8 +3,10 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from shared.domain import blob_names
+from shared.domain.errors import InputUnreadable, Transient
 from shared.domain.model import Batch
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim
@@ -78,8 +80,20 @@ def own_copy(app: App, claim: Claim[Batch], target: Target) -> str:
     if not lines.is_needed:
         return name
     copy = blob_names.batch_input_at(batch, hashlib.sha256(target.deployment.encode()).hexdigest()[:8])
-    writer = app.files.writer(Container.WORK, copy)
-    for piece in claim.keeping(lines.applied(app.files.read(Container.WORK, name))):
-        writer.write(piece)
-    writer.commit()
+    with _own_storage():
+        writer = app.files.writer(Container.WORK, copy)
+        for piece in claim.keeping(lines.applied(app.files.read(Container.WORK, name))):
+            writer.write(piece)
+        writer.commit()
     return copy
+
+
+@contextmanager
+def _own_storage() -> Iterator[None]:
+    """Tell trouble with our own storage apart from what a target refuses."""
+    try:
+        yield
+    except InputUnreadable:
+        raise
+    except Transient as error:
+        raise InputUnreadable(str(error), error.retry_after) from error

@@ -13,7 +13,7 @@ from typing import Final
 
 from shared.domain import blob_names
 from shared.domain.batch_service import BatchService
-from shared.domain.errors import AnswerLost, Conflict, Refused, Transient, Unavailable
+from shared.domain.errors import AnswerLost, Conflict, InputUnreadable, Refused, Transient, Unavailable
 from shared.domain.lifecycle import (
     Refusal,
     cut,
@@ -77,7 +77,7 @@ def _submit(records: JobRecords, claim: Claim[Batch]) -> None:
         return
     try:
         _send(records, claim, target)
-    except AnswerLost:
+    except (AnswerLost, InputUnreadable):
         raise
     except Transient as error:
         refused_at(records, claim, target, error)
