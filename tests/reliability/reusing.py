@@ -12,10 +12,11 @@ NAME = "folder/table.csv"
 
 
 def drop(simulation: Simulation, content: str | bytes, name: str = NAME, **job_settings: Any) -> Job:
-    """A new version of the prompt file, an hour later, and its job so far."""
+    """A new version of the prompt file, an hour later, and its job so far; settings that are None are left out."""
     app = simulation.host()
     simulation.clock.advance(3600)
-    simulation.drop(name, content, **{"required": "Name", **job_settings})
+    given = {"required": "Name", **job_settings}
+    simulation.drop(name, content, **{key: value for key, value in given.items() if value is not None})
     simulation.event(app, name)
     return newest(simulation)
 

@@ -1,11 +1,14 @@
 """Answers used again: what earlier jobs of the same name have paid for is not paid for again."""
 
+import io
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped]
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -233,6 +236,101 @@ def test_reused_answers_are_used_again_and_name_the_job_that_paid() -> None:
     assert reused_from(simulation, third) == {1: second.job_id, 2: first.job_id, 3: first.job_id, 4: None}
     assert billed(simulation, third) == ["row-4"]
     assert simulation.status(third)["rows"]["reused"] == 3
+
+
+def test_an_answer_is_known_through_a_chain_of_jobs_whose_earlier_ones_are_gone() -> None:
+    simulation = Simulation()
+    asked = ["one"]
+    first = run(simulation, prompts(*asked))
+    paid = {"one": first.job_id}
+    for word in ("two", "three", "four"):
+        before = newest(simulation)
+        asked.insert(0, word)
+        now = run(simulation, prompts(*asked), reuse=True)
+        paid[word] = now.job_id
+        delete_work(simulation, before)
+
+    assert reused_from(simulation, newest(simulation)) == {1: None, 2: paid["three"], 3: paid["two"], 4: paid["one"]}
+    assert len(simulation.service.billed) == 4
+
+
+def test_answers_of_three_earlier_jobs_are_put_into_the_order_of_the_rows() -> None:
+    simulation = Simulation()
+    simulation.service.name_of = _content
+    jobs = {word: run(simulation, prompts(word)).job_id for word in ("one", "two", "three")}
+    last = run(simulation, prompts("three", "one", "four", "two", "one"), reuse=True)
+
+    paid_by = [jobs["three"], jobs["one"], None, jobs["two"], jobs["one"]]
+    assert list(reused_from(simulation, last).values()) == paid_by
+    names = [line["output"]["Name"] for line in results(simulation, last)]
+    assert names == [f"Name of {word}" for word in ("three", "one", "four", "two", "one")]
+
+
+def test_a_job_of_another_template_with_the_same_requests_has_answered_them() -> None:
+    simulation = Simulation()
+    first = run(simulation, "Title\none\n", prompt="Tell me about {Title}.")
+    second = run(simulation, prompts("Tell me about one."), reuse=True)
+
+    assert reused_from(simulation, second) == {1: first.job_id}
+
+
+def test_parameters_in_another_order_are_the_same_request() -> None:
+    simulation = Simulation()
+    first = run(simulation, prompts("one"), parameters={"temperature": 0, "seed": 1})
+    second = run(simulation, prompts("one"), parameters={"seed": 1, "temperature": 0}, reuse=True)
+
+    assert reused_from(simulation, second) == {1: first.job_id}
+
+
+def test_the_model_may_come_from_the_row_or_from_the_job() -> None:
+    simulation = Simulation()
+    first = run(simulation, "Prompt,Model\none,some-batch\n")
+    second = run(simulation, prompts("one"), model="some-batch", reuse=True)
+
+    assert reused_from(simulation, second) == {1: first.job_id}
+
+
+def test_a_job_that_is_still_under_way_has_answered_nothing_yet() -> None:
+    simulation = Simulation()
+    simulation.service.plan_of = lambda metadata: Plan(running=5000)
+    first = drop(simulation, prompts("one"))
+    second = drop(simulation, prompts("one"), reuse=True)
+    simulation.go_on(simulation.host())
+    third = run(simulation, prompts("one"), reuse=True)
+
+    assert reused_from(simulation, second) == {1: None}
+    assert reused_from(simulation, third) in ({1: first.job_id}, {1: second.job_id})
+
+
+@pytest.mark.parametrize("ending", ["input.jsonl", "rows.jsonl", "outcomes.jsonl", "schemas.jsonl", "reused.jsonl"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1,2\n", b"\xff\xfe\n{}\n", b"null\n[]\n7\n"])
+def test_damaged_work_files_of_an_earlier_job_cost_answers_and_nothing_else(ending: str, content: bytes) -> None:
+    simulation = Simulation()
+    run(simulation, table("ab"))
+    second = run(simulation, table("abc"), reuse=True)
+    for job in simulation.jobs():
+        for info in list(simulation.files.blobs(Container.WORK, prefix=f"{job.job_id}/")):
+            if info.name.endswith(ending):
+                simulation.files.write(Container.WORK, info.name, content)
+    third = run(simulation, table("abcd"), reuse=True)
+
+    assert third.rows_succeeded == 4
+    assert len(billed(simulation, third)) + third.rows_reused == 4
+    assert second.job_id != third.job_id
+
+
+def test_an_index_that_is_damaged_is_made_anew() -> None:
+    simulation = Simulation()
+    run(simulation, table("ab"))
+    app = simulation.host()
+    simulation.clock.advance(3600)
+    simulation.drop(NAME, table("abc"), reuse=True, required="Name")
+    receiving.receive(app, NAME)
+    second = newest(simulation)
+    simulation.files.write(Container.WORK, f"{second.job_id}/earlier-answers.sqlite", b"damaged" * 1000)
+    simulation.go_on(app)
+
+    assert (newest(simulation).rows_reused, newest(simulation).rows_succeeded) == (2, 3)
 
 
 def test_of_several_jobs_that_paid_the_newest_is_named() -> None:
@@ -515,7 +613,7 @@ FILES = st.lists(CELLS, min_size=1, max_size=8).map(
 SCRIPTS = st.dictionaries(st.sampled_from(["one", "two", "three"]), st.sampled_from(["400", "refusal", "bad", "cut"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(first=FILES, second=FILES, scripts=SCRIPTS, limit=st.sampled_from([None, 2]))
 def test_results_are_those_of_a_job_without_reuse(
     first: str, second: str, scripts: Mapping[str, str], limit: int | None
@@ -529,12 +627,24 @@ def _ends(first: str, second: str, scripts: Mapping[str, str], limit: int | None
     simulation = Simulation(MAX_REQUESTS_PER_BATCH="3")
     simulation.service.name_of = _content
     simulation.service.rows = {name: [script] for name, script in scripts.items()}
-    given_limit: dict[str, Any] = {} if limit is None else {"limit": limit}
+    more: dict[str, Any] = {"formats": ["csv", "xlsx", "parquet"], **({} if limit is None else {"limit": limit})}
     run(simulation, first, required=None)
-    job = run(simulation, second, required=None, reuse=reuse, **given_limit)
+    job = run(simulation, second, required=None, reuse=reuse, **more)
+    assert job.code in (None, JobCode.NO_VALID_ROWS, JobCode.MISSING_SCHEMA)
     lines = simulation.result(job, "results.jsonl")
     lines = re.sub(rb'"attempts":\d+,"usage":(null|\{[^}]*\})(,"reused_from":"[^"]*")?', b"", lines)
     status = simulation.status(job)
     kept = {key: status[key] for key in ("state", "code", "message", "errors", "warnings")}
     rows = {**status["rows"], "reused": None}
-    return [lines, simulation.result(job, "errors.jsonl"), simulation.result(job, "results.csv"), kept, rows]
+    texts = [lines, simulation.result(job, "errors.jsonl"), simulation.result(job, "results.csv")]
+    return [*texts, *_typed(simulation, job), kept, rows]
+
+
+def _typed(simulation: Simulation, job: Job) -> list[Any]:
+    """The typed files' cells, but for the attempts; nothing of a job that failed."""
+    names = [name.rpartition("/")[2] for name in simulation.result_names() if job.job_id in name]
+    if "results.parquet" not in names:
+        return names
+    parquet = pq.read_table(io.BytesIO(simulation.result(job, "results.parquet"))).drop_columns("attempts")
+    page = openpyxl.load_workbook(io.BytesIO(simulation.result(job, "results.xlsx"))).active
+    return [parquet.replace_schema_metadata().to_pydict(), str(parquet.schema.types), list(page.values)]

@@ -81,13 +81,12 @@ class EarlierAnswers:
             return  # What it reused is older still.
         number = self._index.add_job(job.job_id)
         batches = self._app.store.batches(job.job_id)
-        with _passing_over_damage(job):
+        with _passing_over_damage(job):  # As its answers will be read from all its outcomes, those must be whole.
             succeeded, schemas = self._succeeded(job, batches), self._schemas(job)
             for batch in batches:
                 if batch.attempt == 1:  # Follow-ups ask the same, but for a token cap.
                     with _passing_over_damage(job):
                         self._add_batch(batch, number, paid_at, succeeded, schemas)
-        with _passing_over_damage(job):
             self._add_reused(job, number)
         self._index.flush()
 
