@@ -12,6 +12,7 @@ import threading
 from contextlib import suppress
 from typing import IO, Any, Final
 
+from shared.domain.errors import Unavailable
 from shared.domain.ports import RenderingError
 
 SECONDS: Final = 65
@@ -35,10 +36,7 @@ class PageRenderer:
     def render(self, data: bytes, *, dpi: int, page: int, most: int) -> list[bytes]:
         ask = {"size": len(data), "dpi": dpi, "page": page, "most": most}
         with self._lock:
-            if self._child is None or self._child.poll() is not None:
-                self._end()
-                self._child = _started()
-            child = self._child
+            child = self._running()
             late = threading.Event()
             watch = threading.Timer(self._seconds, _kill, (child, late))
             watch.daemon = True
@@ -62,6 +60,23 @@ class PageRenderer:
     def close(self) -> None:
         with self._lock:
             self._end()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        """Return the child, a new one where there is none; raises Unavailable where it does not start."""
+        if self._child is not None and self._child.poll() is None:
+            return self._child
+        self._end()
+        child = self._child = _started()
+        watch = threading.Timer(self._seconds, child.kill)
+        watch.daemon = True
+        watch.start()
+        assert child.stdout is not None
+        is_ready = bool(child.stdout.readline())
+        watch.cancel()
+        if not is_ready:
+            self._end()
+            raise Unavailable("The process that renders PDFs does not start")
+        return child
 
     def _end(self) -> None:
         child, self._child = self._child, None

@@ -1,8 +1,8 @@
 """The child process that renders PDFs: `python -m shared.documents.render_pages`, by way of its standard streams.
 
-It reads a line of JSON, `{"size", "dpi", "page", "most"}`, and so many bytes of a PDF. It writes `{"size"}` and the
-bytes of an image for each page, then `{"end": true}`, or `{"error"}` where the PDF cannot be sent. Whatever happens in
-the renderer, and whatever it takes, ends this process alone.
+Once it is ready it says so, `{"ready": true}`. It reads a line of JSON, `{"size", "dpi", "page", "most"}`, and so many
+bytes of a PDF. It writes `{"size"}` and the bytes of an image for each page, then `{"end": true}`, or `{"error"}` where
+the PDF cannot be sent. Whatever happens in the renderer, and whatever it takes, ends this process alone.
 """
 
 import io
@@ -113,6 +113,7 @@ def main() -> None:
     """Answer until the other side closes the stream."""
     _limit_memory()
     source, out = sys.stdin.buffer, sys.stdout.buffer
+    _write(out, {"ready": True})
     while line := source.readline():
         ask = json.loads(line)
         _answer(ask, source.read(ask["size"]), out)

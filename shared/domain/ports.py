@@ -218,7 +218,7 @@ class PdfRenderer(Protocol):
         """Return the pages as PNG or JPEG files, or only the one of the number `page`, counted from 1.
 
         Raises RenderingError if the PDF is damaged or protected by a password, has more pages than `most` or none of
-        that number, or takes too much time or memory.
+        that number, or takes too much time or memory. Raises Unavailable if there is no process to render it.
         """
 
     def close(self) -> None:

@@ -7,9 +7,11 @@ import time
 
 import pytest
 
+from shared.adapters import page_renderer
 from shared.adapters.page_renderer import PageRenderer
 from shared.documents.image_files import ImageInfo, inspect_image
-from shared.documents.render_pages import MAX_PIXELS
+from shared.documents.render_pages import MAX_PIXELS, MEMORY
+from shared.domain.errors import Unavailable
 from shared.domain.ports import RenderingError
 from testing.documents import pdf
 
@@ -93,6 +95,30 @@ def test_a_pdf_that_takes_too_long_is_refused_and_its_child_gone() -> None:
 
     assert child.poll() is not None
     assert renderer.render(pdf(), dpi=72, page=0, most=1)
+    renderer.close()
+
+
+def test_a_child_that_does_not_start_is_no_fault_of_the_pdf(
+    renderer: PageRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(page_renderer, "_MODULE", "shared.documents.there_is_no_such_module")
+        with pytest.raises(Unavailable, match="does not start"):
+            renderer.render(pdf(), dpi=72, page=0, most=1)
+
+    assert renderer.render(pdf(), dpi=72, page=0, most=1)
+    renderer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory")
+def test_the_childs_memory_is_limited(renderer: PageRenderer) -> None:
+    import resource
+
+    renderer.render(pdf(), dpi=72, page=0, most=1)
+    child = renderer._child
+    assert child is not None
+
+    assert resource.prlimit(child.pid, resource.RLIMIT_AS) == (MEMORY, MEMORY)
     renderer.close()
 
 
