@@ -98,7 +98,7 @@ def _estimate(job: Job) -> dict[str, Any]:
     return {
         "input_tokens": known.input_tokens if job.built else None,
         "output_tokens": known.output_tokens,
-        "usd": None if known.usd is None else round(known.usd, 6),
+        "usd": None if known.usd is None else round(known.usd, 9),
         "basis": known.basis,
     }
 

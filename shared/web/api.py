@@ -83,8 +83,8 @@ def _month(app: App, opened: Iterable[Listed]) -> dict[str, float | None]:
     """Return what the app has spent and reserved in this calendar month, and may spend; None where it is not known."""
     month = this_month(app, opened)
     return {
-        "spent_usd": round(month.spent, 6),
-        "reserved_usd": round(month.reserved, 6),
+        "spent_usd": round(month.spent, 9),
+        "reserved_usd": round(month.reserved, 9),
         "budget_usd": app.settings.monthly_budget_usd,
     }
 

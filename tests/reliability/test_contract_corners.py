@@ -126,3 +126,11 @@ def test_rows_whose_images_are_missing_do_not_count_for_a_pilot(missing: list[in
     assert status["rows"]["succeeded"] == 10 - len(missing)
     assert status["errors"] == ({"image_missing": len(missing)} if missing else {})
     check_balance(simulation)
+
+
+@pytest.mark.parametrize("pattern", ["*.png", ""])
+def test_a_list_that_matches_nothing_has_no_row_as_any_empty_file(pattern: str) -> None:
+    simulation = Simulation()
+    simulation.tick(simulation.host())
+    status = run_to(simulation, dropped(simulation, "scans.files", f"{pattern}\n"), "failed")
+    assert (status["code"], status["rows"]["total"], status["errors"]) == ("empty_file", 0, {})

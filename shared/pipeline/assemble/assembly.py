@@ -84,8 +84,8 @@ def _write_results(records: JobRecords, claim: Claim[Job]) -> Counts:
         return _write_rows(records, claim, _plan(app, job))
     except JobFault as fault:
         return _write_nothing(app, job, total=0 if fault.code is JobCode.EMPTY_FILE else None)
-    except NotFound:
-        return _write_nothing(app, job, total=None)
+    except NotFound:  # There is no copy, but a list that matches nothing is known to have no row.
+        return _write_nothing(app, job, total=0 if job.code is JobCode.EMPTY_FILE else None)
 
 
 def _plan(app: App, job: Job) -> JobPlan:
