@@ -187,11 +187,15 @@ def test_a_results_delivery_that_was_broken_off_is_done_again(tmp_path: Path) ->
 
 
 def test_it_is_ready_in_about_a_second() -> None:
-    start = time.monotonic()
+    start, before = time.monotonic(), os.times()
     with _command() as (line, _):
         assert line
-    # A machine that is busy with other tests gets some room.
-    assert time.monotonic() - start < 10
+        waited = time.monotonic() - start
+    after = os.times()
+    worked = after.children_user + after.children_system - before.children_user - before.children_system
+    # Of the processor's time; a machine that is busy with other tests gets some room.
+    assert worked < 5
+    assert waited < 60
 
 
 def test_the_temporary_folder_of_a_test_service_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
