@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from shared.domain.model import Job, JobCode, JobState
 from shared.domain.ports import Container
 from shared.pipeline import job_control, receiving, steps
-from shared.pipeline.build import answer_index, building, reused_part, taken_answers
+from shared.pipeline.build import answer_index, building, earlier_answers, reused_part, taken_answers
 from testing.documents import image
 from testing.fakes import Plan
 from testing.seeding import loaded
@@ -331,6 +331,18 @@ def test_an_index_that_is_damaged_is_made_anew() -> None:
     simulation.go_on(app)
 
     assert (newest(simulation).rows_reused, newest(simulation).rows_succeeded) == (2, 3)
+
+
+def test_only_so_many_earlier_jobs_are_looked_at_the_newest_with_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(earlier_answers, "JOBS", 2)
+    monkeypatch.setattr(earlier_answers, "PAGE", 1)
+    simulation = Simulation()
+    run(simulation, prompts("one"))
+    jobs = [run(simulation, prompts(word)).job_id for word in ("two", "three")]
+    run(simulation, "Prompt\n")
+    last = run(simulation, prompts("one", "two", "three"), reuse=True)
+
+    assert reused_from(simulation, last) == {1: None, 2: jobs[0], 3: jobs[1]}
 
 
 def test_of_several_jobs_that_paid_the_newest_is_named() -> None:
