@@ -213,8 +213,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "type": ["boolean", "object"],
             "required": ["max_age_days"],
             "additionalProperties": False,
-            "description": "Use the answers of earlier jobs of this prompt file again for rows whose request is the "
-            "same.",
+            "description": "Reuse the answers of earlier jobs of this prompt file for rows whose request is the same.",
             "properties": {
                 "max_age_days": {
                     "type": "number",

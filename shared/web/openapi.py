@@ -66,7 +66,7 @@ _FILE: Final[Schema] = {
     ],
     "get": {
         "operationId": "getFile",
-        "summary": "One result file, by a link that is good for five minutes.",
+        "summary": "One result file, by a link that is valid for five minutes.",
         "parameters": [
             _query("redirect", "false: the link comes as JSON.", {"enum": ["true", "false"], "default": "true"})
         ],

@@ -163,7 +163,7 @@ SCHEMAS: Final[Schema] = {
         }
     ),
     "FileList": object_of({"files": {"type": "array", "items": object_of({"name": TEXT, "bytes": COUNT})}}),
-    "FileLink": object_of({"url": {**TEXT, "format": "uri"}}, description="A link that is good for five minutes."),
+    "FileLink": object_of({"url": {**TEXT, "format": "uri"}}, description="A link that is valid for five minutes."),
     "RowList": object_of({"rows": {"type": "array", "items": {"anyOf": [_RESULT, _FAILURE]}}, "cursor": _NEXT}),
     "Error": object_of({"error": object_of({"code": TEXT, "message": TEXT})}),
 }
