@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from shared.domain.errors import Conflict, Unavailable
+from shared.domain.errors import Conflict, Misconfigured, Unavailable
 from shared.domain.estimate import Estimate, HeldBy
 from shared.domain.ledger import Entry, month_of, outputs_by_key, standing
 from shared.domain.lifecycle import is_held, is_stopping
@@ -13,18 +13,26 @@ from shared.domain.model import Batch, BatchState, Job, JobState
 from shared.domain.ports import App
 from shared.money.caps import Caps, Hold, hold, lower_cap
 from shared.pipeline.records import JobRecords, load
+from shared.settings import settings_message
 
 log = logging.getLogger("structuredbatch.spending")
+
+CAP_SETTINGS: Final = ("MAX_JOB_INPUT_TOKENS", "MAX_JOB_COST_USD", "MONTHLY_BUDGET_USD")
 
 TRIES: Final = 20
 """How often to try again when other jobs change the month meanwhile."""
 
 
 def caps_of(app: App, job: Job) -> Caps:
-    """Return the caps that apply to a job: none once it was released."""
+    """Return the caps that apply to a job: none once it was released.
+
+    Raises Misconfigured if the setting of a cap is malformed: that must not mean that there is none.
+    """
     if job.released or job.caps_lifted:
         return Caps()
     settings = app.settings
+    if faults := [fault for fault in settings.faults if fault.startswith(CAP_SETTINGS)]:
+        raise Misconfigured(settings_message(faults))
     return Caps(settings.max_input_tokens, lower_cap(settings.max_cost_usd, job.cost_cap), settings.monthly_budget_usd)
 
 

@@ -8,10 +8,11 @@ import pytest
 from shared.domain.model import Job
 from shared.domain.ports import Container
 from shared.pipeline import job_control
+from shared.settings import read_settings
 from shared.web import api
 from testing.documents import image
 from testing.fakes import Plan
-from tests.reliability.simulation import Simulation, check_balance, check_money, table
+from tests.reliability.simulation import ENVIRONMENT, Simulation, check_balance, check_money, table
 
 NINE = table([f"r{number}" for number in range(1, 10)])
 UNCAPPED = 4096
@@ -134,3 +135,34 @@ def test_a_list_that_matches_nothing_has_no_row_as_any_empty_file(pattern: str) 
     simulation.tick(simulation.host())
     status = run_to(simulation, dropped(simulation, "scans.files", f"{pattern}\n"), "failed")
     assert (status["code"], status["rows"]["total"], status["errors"]) == ("empty_file", 0, {})
+
+
+@pytest.mark.parametrize("setting", ["MAX_JOB_COST_USD", "MONTHLY_BUDGET_USD"])
+def test_while_the_setting_of_a_cap_is_malformed_no_job_is_sent_as_if_there_were_none(setting: str) -> None:
+    simulation = Simulation(MONTHLY_BUDGET_USD="0.5", MAX_WAIT_HOURS="1000")
+    simulation.tick(simulation.host())
+    piloted = dropped(simulation, "piloted.csv", NINE, pilot=3, parameters={"max_completion_tokens": 100})
+    simulation.service.rows = {"f1": ["429", "ok"]}
+    followed = dropped(simulation, "followed.csv", table(["f1", "f2"]), parameters={"max_completion_tokens": 100})
+    simulation.spend(0.5)
+    held = dropped(simulation, "held.csv", NINE, parameters={"max_completion_tokens": 100})
+    good = simulation.settings
+    simulation.settings = read_settings(
+        {**ENVIRONMENT, "MONTHLY_BUDGET_USD": "0.5", "MAX_WAIT_HOURS": "1000", setting: "50 USD"}
+    )
+
+    waiting = run_to(simulation, piloted, "waiting")
+    too_early = run_to(simulation, followed, "waiting")
+    next_month(simulation)
+    simulation.tick(simulation.host())
+    simulation.deliver(simulation.host())
+
+    for status in (waiting, too_early):
+        assert f"{setting} must be an amount in US dollars" in status["message"]
+    assert [batch["attempt"] for batch in too_early["batches"]] == [1]
+    assert simulation.status(held)["state"] == "held"
+    simulation.settings = good
+    for job in (piloted, followed, held):
+        assert run_to(simulation, job, "completed")["errors"] == {}
+    check_balance(simulation)
+    check_money(simulation)

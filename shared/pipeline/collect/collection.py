@@ -84,7 +84,7 @@ def _wait_or_give_up(records: JobRecords, claim: Claim[Batch], error: Transient)
         _give_up(records, claim, str(error))
         return
     batch = claim.record
-    message = f"{error}. The batch's answers are safe at the service and are fetched again."
+    message = f"{str(error).rstrip('.')}. The batch's answers are safe at the service and are fetched again."
     first = app.settings.backoff
     claim.release(wait=next_backoff(batch.wait, message, app.now(), first, batch.full_name, error.retry_after))
 
