@@ -31,7 +31,7 @@ def caps_of(app: App, job: Job) -> Caps:
     if job.released or job.caps_lifted:
         return Caps()
     settings = app.settings
-    if faults := [fault for fault in settings.faults if fault.startswith(CAP_SETTINGS)]:
+    if faults := tuple(fault for fault in settings.faults if fault.startswith(CAP_SETTINGS)):
         raise Misconfigured(settings_message(faults))
     return Caps(settings.max_input_tokens, lower_cap(settings.max_cost_usd, job.cost_cap), settings.monthly_budget_usd)
 
