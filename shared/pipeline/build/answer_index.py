@@ -107,6 +107,7 @@ class AnswerIndex:
 def open_database(path: Path, tables: str, size: int) -> sqlite3.Connection:
     """Open a file of temporary data, which may take so many bytes."""
     db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")  # Nothing else opens it, which saves a tenth of the time.
     db.executescript(tables)
     db.execute(f"PRAGMA max_page_count = {size // _PAGE}")
     db.execute(f"PRAGMA cache_size = -{_CACHE}")
