@@ -12,7 +12,7 @@ from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, Content
 
 from shared.adapters.blob_links import sign
 from shared.adapters.block_writer import BLOCK_SIZE, BlockWriter
-from shared.adapters.storage_errors import holder_is_missing, translate, translated, with_holder
+from shared.adapters.storage_errors import parent_is_missing, translate, translated, with_parent
 from shared.adapters.transfers import begin, begin_fetch
 from shared.domain.errors import NotFound
 from shared.domain.model import BlobInfo
@@ -93,7 +93,7 @@ class BlobFiles:
             )
 
         with translated(_title(container, name)):
-            return _plain(with_holder(upload, lambda: self._make(container))["etag"])
+            return _plain(with_parent(upload, lambda: self._make(container))["etag"])
 
     def writer(self, container: Container, name: str, *, create_only: bool = False) -> BlobWriter:
         return BlockWriter(self, container, name, create_only)
@@ -106,7 +106,7 @@ class BlobFiles:
                 if found.name > after or not after:
                     yield BlobInfo(found.name, _plain(found.etag), found.size, found.last_modified)
         except AzureError as error:
-            if not holder_is_missing(error):
+            if not parent_is_missing(error):
                 raise translate(error, f"container {container}") from error
             # It holds nothing, but people look for the place to drop into: the first poll makes it.
             with translated(f"container {container}"), suppress(ResourceExistsError):
@@ -132,7 +132,7 @@ class BlobFiles:
         """Send one block of a blob that is being written."""
         blob = self._blob(container, name)
         with translated(_title(container, name)):
-            with_holder(lambda: blob.stage_block(block_id, data, length=len(data)), lambda: self._make(container))
+            with_parent(lambda: blob.stage_block(block_id, data, length=len(data)), lambda: self._make(container))
 
     def commit(self, container: Container, name: str, block_ids: list[str], *, create_only: bool) -> str:
         """Make the staged blocks the blob's content and return its etag."""

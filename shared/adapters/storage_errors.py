@@ -27,7 +27,8 @@ TIMEOUTS: Final[dict[str, Any]] = {
 }
 """Time-outs in seconds, and the client's own retries; after those, the app waits and tries again later."""
 
-MISSING_HOLDERS: Final = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound", "ContainerBeingDeleted"})
+MISSING_PARENTS: Final = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound", "ContainerBeingDeleted"})
+"""Codes for a missing container, queue or table: the parent of what a call is about."""
 
 
 @contextmanager
@@ -71,18 +72,18 @@ def _by_status(error: HttpResponseError, what: str) -> AppError:
     return Misconfigured(f"Storage refuses the call for {what}: {status} {_code(error)}")
 
 
-def holder_is_missing(error: AzureError) -> bool:
+def parent_is_missing(error: AzureError) -> bool:
     """Return whether a container, queue or table has to be made first."""
     # For an insert into a missing table, the tables client gives no code but in the answer's text.
-    return _code(error) in MISSING_HOLDERS or '"TableNotFound"' in str(error)
+    return _code(error) in MISSING_PARENTS or '"TableNotFound"' in str(error)
 
 
-def with_holder[T](call: Callable[[], T], make: Callable[[], object]) -> T:
-    """Do the call; where its container, queue or table is missing, make that and do the call again."""
+def with_parent[T](call: Callable[[], T], make: Callable[[], object]) -> T:
+    """Make a call; if its container, queue or table is missing, create that and make the call again."""
     try:
         return call()
     except HttpResponseError as error:
-        if not holder_is_missing(error):
+        if not parent_is_missing(error):
             raise
     try:
         make()

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from shared.adapters.storage_errors import translated, with_holder
+from shared.adapters.storage_errors import translated, with_parent
 from shared.domain.errors import NotFound
 from shared.domain.model import BlobEvent
 from shared.domain.ports import Message, Step
@@ -32,7 +32,7 @@ class StorageQueues:
     def send(self, message: Message, delay: timedelta = timedelta()) -> None:
         queue = self._submissions if message.step in (Step.PREPARE, Step.SUBMIT) else self._completions
         with translated(f"queue {queue.queue_name}"):
-            with_holder(
+            with_parent(
                 lambda: queue.send_message(to_text(message), visibility_timeout=int(delay.total_seconds())),
                 queue.create_queue,
             )

@@ -11,7 +11,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableClient, TableTransactionError, UpdateMode
 
-from shared.adapters.storage_errors import holder_is_missing, translate, translated, with_holder
+from shared.adapters.storage_errors import parent_is_missing, translate, translated, with_parent
 from shared.adapters.table_entities import Entity, etag_of
 from shared.domain.errors import Conflict
 
@@ -41,7 +41,7 @@ class TableRows:
         try:
             yield from self._client.query_entities(where, parameters=dict(values), results_per_page=page)
         except HttpResponseError as error:
-            if not holder_is_missing(error):
+            if not parent_is_missing(error):
                 raise translate(error, "the jobs table") from error
         except AzureError as error:
             raise translate(error, "the jobs table") from error
@@ -87,7 +87,7 @@ class TableRows:
         return done
 
     def _with_table(self, call: Callable[[], Any]) -> Any:
-        return with_holder(call, self._client.create_table)
+        return with_parent(call, self._client.create_table)
 
 
 def creation(entity: Entity) -> Operation:

@@ -31,11 +31,11 @@ def follow_up_of(records: JobRecords, claim: Claim[Batch], tally: Tally) -> Batc
     faulty = is_schema_faulty(tally.codes[RowCode.INVALID_OUTPUT], tally.rows)
     # Earlier no row can have used up its tries, and after the last attempt it does not matter.
     counts = tally.codes[RowCode.INVALID_OUTPUT] and INVALID_OUTPUT_RETRIES < batch.attempt < plan.max_attempts
-    ill_fitting = _ill_fitting_before(records, batch) if counts else Counter()
+    misfits = _misfits_before(records, batch) if counts else Counter()
     keep: set[int] = set()
     raised: set[int] = set()
     for outcome in failures_in(app, blob_names.batch_outcomes(batch)):
-        others = batch.attempt - 1 - ill_fitting[outcome.row]
+        others = batch.attempt - 1 - misfits[outcome.row]
         if tries_again(outcome, batch.attempt, plan.max_attempts, faulty, others):
             (raised if outcome.code is RowCode.TRUNCATED else keep).add(outcome.row)
     if not keep and not raised:
@@ -43,7 +43,7 @@ def follow_up_of(records: JobRecords, claim: Claim[Batch], tally: Tally) -> Batc
     return _write_follow_up(app, claim, keep | raised, raised)
 
 
-def _ill_fitting_before(records: JobRecords, batch: Batch) -> Counter[int]:
+def _misfits_before(records: JobRecords, batch: Batch) -> Counter[int]:
     """Count by row how often an answer did not fit its schema in earlier attempts."""
     earlier = [one for one in records.batches if one.attempt < batch.attempt]
     return Counter(

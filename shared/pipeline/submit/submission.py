@@ -106,7 +106,7 @@ def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
     since = claim.record.creating_since
     assert since is not None
     target = target_of(app.settings, claim.record)
-    found = _look(app.services.at(target), claim.record)
+    found = _find_created(app.services.at(target), claim.record)
     if found is not None:
         record(records, claim, target, found)
         return True
@@ -117,7 +117,7 @@ def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
     return False
 
 
-def _look(service: BatchService, batch: Batch) -> RemoteBatch | None:
+def _find_created(service: BatchService, batch: Batch) -> RemoteBatch | None:
     """Find our batch among those created since the call began, unless it failed."""
     assert batch.creating_since is not None
     oldest = batch.creating_since - CLOCK_MARGIN
