@@ -15,7 +15,7 @@ from shared.pipeline import poison, receiving, steps
 from shared.pipeline.poll import polling
 from shared.settings import setting_or_default
 from shared.web import api, result_routes
-from shared.web.answer import Answer
+from shared.web.response import Response
 from shared.web.status_page import status_page
 
 STORAGE = "BatchStorage"
@@ -87,42 +87,42 @@ def _record_poisoned(message: func.QueueMessage) -> None:
 @app.route(route="jobs", methods=["GET"])
 def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
     """List the jobs, newest first."""
-    return _response(api.list_answer(wiring.app, dict(req.params)))
+    return _response(api.list_response(wiring.app, dict(req.params)))
 
 
 @app.function_name("get_job")
 @app.route(route="jobs/{job_id}", methods=["GET"])
 def get_job(req: func.HttpRequest) -> func.HttpResponse:
     """Return a job's status.json."""
-    return _response(api.job_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.job_response(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("cancel_job")
 @app.route(route="jobs/{job_id}/cancel", methods=["POST"])
 def cancel_job(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel a job."""
-    return _response(api.cancel_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.cancel_response(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("release_job")
 @app.route(route="jobs/{job_id}/release", methods=["POST"])
 def release_job(req: func.HttpRequest) -> func.HttpResponse:
     """Release a held job."""
-    return _response(api.release_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.release_response(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("retry_job")
 @app.route(route="jobs/{job_id}/retry", methods=["POST"])
 def retry_job(req: func.HttpRequest) -> func.HttpResponse:
     """Try the failed rows of an ended job again."""
-    return _response(api.retry_answer(wiring.app, req.route_params["job_id"]))
+    return _response(api.retry_response(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("list_files")
 @app.route(route="jobs/{job_id}/files", methods=["GET"])
 def list_files(req: func.HttpRequest) -> func.HttpResponse:
     """List a job's result files."""
-    return _response(result_routes.files_answer(wiring.app, req.route_params["job_id"]))
+    return _response(result_routes.files_response(wiring.app, req.route_params["job_id"]))
 
 
 @app.function_name("get_file")
@@ -130,14 +130,14 @@ def list_files(req: func.HttpRequest) -> func.HttpResponse:
 def get_file(req: func.HttpRequest) -> func.HttpResponse:
     """Redirect to one result file."""
     job_id, name = req.route_params["job_id"], req.route_params["name"]
-    return _response(result_routes.file_answer(wiring.app, job_id, name, dict(req.params)))
+    return _response(result_routes.file_response(wiring.app, job_id, name, dict(req.params)))
 
 
 @app.function_name("list_rows")
 @app.route(route="jobs/{job_id}/rows", methods=["GET"])
 def list_rows(req: func.HttpRequest) -> func.HttpResponse:
     """List an ended job's rows."""
-    return _response(result_routes.rows_answer(wiring.app, req.route_params["job_id"], dict(req.params)))
+    return _response(result_routes.rows_response(wiring.app, req.route_params["job_id"], dict(req.params)))
 
 
 @app.function_name("dashboard")
@@ -152,10 +152,10 @@ def dashboard(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Return the description of these routes."""
-    return _response(api.openapi_answer())
+    return _response(api.openapi_response())
 
 
-def _response(answer: Answer) -> func.HttpResponse:
+def _response(response: Response) -> func.HttpResponse:
     return func.HttpResponse(
-        answer.content(), status_code=answer.status, headers=dict(answer.headers), mimetype="application/json"
+        response.content(), status_code=response.status, headers=dict(response.headers), mimetype="application/json"
     )

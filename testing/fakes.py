@@ -168,10 +168,6 @@ class MemoryStore:
         there = self._rows.get(("open", entry.job_id))
         return self._put("open", entry.job_id, (_text(entry), *(there[0][1:] if there else (None, "", "", {}, None))))
 
-    def open_jobs(self) -> Iterator[OpenJob]:
-        for listed in self.all_listed():
-            yield listed.entry
-
     def listed(self, job_id: str) -> Listed | None:
         row = self._rows.get(("open", job_id))
         if row is None:

@@ -30,7 +30,8 @@ class Accounts:
     def faults(self) -> list[str]:
         """Return whatever does not balance, a line each."""
         found = [
-            f"job {entry.job_id} is still open: {self._why(entry.job_id)}" for entry in self._app.store.open_jobs()
+            f"job {listed.entry.job_id} is still open: {self._why(listed.entry.job_id)}"
+            for listed in self._app.store.all_listed()
         ]
         for name, job_id in self._newest.items():
             if self._statuses.get(job_id, {}).get("state") not in ENDED:

@@ -120,7 +120,7 @@ class Trouble:
         return {info.name: receiving.entry_of(self.app, info).job_id for info in infos if info is not None}
 
     def _has_settled(self) -> bool:
-        if any(True for _ in self.app.store.open_jobs()):
+        if any(True for _ in self.app.store.all_listed()):
             return False
         found = (self.app.store.job(job_id) for job_id in self.newest().values())
         return all(job is not None and job.state.ended for job in found)
@@ -168,7 +168,7 @@ class Trouble:
             self.done["kills"] += 1
 
     def _cancel(self) -> None:
-        self._steer("cancels", [entry.job_id for entry in self.app.store.open_jobs()])
+        self._steer("cancels", [listed.entry.job_id for listed in self.app.store.all_listed()])
 
     def _retry(self) -> None:
         history = self.app.store.history(after="", limit=100_000, state="", prefix="")
@@ -185,8 +185,8 @@ class Trouble:
             pass  # It has ended, nothing of it failed, or it runs: 409. A disturbed service is left to the poll.
 
     def _release(self) -> None:
-        for entry in self.app.store.open_jobs():
-            job = self.app.store.job(entry.job_id)
+        for listed in self.app.store.all_listed():
+            job = self.app.store.job(listed.entry.job_id)
             if job is None or not is_held(job):
                 continue
             try:

@@ -56,10 +56,6 @@ class TableJobStore:
         # Merged, so that what is listed of the job stays.
         return self._rows.put(entity_of("open", entry.job_id, entry), UpdateMode.MERGE)
 
-    def open_jobs(self) -> Iterator[OpenJob]:
-        for listed in self.all_listed():
-            yield listed.entry
-
     def listed(self, job_id: str) -> Listed | None:
         entity = self._rows.get("open", job_id)
         return None if entity is None else listed_in(entity)

@@ -34,7 +34,7 @@ class FilePattern:
     _matches_in_any_case: re.Pattern[str]
 
     def matches(self, name: str) -> bool:
-        """Say whether the pattern takes a blob.
+        """Return whether the pattern takes a blob.
 
         Prompt files, and what begins with `_` or `.`, are taken only where the pattern spells that out: its last
         segment their extension or the character, another segment the folder's whole name.
@@ -42,7 +42,7 @@ class FilePattern:
         return bool(self._matches.fullmatch(name)) and self._spells_out(name)
 
     def matches_in_any_case(self, name: str) -> bool:
-        """Say whether the pattern would take a blob if capital and small letters were the same."""
+        """Return whether the pattern would take a blob if capital and small letters were the same."""
         return bool(self._matches_in_any_case.fullmatch(name)) and self._spells_out(name)
 
     def _spells_out(self, name: str) -> bool:

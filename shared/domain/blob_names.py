@@ -27,7 +27,7 @@ _IMPOSSIBLE: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_possible(name: str) -> bool:
-    """Say whether a blob can have this name; storage refuses to be asked for others, or fails over them."""
+    """Return whether a blob can have this name; storage refuses to be asked for others, or fails over them."""
     return _IMPOSSIBLE.search(name) is None and len(name.encode("utf-16-le")) // 2 <= 1_024 and name.count("/") < 254
 
 

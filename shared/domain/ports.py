@@ -120,9 +120,6 @@ class JobStore(Protocol):
     def open_entry(self, entry: OpenJob) -> str:
         """Write a job's entry in the open index and return its version; its listed status is left unchanged."""
 
-    def open_jobs(self) -> Iterator[OpenJob]:
-        """Return the open index, page by page."""
-
     def listed(self, job_id: str) -> Listed | None:
         """Return an open job as the list of jobs shows it, None if it is not open."""
 

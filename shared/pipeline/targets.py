@@ -57,7 +57,7 @@ def place_of(settings: Settings, target: Target) -> dict[str, Any]:
 
 
 def is_by_storage(settings: Settings, batch: Batch) -> bool:
-    """Say whether the service reads and writes a batch's files in our own storage: at the app's own resource alone."""
+    """Return whether a batch's files are read and written in our own storage: only at the app's own resource."""
     return settings.transfer == "storage" and not batch.endpoint
 
 
@@ -97,12 +97,12 @@ def closed_models(settings: Settings, batches: Iterable[Batch], backoffs: Backof
 
 
 def has_room(backoff: DeploymentBackoff | None, now: datetime) -> bool:
-    """Say whether a target may be tried now."""
+    """Return whether a target may be tried now."""
     return backoff is None or backoff.until <= now
 
 
 def is_refusing(backoff: DeploymentBackoff | None) -> bool:
-    """Say whether a target refused the last time it was tried."""
+    """Return whether a target refused the last time it was tried."""
     return backoff is not None and backoff.tries > 0
 
 

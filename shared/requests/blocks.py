@@ -90,7 +90,7 @@ def _column(row_block: RowBlock, header: str) -> list[object] | None:
 
 
 def _are_texts(values: Sequence[object]) -> TypeGuard[Sequence[str]]:
-    """Say whether all values are texts, and none of them is blank."""
+    """Return whether all values are texts, and none of them is blank."""
     return set(map(type, values)) == {str} and all(values) and not any(map(str.isspace, cast("Sequence[str]", values)))
 
 

@@ -24,7 +24,7 @@ def blob_images(body: Mapping[str, object], url: str) -> list[Reference]:
 
 
 def has_images(body: Mapping[str, object], url: str) -> bool:
-    """Say whether there are images in a request's messages."""
+    """Return whether there are images in a request's messages."""
     return any(True for _ in _images(body, url))
 
 

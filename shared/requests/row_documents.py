@@ -33,7 +33,7 @@ class RowDocuments:
         self._most = settings.images.pages
 
     def is_file(self, record: Record) -> bool:
-        """Say whether a row stands for a file: one of a `.files` list, or of its errors.jsonl that is dropped again."""
+        """Return whether a row stands for a file: of a `.files` list, or of its errors.jsonl dropped again."""
         if self.is_file_list:
             return "File" in record.values
         return record.is_dropped_again and tuple(record.values) == FILE_COLUMNS

@@ -1,4 +1,4 @@
-"""The HTTP API's answers about jobs: use cases called, plain values in and out."""
+"""The HTTP API's responses about jobs: use cases called, plain values in and out."""
 
 import json
 import logging
@@ -16,20 +16,20 @@ from shared.pipeline.listing import list_jobs
 from shared.pipeline.month import this_month
 from shared.pipeline.target_table import target_table
 from shared.settings import SettingsFault
-from shared.web.answer import HEADERS, Answer, BadParameter, checked, guarded, job_of, limit_of
 from shared.web.openapi import DESCRIPTION, LIMIT
 from shared.web.openapi_schemas import LIMIT_MOST
+from shared.web.response import HEADERS, BadParameter, Response, checked, guarded, job_of, limit_of
 
 log = logging.getLogger("structuredbatch.http_api")
 
 
-def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
+def list_response(app: Callable[[], App], query: Mapping[str, str]) -> Response:
     """List jobs, newest first, with the month's spending and the targets.
 
     `query` may hold state, prefix, limit and cursor.
     """
 
-    def answer(app: App) -> Answer:
+    def response(app: App) -> Response:
         limit, state = limit_of(query, LIMIT, LIMIT_MOST), query.get("state", "")
         if state and state not in set(JobState):
             raise BadParameter("state", f"state must be one of {', '.join(JobState)}.")
@@ -42,41 +42,41 @@ def list_answer(app: Callable[[], App], query: Mapping[str, str]) -> Answer:
         except ValueError as error:
             raise BadParameter("cursor", "cursor must be one that this route has returned.") from error
         targets = target_table(app, for_targets)
-        return Answer(200, {"jobs": jobs, "cursor": cursor or None, "month": month, "targets": targets})
+        return Response(200, {"jobs": jobs, "cursor": cursor or None, "month": month, "targets": targets})
 
-    return guarded(app, answer)
+    return guarded(app, response)
 
 
-def job_answer(app: Callable[[], App], job_id: str) -> Answer:
+def job_response(app: Callable[[], App], job_id: str) -> Response:
     """Return one job's status.json; the header Link names the address of its results' folder."""
 
-    def answer(app: App) -> Answer:
+    def response(app: App) -> Response:
         job = job_of(app, job_id)
         folder = app.files.url(Container.RESULTS, blob_names.results_folder(job))
         link = f'<{folder}>; rel="related"; title="results"'
-        return Answer(200, _status(app, job), {**HEADERS, "Link": link})
+        return Response(200, _status(app, job), {**HEADERS, "Link": link})
 
-    return guarded(app, answer)
+    return guarded(app, response)
 
 
-def cancel_answer(app: Callable[[], App], job_id: str) -> Answer:
+def cancel_response(app: Callable[[], App], job_id: str) -> Response:
     """Cancel a job."""
     return _steered(app, job_id, job_control.cancel)
 
 
-def release_answer(app: Callable[[], App], job_id: str) -> Answer:
+def release_response(app: Callable[[], App], job_id: str) -> Response:
     """Let a held job go on."""
     return _steered(app, job_id, job_control.release)
 
 
-def retry_answer(app: Callable[[], App], job_id: str) -> Answer:
+def retry_response(app: Callable[[], App], job_id: str) -> Response:
     """Try the failed rows of an ended job again."""
     return _steered(app, job_id, job_control.retry)
 
 
-def openapi_answer() -> Answer:
+def openapi_response() -> Response:
     """Return the description of these routes; it needs no app."""
-    return Answer(200, DESCRIPTION, {**HEADERS, "Cache-Control": "no-cache"})
+    return Response(200, DESCRIPTION, {**HEADERS, "Cache-Control": "no-cache"})
 
 
 def _month(app: App, opened: Iterable[Listed]) -> dict[str, float | None]:
@@ -89,17 +89,17 @@ def _month(app: App, opened: Iterable[Listed]) -> dict[str, float | None]:
     }
 
 
-def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str], Job]) -> Answer:
-    def answer(app: App) -> Answer:
+def _steered(app: Callable[[], App], job_id: str, use_case: Callable[[App, str], Job]) -> Response:
+    def response(app: App) -> Response:
         job = use_case(app, checked(job_id))
         try:
             steps.queue_due(app, job.job_id)
         except (AppError, SettingsFault) as error:
             # The decision is saved: the timer does what follows from it.
             log.warning("steering left to the timer: %s", error, extra={"job_id": job.job_id})
-        return Answer(202, _status(app, app.store.job(job.job_id) or job))
+        return Response(202, _status(app, app.store.job(job.job_id) or job))
 
-    return guarded(app, answer)
+    return guarded(app, response)
 
 
 def _status(app: App, job: Job) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The HTTP API's answers about a job's results: its files, links to them, and its rows."""
+"""The HTTP API's responses about a job's results: its files, links to them, and its rows."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -11,7 +11,7 @@ from shared.domain.model import Job
 from shared.domain.ports import App, Container
 from shared.pipeline.job_control import NotNow
 from shared.results.files import ERRORS_JSONL, RESULTS_JSONL
-from shared.web.answer import HEADERS, Answer, BadParameter, Forbidden, guarded, job_of, limit_of
+from shared.web.response import HEADERS, BadParameter, Forbidden, Response, guarded, job_of, limit_of
 from shared.web.row_pages import STATUSES, InvalidCursor, Source, read_page
 
 FILE_NAMES: Final = (
@@ -33,22 +33,22 @@ ROWS: Final = 20
 ROWS_MOST: Final = 200
 
 
-def files_answer(app: Callable[[], App], job_id: str) -> Answer:
+def files_response(app: Callable[[], App], job_id: str) -> Response:
     """List the result files that there are, with their sizes in bytes."""
 
-    def answer(app: App) -> Answer:
+    def response(app: App) -> Response:
         folder = blob_names.results_folder(_job(app, job_id))
         there = {blob.name.removeprefix(folder): blob for blob in app.files.blobs(Container.RESULTS, prefix=folder)}
         found = [{"name": name, "bytes": there[name].size} for name in FILE_NAMES if name in there]
-        return Answer(200, {"files": found})
+        return Response(200, {"files": found})
 
-    return guarded(app, answer)
+    return guarded(app, response)
 
 
-def file_answer(app: Callable[[], App], job_id: str, name: str, query: Mapping[str, str]) -> Answer:
+def file_response(app: Callable[[], App], job_id: str, name: str, query: Mapping[str, str]) -> Response:
     """Redirect to one result file by a link that is valid for five minutes; with `redirect=false`, return the link."""
 
-    def answer(app: App) -> Answer:
+    def response(app: App) -> Response:
         redirect = query.get("redirect") or "true"
         if redirect not in ("true", "false"):
             raise BadParameter("redirect", "redirect must be true or false.")
@@ -59,19 +59,19 @@ def file_answer(app: Callable[[], App], job_id: str, name: str, query: Mapping[s
         download_as = f"{PurePosixPath(job.prompt_file).stem}-{name}"
         url = app.files.link(Container.RESULTS, blob, until=app.now() + LINK_LIFE, download_as=download_as)
         if redirect == "false":
-            return Answer(200, {"url": url})
-        return Answer(302, {"url": url}, {**HEADERS, "Location": url})
+            return Response(200, {"url": url})
+        return Response(302, {"url": url}, {**HEADERS, "Location": url})
 
-    return guarded(app, answer)
+    return guarded(app, response)
 
 
-def rows_answer(app: Callable[[], App], job_id: str, query: Mapping[str, str]) -> Answer:
+def rows_response(app: Callable[[], App], job_id: str, query: Mapping[str, str]) -> Response:
     """Return a page of the rows of an ended job, or of a job's pilot, in input order.
 
     `query` may hold status, limit and cursor.
     """
 
-    def answer(app: App) -> Answer:
+    def response(app: App) -> Response:
         limit, status = limit_of(query, ROWS, ROWS_MOST), query.get("status", "")
         if status and status not in STATUSES:
             raise BadParameter("status", f"status must be one of {', '.join(STATUSES)}.")
@@ -80,9 +80,9 @@ def rows_answer(app: Callable[[], App], job_id: str, query: Mapping[str, str]) -
             rows, cursor = read_page(app.files, sources, status=status, limit=limit, cursor=query.get("cursor", ""))
         except InvalidCursor as error:
             raise BadParameter("cursor", "cursor must be one that this route has returned for this job.") from error
-        return Answer(200, {"rows": rows, "cursor": cursor or None})
+        return Response(200, {"rows": rows, "cursor": cursor or None})
 
-    return guarded(app, answer)
+    return guarded(app, response)
 
 
 def _rows_of(app: App, job: Job) -> Mapping[str, Source]:

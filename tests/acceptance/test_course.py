@@ -15,7 +15,7 @@ TABLE = "Custom ID,Prompt,Note\na,Who?,1\nb,When?,2\nc,Where?,3\n"
 
 
 def _post(world: World, job_id: str, what: str) -> tuple[int, dict[str, Any]]:
-    use = {"cancel": api.cancel_answer, "release": api.release_answer, "retry": api.retry_answer}
+    use = {"cancel": api.cancel_response, "release": api.release_response, "retry": api.retry_response}
     answer = use[what](lambda: world.app, job_id)
     return answer.status, json.loads(answer.content())
 

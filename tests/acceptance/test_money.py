@@ -23,13 +23,13 @@ FOUR = "Custom ID,Prompt,Required\n" + "".join(f"{name},Who built house {name}?,
 
 def month_of(world: World) -> dict[str, Any]:
     """The month as `GET /api/jobs` shows it."""
-    found: dict[str, Any] = api.list_answer(lambda: world.app, {}).body["month"]
+    found: dict[str, Any] = api.list_response(lambda: world.app, {}).body["month"]
     return found
 
 
 def release(world: World, job_id: str) -> dict[str, Any]:
     """Release a job by the HTTP API."""
-    answer = api.release_answer(lambda: world.app, job_id)
+    answer = api.release_response(lambda: world.app, job_id)
     assert answer.status == 202
     return dict(answer.body)
 

@@ -25,7 +25,7 @@ def test_rows_that_a_batch_did_not_run_are_named_by_its_end(new_world: Callable[
     world.clock.advance(600)
     world.tick()
     job_id = world.status(name)["job_id"]
-    answer = api.cancel_answer(lambda: world.app, job_id)
+    answer = api.cancel_response(lambda: world.app, job_id)
     assert answer.status == 202
     status = wait_all(world, [name])[name]
     assert status["state"] == "cancelled"
@@ -82,7 +82,7 @@ def test_rows_whose_follow_up_was_never_sent_have_been_sent_all_the_same(
         world.clock.advance(330)
         world.tick()
     if end == "cancelled":
-        assert api.cancel_answer(lambda: world.app, world.status(name)["job_id"]).status == 202
+        assert api.cancel_response(lambda: world.app, world.status(name)["job_id"]).status == 202
 
     status = wait_all(world, [name])[name]
 
@@ -134,16 +134,16 @@ def test_the_api_shows_what_the_files_show(world: World) -> None:
     names = [world.drop(f"{folder}/x.csv", _table(1), model="m", schema=SCHEMA) for folder in ("a", "b", "c")]
     statuses = [run_all(world, [name])[name] for name in names]
 
-    found = json.loads(api.list_answer(lambda: world.app, {"limit": "2"}).content())
-    rest = json.loads(api.list_answer(lambda: world.app, {"limit": "2", "cursor": found["cursor"]}).content())
-    filtered = json.loads(api.list_answer(lambda: world.app, {"prefix": "b/", "state": "completed"}).content())
+    found = json.loads(api.list_response(lambda: world.app, {"limit": "2"}).content())
+    rest = json.loads(api.list_response(lambda: world.app, {"limit": "2", "cursor": found["cursor"]}).content())
+    filtered = json.loads(api.list_response(lambda: world.app, {"prefix": "b/", "state": "completed"}).content())
 
     listed = [*found["jobs"], *rest["jobs"]]
     assert listed == [{key: value for key, value in one.items() if key != "batches"} for one in reversed(statuses)]
     assert rest["cursor"] is None
     assert [job["prompt_file"] for job in filtered["jobs"]] == ["b/x.csv"]
     for limit in ("0", "501", "ten", "-1", ""):
-        assert api.list_answer(lambda: world.app, {"limit": limit}).status == 400
-    assert api.list_answer(lambda: world.app, {"limit": "500"}).status == 200
-    shown = json.loads(api.job_answer(lambda: world.app, statuses[0]["job_id"]).content())
+        assert api.list_response(lambda: world.app, {"limit": limit}).status == 400
+    assert api.list_response(lambda: world.app, {"limit": "500"}).status == 200
+    shown = json.loads(api.job_response(lambda: world.app, statuses[0]["job_id"]).content())
     assert shown == statuses[0]

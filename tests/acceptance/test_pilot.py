@@ -218,7 +218,7 @@ def test_after_the_pilot_a_follow_up_is_reserved_by_the_pilots_mean(new_world: C
             break
         world.clock.advance(60)
 
-    reserved = api.list_answer(lambda: world.app, {}).body["month"]["reserved_usd"]
+    reserved = api.list_response(lambda: world.app, {}).body["month"]["reserved_usd"]
 
     assert 0 < reserved < 0.001  # By its cap the row would be $0.05.
     assert world.wait(name)["rows"]["succeeded"] == ROWS

@@ -109,7 +109,7 @@ def test_a_silent_platform_keeps_neither_one_who_cancels_nor_another_job_waiting
     platform.scenario({**form, "calls": [{"delay": 20}]})
 
     began = time.monotonic()
-    cancelled = api.cancel_answer(lambda: world.app, world.status(there)["job_id"])
+    cancelled = api.cancel_response(lambda: world.app, world.status(there)["job_id"])
     own = world.drop("own/own.csv", TABLE, schema=SCHEMA)
     status = world.run(own, hours=1)
     seconds = time.monotonic() - began

@@ -238,12 +238,12 @@ def test_the_open_index_holds_a_job_until_it_is_closed(store: JobStore) -> None:
     version = store.open_entry(entry)
 
     assert store.listed("J") == replace(shown, version=version)
-    assert list(store.open_jobs()) == [entry]
+    assert [found.entry for found in store.all_listed()] == [entry]
     assert [found.status for found in store.all_listed()] == [{"state": "running"}]
     job = store.insert_job(_job(state=JobState.COMPLETED, prompt_file="a.csv"))
     store.close(job, {"state": "completed"})
     store.close(job, {"state": "completed"})
-    assert list(store.open_jobs()) == []
+    assert list(store.all_listed()) == []
     assert store.listed("J") is None
     (found,) = store.history(after="", limit=10, state="", prefix="")
     assert replace(found[0], version="") == replace(job, version="")

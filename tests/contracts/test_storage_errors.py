@@ -121,7 +121,7 @@ CALLS: dict[str, Callable[[App], Any]] = {
     "writer": lambda app: app.files.writer(Container.WORK, "a").write(b"1" * 2 * BLOCK_SIZE),
     "blobs": lambda app: list(app.files.blobs(Container.WORK)),
     "job": lambda app: app.store.job("J"),
-    "open_jobs": lambda app: list(app.store.open_jobs()),
+    "all_listed": lambda app: list(app.store.all_listed()),
     "save_deployment_backoff": lambda app: app.store.save_deployment_backoff(DeploymentBackoff("m", NOW, 1)),
     "installed_at": lambda app: app.store.installed_at(NOW),
     "send": lambda app: app.queues.send(Message(Step.PREPARE, "J")),

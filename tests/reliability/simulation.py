@@ -191,7 +191,7 @@ class Simulation:
 
     def settled(self) -> bool:
         """Whether every job has ended and been closed."""
-        return not any(True for _ in self.store.open_jobs())
+        return not any(True for _ in self.store.all_listed())
 
     def go_on(self, app: App, *, minutes: int = 600) -> None:
         """Tick once a minute, and deliver what is due, until every job has ended and been closed."""
@@ -286,7 +286,7 @@ def check_balance(simulation: Simulation) -> None:
 
     Between the two, its status.json may still say otherwise: a host may have died there, and the next poll writes it.
     """
-    still_open = {entry.job_id for entry in simulation.store.open_jobs()}
+    still_open = {listed.entry.job_id for listed in simulation.store.all_listed()}
     for job in simulation.jobs():
         if not job.state.ended or job.job_id in still_open:
             continue

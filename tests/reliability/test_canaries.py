@@ -95,7 +95,7 @@ def test_what_users_send_and_get_stays_in_their_files(
     for _ in range(25):
         world.tick()
         world.clock.advance(300)
-        if not list(world.app.store.open_jobs()):
+        if not list(world.app.store.all_listed()):
             break
 
     ended = world.app.store.history(after="", limit=50, state="", prefix="")

@@ -44,7 +44,7 @@ def run_to(simulation: Simulation, job: Job, *states: str) -> dict[str, Any]:
 
 def month_of(simulation: Simulation) -> dict[str, float]:
     """The month as `GET /api/jobs` shows it."""
-    found: dict[str, float] = api.list_answer(simulation.host, {}).body["month"]
+    found: dict[str, float] = api.list_response(simulation.host, {}).body["month"]
     return found
 
 

@@ -32,7 +32,6 @@ READS = frozenset(
         "files.read_range",
         "files.fetch",
         "files.blobs",
-        "store.open_jobs",
         "store.all_listed",
         "store.listed",
         "store.job",

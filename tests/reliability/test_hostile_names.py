@@ -37,7 +37,7 @@ def test_files_with_hostile_names_have_results_each_in_its_own_place(world: Worl
     for _ in range(12):
         world.clock.advance(300)
         world.tick()
-        if not list(world.app.store.open_jobs()):
+        if not list(world.app.store.all_listed()):
             break
 
     folders = set()

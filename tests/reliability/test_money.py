@@ -124,7 +124,7 @@ def end(simulation: Simulation, number: int) -> Work:
 
 def tidied(simulation: Simulation, _number: int) -> Work:
     """Tidy the ledger, as the poll does, over the jobs that are open now."""
-    return lambda app: tidy(app, [loaded(app, entry.job_id) for entry in app.store.open_jobs()])
+    return lambda app: tidy(app, [loaded(app, listed.entry.job_id) for listed in app.store.all_listed()])
 
 
 @dataclass(frozen=True)

@@ -82,12 +82,12 @@ def test_a_poll_that_sees_a_batch_between_its_creation_and_its_recording_leaves_
         return made
 
     simulation.event(app, simulation.drop("other.csv", table("ab")))
-    stale = list(simulation.store.open_jobs())
+    stale = list(simulation.store.all_listed())
     simulation.service.create = create_and_poll  # type: ignore[method-assign, assignment]
-    open_jobs = simulation.store.open_jobs
-    simulation.store.open_jobs = lambda: iter(stale)  # type: ignore[method-assign]
+    all_listed = simulation.store.all_listed
+    simulation.store.all_listed = lambda: iter(stale)  # type: ignore[method-assign]
     simulation.event(app, simulation.drop("table.csv", table("ab")))
-    simulation.store.open_jobs = open_jobs  # type: ignore[method-assign]
+    simulation.store.all_listed = all_listed  # type: ignore[method-assign]
 
     simulation.go_on(app)
 

@@ -98,7 +98,7 @@ def _restore_service(simulation: Simulation, saved: dict[str, Any]) -> None:
 
 def _finish(simulation: Simulation) -> Job:
     app = simulation.host()
-    (entry,) = list(app.store.open_jobs())
+    (entry,) = [listed.entry for listed in app.store.all_listed()]
     job = app.store.job(entry.job_id)
     assert job is not None
     if is_held(job):

@@ -124,7 +124,7 @@ def _guarded(work: Any) -> None:
 
 def _has_ended(app: App, jobs: int) -> bool:
     ended = app.store.history(after="", limit=10, state="", prefix="")
-    return len(ended) == jobs and not list(app.store.open_jobs())
+    return len(ended) == jobs and not list(app.store.all_listed())
 
 
 def main() -> None:

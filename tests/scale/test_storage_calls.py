@@ -96,6 +96,6 @@ def test_a_poll_reads_the_open_jobs_of_a_minute_together(world: World, calls: Ca
     with calls.of("idle poll"):
         polling.poll(world.app)
 
-    assert len(list(world.app.store.open_jobs())) == 12
+    assert len(list(world.app.store.all_listed())) == 12
     # A file's time is storage's own, so the files may be of two minutes.
     assert calls.by_step["idle poll"].total() <= IDLE + 1, calls.by_step

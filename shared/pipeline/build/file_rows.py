@@ -24,7 +24,7 @@ _AT_ONCE: Final = 512
 
 
 def is_file_list(job: Job) -> bool:
-    """Say whether a job's prompt file is a list of documents."""
+    """Return whether a job's prompt file is a list of documents."""
     form = form_of(job.prompt_file)
     return form is not None and form.kind is Kind.FILE_LIST
 

@@ -12,7 +12,6 @@ from shared.requests.request_lines import part_of
 class RequestKinds:
     """Takes a job's requests as their files would, and keeps only of what kind each is."""
 
-    has_plain = False
     has_new = False
 
     def __init__(self) -> None:
@@ -53,7 +52,7 @@ class PilotRows:
         self._owed = 0
 
     def __bool__(self) -> bool:
-        """Say whether there is a pilot."""
+        """Return whether there is a pilot."""
         return bool(self._positions)
 
     def pass_over(self) -> None:

@@ -40,7 +40,7 @@ class ReusedAnswers:
         """Whether there is any answer to take."""
 
     def __contains__(self, request: bytes) -> bool:
-        """Say whether there is an answer to a request, by its hash."""
+        """Return whether there is an answer to a request, by its hash."""
         return request in self._index.find([request])
 
     def requests(self, block: RequestBlock, checked: Sequence[bytes]) -> list[bytes]:

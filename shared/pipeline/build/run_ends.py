@@ -44,7 +44,7 @@ class EarlierRuns:
         self._next: _SettledRow | None = next(self._settled, None)
 
     def ended_at(self, row: int) -> bool:
-        """Say whether one of them ended behind a row."""
+        """Return whether one of them ended behind a row."""
         return row in self._ends
 
     def fault(self, row: int) -> Fault | None:

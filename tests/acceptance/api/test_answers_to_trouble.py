@@ -17,7 +17,7 @@ def test_missing_settings_are_named(azurite: str) -> None:
     def app() -> App:
         return wiring.build({})
 
-    answer = api.list_answer(app, {})
+    answer = api.list_response(app, {})
 
     assert (answer.status, answer.body["error"]["code"]) == (500, "settings")
     assert "BatchStorage" in answer.body["error"]["message"]
@@ -30,7 +30,7 @@ def test_storage_that_does_not_answer_is_unavailable() -> None:
     )
     app = wiring.build(settings_for(nobody, "http://127.0.0.1:9"))
 
-    answer = api.list_answer(lambda: app, {})
+    answer = api.list_response(lambda: app, {})
 
     assert (answer.status, answer.body["error"]["code"]) == (503, "unavailable")
 
@@ -39,7 +39,7 @@ def test_what_nobody_expected_is_an_error_of_the_same_form(caplog: pytest.LogCap
     def app() -> App:
         raise RuntimeError("a secret")
 
-    answer = api.job_answer(app, "20261122T101500Z-3f2a9c1b")
+    answer = api.job_response(app, "20261122T101500Z-3f2a9c1b")
 
     assert answer.status == 500
     assert "secret" not in answer.content().decode()
@@ -54,7 +54,7 @@ def test_a_cancellation_counts_even_if_the_service_cannot_be_told_yet(world: Wor
     world.tick()
     world.service.scenario({"calls": [{"path": "*/cancel", "answer": {"status": 503}, "times": 1}]})
 
-    answer = api.cancel_answer(lambda: world.app, job_id)
+    answer = api.cancel_response(lambda: world.app, job_id)
     status = world.wait(name)
 
     assert (answer.status, answer.body["job_id"]) == (202, job_id)
@@ -67,9 +67,9 @@ def test_the_accepted_answers_carry_the_status_of_the_job_in_question(world: Wor
     first = world.run(name)
     world.service.scenario({})
 
-    retried = api.retry_answer(lambda: world.app, first["job_id"])
-    again = api.retry_answer(lambda: world.app, first["job_id"])
-    cancelled = api.cancel_answer(lambda: world.app, retried.body["job_id"])
+    retried = api.retry_response(lambda: world.app, first["job_id"])
+    again = api.retry_response(lambda: world.app, first["job_id"])
+    cancelled = api.cancel_response(lambda: world.app, retried.body["job_id"])
 
     assert (retried.status, retried.body["job_id"]) == (202, f"{first['job_id']}-r1")
     assert (retried.body["retry_of"], retried.body["state"]) == (first["job_id"], "preparing")
@@ -83,8 +83,8 @@ def test_a_held_job_is_released(new_world: Callable[..., World]) -> None:
     held.event(name)
     before = held.status(name)
 
-    answer = api.release_answer(lambda: held.app, before["job_id"])
-    again = api.release_answer(lambda: held.app, before["job_id"])
+    answer = api.release_response(lambda: held.app, before["job_id"])
+    again = api.release_response(lambda: held.app, before["job_id"])
 
     assert before["state"] == "held"
     assert "estimated" in before["message"]

@@ -75,7 +75,7 @@ def test_a_page_takes_a_handful_of_calls_however_many_jobs_there_are(world: Worl
         ({"prefix": "nothing"}, 0),
     ):
         calls.clear()
-        answer = api.list_answer(lambda: app, {"limit": "500", **query})
+        answer = api.list_response(lambda: app, {"limit": "500", **query})
         assert len(answer.body["jobs"]) == count
         assert 1 <= len(calls) <= 4
 
@@ -238,13 +238,13 @@ def test_a_job_is_listed_as_it_goes_along(new_world: Callable[..., World]) -> No
 def test_filters_without_a_value_ask_for_nothing(world: World) -> None:
     """`?state=&prefix=&cursor=`: the Functions host may hand them on empty, or leave them out."""
     empty = dict.fromkeys(("state", "prefix", "cursor"), "")
-    body = api.list_answer(lambda: world.app, empty).body
+    body = api.list_response(lambda: world.app, empty).body
     assert (body["jobs"], body["cursor"]) == ([], None)
 
 
 @pytest.mark.parametrize("limit", ["", "501", "x", "-1"])
 def test_a_limit_that_is_no_number_is_refused(world: World, limit: str) -> None:
-    assert api.list_answer(lambda: world.app, {"limit": limit}).status == 400
+    assert api.list_response(lambda: world.app, {"limit": limit}).status == 400
 
 
 def test_a_job_with_very_many_warnings_stays_small_in_the_list(world: World) -> None:

@@ -10,19 +10,19 @@ import httpx2
 from shared.domain.model import JobState
 from shared.domain.ports import Container
 from shared.web import result_routes
-from shared.web.answer import Answer
+from shared.web.response import Response
 from testing.world import World
 
 TABLE = "Custom ID,Prompt,Model,Required\na,Who built it?,m,Name\nb,When?,m,Year: integer\n"
 UNKNOWN = "20200101T000000Z-00000000"
 
 
-def files(world: World, job_id: str) -> Answer:
-    return result_routes.files_answer(lambda: world.app, job_id)
+def files(world: World, job_id: str) -> Response:
+    return result_routes.files_response(lambda: world.app, job_id)
 
 
-def file(world: World, job_id: str, name: str, **query: str) -> Answer:
-    return result_routes.file_answer(lambda: world.app, job_id, name, query)
+def file(world: World, job_id: str, name: str, **query: str) -> Response:
+    return result_routes.file_response(lambda: world.app, job_id, name, query)
 
 
 def ended_job(world: World, name: str = "table.csv", **settings: Any) -> str:
@@ -115,7 +115,7 @@ def test_with_files_switched_off_the_key_opens_states_and_counts_only(new_world:
     for answer in (
         files(world, job_id),
         file(world, job_id, "results.csv"),
-        result_routes.rows_answer(lambda: world.app, job_id, {}),
+        result_routes.rows_response(lambda: world.app, job_id, {}),
     ):
         assert answer.status == 403
         assert "API_FILES" in answer.body["error"]["message"]

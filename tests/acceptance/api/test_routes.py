@@ -139,9 +139,9 @@ def test_whatever_comes_as_a_job_id_is_not_found_at_worst(client: httpx2.Client,
 def test_storage_is_not_even_asked_for_what_is_no_job_id(still_app: StillApp, job_id: str) -> None:
     # Azure's table storage refuses keys with / \ # ? and control characters; the emulator takes them.
     app = replace(still_app.app, store=cast(JobStore, None))
-    for answer in (api.job_answer, api.cancel_answer, api.release_answer, api.retry_answer):
+    for answer in (api.job_response, api.cancel_response, api.release_response, api.retry_response):
         assert answer(lambda: app, unquote(job_id, errors="surrogateescape")).status == 404
-    for read in (result_routes.files_answer, partial(result_routes.rows_answer, query={})):
+    for read in (result_routes.files_response, partial(result_routes.rows_response, query={})):
         assert read(lambda: app, unquote(job_id, errors="surrogateescape")).status == 404
 
 

@@ -10,8 +10,8 @@ from shared.domain import blob_names
 from shared.domain.model import JobState
 from shared.domain.ports import Container
 from shared.web import row_pages
-from shared.web.answer import Answer
-from shared.web.result_routes import rows_answer
+from shared.web.response import Response
+from shared.web.result_routes import rows_response
 from testing.world import World
 
 ROWS = 57
@@ -29,8 +29,8 @@ def ended_job(world: World, content: str | None = None) -> str:
     return str(status["job_id"])
 
 
-def ask(world: World, job_id: str, **query: str) -> Answer:
-    return rows_answer(lambda: world.app, job_id, query)
+def ask(world: World, job_id: str, **query: str) -> Response:
+    return rows_response(lambda: world.app, job_id, query)
 
 
 def walk(world: World, job_id: str, **query: str) -> list[list[dict[str, Any]]]:

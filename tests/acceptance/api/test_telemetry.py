@@ -108,7 +108,7 @@ def test_neither_prompts_nor_answers_nor_keys_are_ever_logged(
     world.service.scenario({"rows": rows})
     name = world.drop("table.csv", TABLE, model="m", system=SYSTEM)
     first = world.run(name)
-    api.retry_answer(lambda: world.app, first["job_id"])
+    api.retry_response(lambda: world.app, first["job_id"])
     world.service.scenario({"calls": [{"path": "*", "answer": {"status": 500}, "times": 3}]})
     world.wait(name)
     world.run(world.drop("broken.jsonl", f'{{"prompt": "{PROMPT}"\n'))

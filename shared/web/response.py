@@ -1,4 +1,4 @@
-"""One HTTP answer of the API as a plain value, and the app's errors as such answers."""
+"""One HTTP response of the API as a plain value, and the app's errors as such responses."""
 
 import json
 import logging
@@ -19,8 +19,8 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosnif
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An HTTP answer: its status, its JSON body, and headers."""
+class Response:
+    """An HTTP response: its status, its JSON body, and headers."""
 
     status: int
     body: Mapping[str, Any]
@@ -43,34 +43,34 @@ class Forbidden(Exception):
     """A setting denies this to holders of a function key."""
 
 
-def guarded(app: Callable[[], App], answer: Callable[[App], Answer]) -> Answer:
-    """Return the answer, or the error that the app raised instead."""
+def guarded(app: Callable[[], App], response: Callable[[App], Response]) -> Response:
+    """Return the response, or the error that the app raised instead."""
     try:
-        return answer(app())
+        return response(app())
     except BadParameter as error:
-        return error_answer(400, f"invalid_{error.name}", str(error))
+        return error_response(400, f"invalid_{error.name}", str(error))
     except Forbidden as error:
-        return error_answer(403, "forbidden", str(error))
+        return error_response(403, "forbidden", str(error))
     except NotFound as error:
-        return error_answer(404, "not_found", str(error))
+        return error_response(404, "not_found", str(error))
     except job_control.NotNow as error:
-        return error_answer(409, "not_now", str(error))
+        return error_response(409, "not_now", str(error))
     except Conflict as error:
-        return error_answer(409, "conflict", str(error))
+        return error_response(409, "conflict", str(error))
     except Transient as error:
-        return error_answer(503, "unavailable", str(error))
+        return error_response(503, "unavailable", str(error))
     except SettingsFault as error:
-        return error_answer(500, "settings", str(error))
+        return error_response(500, "settings", str(error))
     except Exception:
         # Every error of the API has the same form; the log has the rest.
         log.exception("request failed")
         message = "The request failed because of an unexpected error; the function app's log has it."
-        return error_answer(500, "internal", message)
+        return error_response(500, "internal", message)
 
 
-def error_answer(status: int, code: str, message: str) -> Answer:
+def error_response(status: int, code: str, message: str) -> Response:
     """Return an error in the form that all errors of the API have."""
-    return Answer(status, {"error": {"code": code, "message": message}})
+    return Response(status, {"error": {"code": code, "message": message}})
 
 
 def checked(job_id: str) -> str:
