@@ -4,6 +4,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from shared.results.xlsx_cells import Shown
+from shared.results.xlsx_parts import Style
+
 WIDEST: Final = 60
 """Characters; longer texts are wrapped."""
 _NARROWEST: Final = 6
@@ -12,7 +15,16 @@ _ROOM: Final = 1.7
 _BUTTON: Final = 3
 """Characters of the filter's button beside a header."""
 _NUMBER: Final = 19
-"""A date with its time; numbers are seldom wider."""
+"""Numbers are seldom wider."""
+_FORMATTED: Final = {
+    Style.DATE: len("2026-03-01"),
+    Style.MOMENT: len("2026-03-01 10:20:30"),
+    Style.FINE_MOMENT: len("2026-03-01 10:20:30.456"),
+    Style.TIME: len("10:20:30"),
+    Style.FINE_TIME: len("10:20:30.456"),
+    Style.DURATION: len("12345:20:30"),
+}
+"""Times are shown wider than the number of days that the cell holds; too narrow a column shows ### instead."""
 _WIDE: Final = ("W", "F")
 
 
@@ -22,9 +34,12 @@ class ColumnWidths:
     def __init__(self, names: Sequence[str]) -> None:
         self.widths = [_within(_width(name) + _BUTTON) for name in names]
 
-    def fit(self, column: int, text: str, content: str) -> None:
-        """Widen the column if a cell needs it: by its text, or by the XML of its value if it has none."""
-        width = _width(text) if text else min(len(content) - len("><v></v>"), _NUMBER)
+    def fit(self, column: int, cell: Shown) -> None:
+        """Widen the column if a cell needs it: by its text, its format, or else the XML of its value."""
+        if cell.text:
+            width = _width(cell.text)
+        else:
+            width = _FORMATTED.get(cell.style) or min(len(cell.content) - len("><v></v>"), _NUMBER)
         if width > self.widths[column]:
             self.widths[column] = _within(width)
 

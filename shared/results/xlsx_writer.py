@@ -121,7 +121,7 @@ class XlsxTable:
         """Choose a cell's style: longer texts are wrapped at the column's width."""
         text = cell.text
         if not self._has_begun:
-            self._widths.fit(column, text, cell.content)
+            self._widths.fit(column, cell)
         if cell.is_cut:
             self._texts_cut += 1
         if text and (len(text) > (self._limits[column] if self._has_begun else WIDEST) or "\n" in text):

@@ -488,6 +488,24 @@ def test_columns_are_as_wide_as_their_content_and_longer_texts_are_wrapped() -> 
     assert [page.row_dimensions[row].height for row in (2, 3, 4)] == [None, 9 * 15, None]
 
 
+@pytest.mark.parametrize(
+    ("value", "characters"),
+    [
+        (date(2026, 3, 1), 10),
+        (datetime(2026, 3, 1), 19),  # noqa: DTZ001 - cells know no zone
+        (datetime(2026, 3, 1, 10, 20, 30, 456000), 23),  # noqa: DTZ001
+        (time(12), 8),
+        (time(12, 0, 0, 456000), 12),
+        (timedelta(days=1), 11),
+    ],
+)
+def test_a_column_of_times_is_wide_enough_to_show_them(value: object, characters: int) -> None:
+    files, _warnings = written([success({}, When=value)], own=["When"])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    assert page.column_dimensions["B"].width == pytest.approx(characters + 1.7)
+
+
 def test_a_header_that_is_longer_than_its_column_makes_it_wider() -> None:
     files, _warnings = written([success({})], own=["How many floors it has"])
     page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
