@@ -133,11 +133,17 @@ def _pretty(value: Any, indent: int = 0) -> str:
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:
+    output, usd = estimate.get("output_tokens"), estimate.get("usd")
+    about = "at most" if estimate.get("basis") == "cap" else "about"
     parts = [f"about {estimate['input_tokens']:,} input tokens"]
-    if estimate.get("output_tokens") is not None:
-        parts.append(f"about {estimate['output_tokens']:,} output tokens ({estimate.get('basis')})")
-    usd = estimate.get("usd")
-    parts.append(f"about {money(usd)} at the batch price" if usd is not None else "no cost is known before an answer")
+    if output is not None:
+        parts.append(f"{about} {output:,} output tokens")
+    if usd is not None:
+        parts.append(f"{about} {money(usd)} at the batch price")
+    elif output is None:
+        parts.append("the cost is unknown until there are answers (max_completion_tokens would show the most)")
+    else:
+        parts.append("no price is known for the model")
     return "Estimate: " + ", ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""The first rows of results.csv as a table in the terminal: own columns beside the answer, three lines a cell."""
+"""The first rows of results.csv or pilot.csv as a table in the terminal: own columns, answers, three lines a cell."""
 
 import csv
 import json
@@ -48,15 +48,15 @@ class Cell:
         return Measurement(min(words, _NARROWEST), min(widest, _CELL_WIDTH)).with_maximum(options.max_width)
 
 
-def results_table(folder: Path, title: str, width: int) -> Table:
+def results_table(path: Path, title: str, width: int) -> Table:
     """Build a table of the first rows that were sent: custom_id, own columns, the answer's fields, errors if any."""
-    with (folder / "results.csv").open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=_separator(folder))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter=_separator(path))
         sent = (row for row in reader if row["error_code"] != NOT_SENT)
         rows = list(islice(sent, SHOWN_ROWS))
         more = sum(1 for _ in sent)
     names = list(reader.fieldnames or ())
-    columns = _chosen(names, _own_columns(folder), rows, width)
+    columns = _chosen(names, _own_columns(path.parent), rows, width)
     hidden = len([name for name in names if name not in (*columns, *_FIXED)])
     left_out = [counted(number, f"more {noun}") for number, noun in ((more, "row"), (hidden, "column")) if number]
     table = Table(title=escape(title), caption=f"and {', '.join(left_out)}" if left_out else None)
@@ -67,9 +67,9 @@ def results_table(folder: Path, title: str, width: int) -> Table:
     return table
 
 
-def _separator(folder: Path) -> str:
-    """Return the separator of results.csv, which follows the prompt file's."""
-    with (folder / "results.csv").open(encoding="utf-8-sig") as file:
+def _separator(path: Path) -> str:
+    """Return the separator of the file, which follows the prompt file's."""
+    with path.open(encoding="utf-8-sig") as file:
         return ";" if file.readline().startswith(("custom_id;", '"custom_id";')) else ","
 
 

@@ -12,9 +12,21 @@ from local.commands.fetching import fetch, file_names
 from local.commands.job_words import Status, failures, left_out, one_line, summary, targets_of
 from local.commands.results_table import results_table
 from local.commands.screen import Screen
+from shared.domain.model import RowCode
 from shared.domain.ports import App
 
 _FEW = 3
+_FAULTS_OF_ROWS = frozenset(
+    {
+        RowCode.INVALID_JSON,
+        RowCode.INVALID_REQUEST,
+        RowCode.MISSING_PROMPT,
+        RowCode.DUPLICATE_CUSTOM_ID,
+        RowCode.INVALID_SCHEMA,
+        RowCode.ROW_TOO_LARGE,
+    }
+)
+"""What a retry finds again, as long as the rows and the settings are the same."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class Advice:
         """Return how a held job goes on."""
         if self.can_steer:
             job = f"{status['job_id']}{self.option}"
-            return f"To send it:  python3 dev.py release {job}\nor to drop it:  python3 dev.py cancel {job}"
+            return f"To let it go on:  python3 dev.py release {job}\nTo cancel it:  python3 dev.py cancel {job}"
         return "To release a job, run the servers with 'python3 dev.py up' and drop the file there."
 
     def send_rest(self, status: Status) -> str:
@@ -42,15 +54,19 @@ class Advice:
     def try_again(self, status: Status, errors: Path) -> str:
         """Return how to try failed rows again."""
         quoted = f'"{errors}"' if " " in str(errors) else str(errors)
-        if self.can_steer:
-            again = f"To try the failed rows again:  python3 dev.py retry {status['job_id']}{self.option}"
-            return f"{again}\n(or correct them in {quoted} and drop that file)"
-        # Only files with settings beside them are dropped into a folder: see plan_drops.
-        settings = " copy the job settings (_*.json) beside it," if "/" in status["prompt_file"] else ""
-        return (
-            f"To try the failed rows again: correct errors.jsonl where its messages ask for it,{settings} and drop it:"
-            f"\n  python3 dev.py demo {quoted}"
-        )
+        has_folder = "/" in status["prompt_file"]  # Only files with settings beside them go into one: see plan_drops.
+        if not self.can_steer:
+            settings = " copy the job settings (_*.json) beside it," if has_folder else ""
+            return (
+                "To try the failed rows again: correct errors.jsonl where its messages ask for it,"
+                f"{settings} and drop it:\n  python3 dev.py demo {quoted}"
+            )
+        then = ", put that file beside your _job.json, and drop it" if has_folder else " and drop that file"
+        correct = f"correct them in {quoted}{then}"
+        retry = f"python3 dev.py retry {status['job_id']}{self.option}"
+        if failures(status).keys() <= _FAULTS_OF_ROWS:
+            return f"To try the failed rows again: {correct}\n(or, after a change of _job.json:  {retry})"
+        return f"To try the failed rows again:  {retry}\n(or {correct})"
 
 
 def show_results(
@@ -77,8 +93,9 @@ def show_results(
 
 def _show_one(status: Status, folder: Path, screen: Screen, advice: Advice, *, warnings: bool) -> None:
     screen.say("")
-    if status["rows"].get("succeeded") and (folder / "results.csv").exists():
-        screen.console.print(results_table(folder, status["prompt_file"], screen.console.width))
+    table = folder / ("pilot.csv" if status["state"] == "held" else "results.csv")
+    if status["rows"].get("succeeded") and table.exists():
+        screen.console.print(results_table(table, status["prompt_file"], screen.console.width))
     screen.say(summary(status), "red" if status["state"] == "failed" else None)
     if targets_of(status):
         screen.say(f"  batches: {targets_of(status)}")

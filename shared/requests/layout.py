@@ -16,7 +16,7 @@ from shared.requests.messages import Conversation
 ABSENT: Final = "\0no such column"
 """Stands for the header of a column that is not there; no header has this name."""
 
-_WHAT_TO_ASK: Final = " Rename one of them, or say under columns or prompt of _job.json what to ask."
+_WHAT_TO_ASK: Final = ' Rename one of them to "Prompt", or say in _job.json what to ask, under "columns" or "prompt".'
 _OTHER_SEPARATORS: Final = ("^", "~", "¦", "§", ":", "/", "&")
 
 

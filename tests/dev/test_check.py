@@ -1,6 +1,7 @@
 """`check`: what would be sent, built by the app's own code, with nothing sent."""
 
 import json
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,24 @@ def test_a_fault_of_the_whole_file_is_said_once(capsys: pytest.CaptureFixture[st
     assert code == 1
     assert printed.count("missing_column") == 1
     assert '"Ticket", "Text"' in printed
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "line"),
+    [
+        ("gpt-4o", {}, r"the cost is unknown until there are answers \(max_completion_tokens would show the most\)"),
+        ("gpt-4o", {"max_completion_tokens": 300}, r"at most 300 output tokens, at most \$0\.\d{4} at the batch price"),
+        ("ours", {"max_completion_tokens": 300}, "at most 300 output tokens, no price is known for the model"),
+    ],
+)
+def test_what_keeps_the_cost_unknown_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str, parameters: dict[str, int], line: str
+) -> None:
+    settings = {"model": model, "required": "City", "parameters": parameters}
+    (tmp_path / "_job.json").write_text(json.dumps(settings))
+    (tmp_path / "a.csv").write_text("Prompt\nWhere is the Shard?\n")
+    _, printed = checked(capsys, tmp_path / "a.csv")
+    assert re.search(rf"Estimate: about \d+ input tokens, {line}\n", printed)
 
 
 def test_a_trial_run_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:

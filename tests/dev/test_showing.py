@@ -15,7 +15,7 @@ from tests.dev.conftest import Shown, put_result, status
 
 def table(folder: Path, width: int = 200) -> str:
     shown = Shown(width)
-    shown.screen.console.print(results_table(folder, "a.csv", width))
+    shown.screen.console.print(results_table(folder / "results.csv", "a.csv", width))
     return shown.text
 
 
@@ -103,7 +103,7 @@ def test_what_is_piped_is_not_wrapped(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "results.csv").write_text(
         f"custom_id,A,B,C,D,E,status,error_code,error_message\r\na,{','.join(['x' * 47] * 5)},ok,,\r\n"
     )
-    screen.console.print(results_table(tmp_path, "a.csv", screen.console.width))
+    screen.console.print(results_table(tmp_path / "results.csv", "a.csv", screen.console.width))
     screen.say("word " * 100)
     printed = capsys.readouterr().out
     assert printed.count("x" * 47) == 5
@@ -149,6 +149,24 @@ def test_failed_rows_of_a_drop_come_with_retry(app: App, tmp_path: Path) -> None
     assert "retry job-6 --app URL --key KEY" in show(
         app, tmp_path, status("completed", 3, 1, errors={"refusal": 1}), remote
     )
+
+
+def test_rows_that_would_fail_again_are_to_be_corrected_before_a_retry(app: App, tmp_path: Path) -> None:
+    errors = tmp_path / "a.csv" / "job-6" / "errors.jsonl"
+    text = show(app, tmp_path, status("completed", 3, 3, errors={"missing_prompt": 2, "invalid_schema": 1}))
+    assert f"again: correct them in {errors} and drop that file\n" in text
+    assert "(or, after a change of _job.json:  python3 dev.py retry job-6)" in text
+    mixed = show(app, tmp_path, status("completed", 3, 3, errors={"missing_prompt": 2, "expired": 1}))
+    assert f"again:  python3 dev.py retry job-6\n(or correct them in {errors} and drop that file)" in mixed
+    in_folder = status("completed", 3, 1, errors={"expired": 1}, prompt_file="towers/a.csv")
+    assert "errors.jsonl, put that file beside your _job.json, and drop it)" in show(app, tmp_path, in_folder)
+
+
+def test_a_held_job_shows_its_pilot_and_both_ways_on(app: App, tmp_path: Path) -> None:
+    put_result(app, "a.csv/job-6/pilot.csv", "custom_id;City;status;error_code;error_message\r\na;Rome;ok;;\r\n")
+    text = show(app, tmp_path, status("held", 2))
+    assert "│ Rome" in text
+    assert "To let it go on:  python3 dev.py release job-6\nTo cancel it:  python3 dev.py cancel job-6\n" in text
 
 
 def test_a_trial_run_is_called_one_and_tells_how_to_send_the_rest(app: App, tmp_path: Path) -> None:
