@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import tiktoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai import OpenAI
@@ -15,6 +14,7 @@ from openai import OpenAI
 from local.batch_service import instances, patterns, plausible
 from local.batch_service.schema_rules import fault
 from local.batch_service.server import RunningService
+from shared.money import o200k_base
 from tests.batch_service.conftest import SCHEMA, message, output, row, run
 
 NAMES = st.sampled_from(["name", "city", "heightInFeet", "year", "tags", "email", "is_open", "x", "url", "items"])
@@ -193,7 +193,7 @@ def test_usage_counts_tokens_with_the_models_encoding(service: RunningService, c
     found = output(client, run(service, client, lines))
     usage = {name: line["response"]["body"]["usage"] for name, line in found.items()}
     assert usage["long"]["prompt_tokens"] - usage["short"]["prompt_tokens"] in (99, 100, 101)
-    count = tiktoken.get_encoding("o200k_base")
+    count = o200k_base.load()
     for line in found.values():
         body = line["response"]["body"]
         assert body["usage"]["completion_tokens"] == len(count.encode(message(line)["content"]))
