@@ -22,6 +22,7 @@ _CELL_LINES = 3
 _CELL_WIDTH = 48
 _NARROWEST = 14
 _FIXED = ("status", "error_code", "error_message")
+_LINES = ("results.jsonl", "errors.jsonl")
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,18 @@ def _separator(path: Path) -> str:
         return ";" if file.readline().startswith(("custom_id;", '"custom_id";')) else ","
 
 
-def _chosen(names: Sequence[str], own: set[str], rows: Sequence[Mapping[str, str]], width: int) -> list[str]:
+def _chosen(names: Sequence[str], own: set[str] | None, rows: Sequence[Mapping[str, str]], width: int) -> list[str]:
     """Choose as many columns as fit: custom_id, the first of the user's own, the answer's fields, errors if any."""
-    mine = [name for name in names if name in own and any(row[name] != row["custom_id"] for row in rows)]
-    answer = [name for name in names if name not in own and name not in (*_FIXED, "custom_id")]
+    known = own or ()
+    mine = [name for name in names if name in known and any(row[name] != row["custom_id"] for row in rows)]
+    answer = [name for name in names if name not in known and name not in (*_FIXED, "custom_id")]
     last = ["error_code"] if any(row["status"] != "ok" for row in rows) else []
     chosen = ["custom_id", *mine[:_OWN_COLUMNS], *answer]
     room = SHOWN_COLUMNS
     while chosen and (len(chosen) > room or _least_width([*chosen, *last], rows) > width):
-        # The second own column goes first, then the answer's last fields.
-        second = mine[1] if len(mine) > 1 and mine[1] in chosen else chosen[-1]
-        chosen.remove(second)
+        # The second own column goes first, then the answer's last fields; of columns not told apart, the first ones.
+        last_resort = chosen[1] if own is None and len(chosen) > 2 else chosen[-1]
+        chosen.remove(mine[1] if len(mine) > 1 and mine[1] in chosen else last_resort)
     return [*chosen, *last]
 
 
@@ -98,14 +100,16 @@ def _cell(row: Mapping[str, str], name: str) -> Cell | Text:
     return Text(text, style="red") if name == "error_code" else Cell(text)
 
 
-def _own_columns(folder: Path) -> set[str]:
-    """Return the names under which results.csv carries the user's own columns, as far as the first rows show."""
+def _own_columns(folder: Path) -> set[str] | None:
+    """Return the names of the user's own columns as far as the first rows show; None beside a pilot.csv alone."""
+    if not any((folder / name).exists() for name in _LINES):
+        return None
     own = {name for line in _first_lines(folder) for name in json.loads(line).get("input") or {}}
     return own | {f"input.{name}" for name in own}
 
 
 def _first_lines(folder: Path) -> Iterator[bytes]:
-    for name in ("results.jsonl", "errors.jsonl"):
+    for name in _LINES:
         if (folder / name).exists():
             with (folder / name).open("rb") as file:
                 yield from islice(file, SHOWN_ROWS)

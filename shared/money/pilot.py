@@ -60,7 +60,7 @@ def verdict(
     if not too_few and not holds:
         return Verdict(succeeded, rows, None)
     failed = ", ".join(f"{count} {code}" for code, count in sorted(errors.items()))
-    why = f"fewer than {100 * min_ok:g}%" if too_few else 'the job asks for a review of them ("then": "hold")'
+    why = f"fewer than {100 * min_ok:g}%" if too_few else 'and the job asks for a review of them ("then": "hold")'
     cost = "at an unknown cost" if rest.usd is None else f"estimated at {dollars(rest.usd)}"
     message = (
         f"The pilot is collected: {succeeded} of {rows} rows succeeded{f' ({failed})' if failed else ''}, {why}. "

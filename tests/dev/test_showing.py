@@ -166,6 +166,11 @@ def test_a_held_job_shows_its_pilot_and_both_ways_on(app: App, tmp_path: Path) -
     put_result(app, "a.csv/job-6/pilot.csv", "custom_id;City;status;error_code;error_message\r\na;Rome;ok;;\r\n")
     text = show(app, tmp_path, status("held", 2))
     assert "│ Rome" in text
+    many = ",".join(f"mine {number}" for number in range(9))
+    values = ",".join("x" * 9)
+    header = f"custom_id,{many},City,status,error_code,error_message"
+    put_result(app, "a.csv/job-6/pilot.csv", f"{header}\r\na,{values},Rome,ok,,\r\n")
+    assert "│ Rome" in show(app, tmp_path, status("held", 2))
     assert "To let it go on:  python3 dev.py release job-6\nTo cancel it:  python3 dev.py cancel job-6\n" in text
 
 
