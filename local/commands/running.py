@@ -1,5 +1,6 @@
 """Run a command to its exit status: failures that users can act on become a message, Ctrl-C a quiet end."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -11,6 +12,9 @@ from local.commands.screen import fail
 from local.servers.processes import Interrupted, ServerError, interrupt_on_signals
 from shared.domain.errors import AppError
 from shared.settings import SettingsFault
+
+_SIGPIPE = 13
+"""The signal by which Unix ends programs whose reader has gone; Windows has no such signal, but such pipes."""
 
 FAILURES = (AppError, AzureError, DropError, NoSuchJobError, ServerError, SettingsFault)
 
@@ -28,6 +32,9 @@ def run_command(work: Callable[[], int], hint: Callable[[], str] = lambda: "") -
         if hint():
             print(hint(), file=sys.stderr)
         return status
+    except BrokenPipeError:  # The reader has seen enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # What is left is not written at exit either.
+        return 128 + _SIGPIPE
     except KeyboardInterrupt as interruption:
         print(f"\n{hint() or 'Stopped.'}", file=sys.stderr)
         return 128 + interruption.signum if isinstance(interruption, Interrupted) else 130

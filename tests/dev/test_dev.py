@@ -324,3 +324,17 @@ def test_an_interruption_while_dev_py_itself_is_being_imported_is_quiet(project:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=40)
     assert (process.returncode, errors) == (130, "")
+
+
+def test_a_command_whose_reader_has_gone_ends_without_a_traceback() -> None:
+    many = "import sys; from local.commands.running import run_command; from local.commands.screen import Screen\n"
+    many += "def work():\n    for number in range(100_000):\n        Screen(as_json=True).event('job', number=number)\n"
+    many += "sys.exit(run_command(work))"
+    command = [sys.executable, "-c", many]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b'{"event": "job", "number": 0}\n'
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 141
