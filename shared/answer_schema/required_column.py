@@ -16,7 +16,7 @@ _TYPES: Final[Mapping[str, Mapping[str, object]]] = {
     "time": {"type": "string", "format": "time"},
 }
 _SHORT_NAMES: Final = {"str": "string", "float": "number", "int": "integer", "bool": "boolean"}
-_ALLOWED: Final = f"{', '.join(_TYPES)}, or allowed values, a|b|c; each with [] for a list or ? for «or null»"
+_ALLOWED: Final = f'{", ".join(_TYPES)}, or allowed values, a|b|c; each with [] for a list or ? for "or null"'
 
 _SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s*[\r\n\v\f\x85\u2028\u2029]\s*")
 _KIND: Final = re.compile(r"(?P<bare>.*?)\s*(?P<list>\[\s*\])?\s*(?P<nullable>\?)?", re.DOTALL)
@@ -38,7 +38,7 @@ def from_required(fields: str | Sequence[str]) -> dict[str, object]:
         if not name:
             problem = "has no name; separate the fields by single commas"
         elif name in properties:
-            problem = f"«{name}» is named twice; leave one out"
+            problem = f'"{name}" is named twice; leave one out'
         elif isinstance(schema, str):
             problem = schema
         else:
@@ -67,7 +67,7 @@ def _schema_of(kind: str) -> dict[str, object] | str:
     assert found is not None  # It matches every text.
     schema = _enum_of(found["bare"]) if "|" in found["bare"] else _type_of(found["bare"])
     if isinstance(schema, str):
-        return f"unknown type «{kind}»; allowed are {_ALLOWED}" if schema == "" else schema
+        return f'unknown type "{kind}"; allowed are {_ALLOWED}' if schema == "" else schema
     if found["list"]:
         return {"type": ["array", "null"] if found["nullable"] else "array", "items": schema}
     return _or_null(schema) if found["nullable"] else schema
@@ -82,11 +82,11 @@ def _type_of(bare: str) -> dict[str, object] | str:
 def _enum_of(bare: str) -> dict[str, object] | str:
     values = [value.strip() for value in bare.split("|")]
     if "" in values:
-        return f"«{bare}» has an empty value; write the allowed values as a|b|c"
+        return f'"{bare}" has an empty value; write the allowed values as a|b|c'
     if len(set(values)) < len(values):
-        return f"«{bare}» has a value twice; leave one out"
+        return f'"{bare}" has a value twice; leave one out'
     if types := [value for value in values if value == "null" or _type_of(value) != ""]:
-        return f"«{bare}» has the type «{types[0]}» among its allowed values; for «or null» write ?, string?"
+        return f'"{bare}" has the type "{types[0]}" among its allowed values; for "or null" write ?, string?'
     return {"type": "string", "enum": values}
 
 

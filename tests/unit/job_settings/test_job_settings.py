@@ -245,7 +245,7 @@ def test_a_fault_in_a_farther_file_counts_also_where_a_nearer_one_wins() -> None
         ({"max_attempts": 0}, "max_attempts must be a whole number of at least 1, but is a number (0)."),
         ({"required": ""}, "required must be a text or a list that is not empty, but is a text that is empty."),
         ({"required": []}, "required must be a text or a list that is not empty, but is a list that is empty."),
-        ({"required": "a, b: text"}, "required: Required, field 2: unknown type «text»; allowed are string, number,"),
+        ({"required": "a, b: text"}, 'required: Required, field 2: unknown type "text"; allowed are string, number,'),
         ({"required": "a", "schema": {}}, "required and schema cannot be combined: keep one of the two."),
         ({"max_cost_usd": 0}, "max_cost_usd must be a number over 0, but is a number (0)."),
         ({"max_cost_usd": "5"}, "max_cost_usd must be a number over 0, but is a text."),

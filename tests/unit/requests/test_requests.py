@@ -384,7 +384,7 @@ class TestRowFaults:
             ({"Prompt": "Q", "Custom ID": "i" * 513, "Required": "a"}, RowCode.INVALID_REQUEST, "513 characters"),
             ({"Prompt": "Q", "prompt": "Q", "Required": "a"}, RowCode.INVALID_REQUEST, "both mean prompt"),
             ({"Prompt": "Q"}, RowCode.INVALID_SCHEMA, "There is no schema"),
-            ({"Prompt": "Q", "Required": "a: text"}, RowCode.INVALID_SCHEMA, "unknown type «text»"),
+            ({"Prompt": "Q", "Required": "a: text"}, RowCode.INVALID_SCHEMA, 'unknown type "text"'),
             ({"Prompt": "Q", "Required": 5}, RowCode.INVALID_SCHEMA, "Required must be a text"),
             (
                 {"Prompt": "Q", "Schema": '{"type": object}'},
