@@ -8,6 +8,10 @@ from azure.data.tables import TableServiceClient
 from local.batch_service.server import RunningService, running_service
 from testing.world import World, make_world, settings_for
 
+PLATFORM_KEY = "sk-of-the-platform"
+PLATFORM = {"platform": "openai", "keys": [PLATFORM_KEY]}
+"""The scenario of an emulated service that is the OpenAI platform."""
+
 
 @pytest.fixture(scope="session")
 def one_service(azurite: str) -> Iterator[RunningService]:
@@ -23,6 +27,20 @@ def service(one_service: RunningService) -> RunningService:
     """Return the service as if new, but for its clock, which has moved on."""
     one_service.reset()
     return one_service
+
+
+@pytest.fixture(scope="session")
+def one_platform() -> Iterator[RunningService]:
+    """Yield one batch service in the OpenAI platform's ways for all tests of a process."""
+    with running_service(PLATFORM, frozen=True, processing=0, validating=60, running=180, finalizing=60) as service:
+        yield service
+
+
+@pytest.fixture
+def platform(one_platform: RunningService) -> RunningService:
+    """Return that service as if new, but for its clock."""
+    one_platform.reset()
+    return one_platform
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A job's status in words for people: its state, its rows, what it cost, what went wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 type Status = Mapping[str, Any]
@@ -84,11 +84,6 @@ def one_line(text: str, length: int = 300) -> str:
     """Return a text without line breaks, cut to a length."""
     joined = " ".join(text.split())
     return joined if len(joined) <= length else joined[: length - 1] + "…"
-
-
-def names_of(status: Status) -> Sequence[str]:
-    """Return a job's prompt file and id."""
-    return str(status["prompt_file"]), str(status["job_id"])
 
 
 def _rows(status: Status) -> list[str]:

@@ -76,8 +76,8 @@ def bookmark_of(settings: Settings, name: str, account: str) -> str:
 
 def unsent_targets(settings: Settings, batches: Iterable[Batch]) -> list[str]:
     """Return the names of the targets that batches are still to be sent to."""
-    models = {batch.model: None for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED)}
-    return list(dict.fromkeys(target.name for model in models for target in settings.targets(model)))
+    found = (target.name for model in _unsent_models(batches) for target in settings.targets(model))
+    return list(dict.fromkeys(found))
 
 
 def open_batches(settings: Settings, batches: Iterable[Batch]) -> dict[str, int]:
@@ -88,10 +88,9 @@ def open_batches(settings: Settings, batches: Iterable[Batch]) -> dict[str, int]
 
 def closed_models(settings: Settings, batches: Iterable[Batch], backoffs: Backoffs, now: datetime) -> set[str]:
     """Return the models of unsent batches for which no target has room now."""
-    models = {batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED)}
     return {
         model
-        for model in models
+        for model in _unsent_models(batches)
         if not any(has_room(backoffs.get(target.name), now) for target in settings.targets(model))
     }
 
@@ -127,6 +126,12 @@ def choose(
         if stays or (probed is None and target.name == batch.turn):
             return target
     return next((target for target in there if target.name not in (probed or ())), None)
+
+
+def _unsent_models(batches: Iterable[Batch]) -> list[str]:
+    """Return what the rows of batches that are still to be sent name as their models, each once."""
+    unsent = (batch.model for batch in batches if batch.state in (BatchState.PREPARED, BatchState.UPLOADED))
+    return list(dict.fromkeys(unsent))
 
 
 def _all_targets(settings: Settings, model: str) -> Iterator[Target]:

@@ -2,35 +2,23 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
 
-from local.batch_service.server import RunningService, running_service
+from local.batch_service.server import RunningService
 from shared.adapters import openai_batches
 from shared.pipeline.poll import side_by_side
 from shared.pipeline.target_table import target_table
 from shared.web import api
+from testing.fixtures import PLATFORM
+from testing.fixtures import PLATFORM_KEY as KEY
 from testing.world import World
 from tests.acceptance.reading import balances
 
-KEY = "sk-of-the-platform"
 SCHEMA = {"type": "object", "properties": {"A": {"type": "string"}}}
 TABLE = "Prompt\nOne?\nTwo?\nThree?\nFour?\n"
-
-
-@pytest.fixture(scope="module")
-def one_platform() -> Iterator[RunningService]:
-    form = {"platform": "openai", "keys": [KEY]}
-    with running_service(form, frozen=True, processing=0, validating=60, running=180, finalizing=60) as service:
-        yield service
-
-
-@pytest.fixture
-def platform(one_platform: RunningService) -> RunningService:
-    one_platform.reset()
-    return one_platform
 
 
 class _Both:
@@ -95,7 +83,7 @@ def test_a_silent_platform_keeps_neither_one_who_cancels_nor_another_job_waiting
 ) -> None:
     monkeypatch.setattr(openai_batches, "BRIEF_TIMEOUT", 0.5)
     monkeypatch.setattr(side_by_side, "SILENCE", 1.0)
-    form = {"platform": "openai", "keys": [KEY], "batches": [{"running": 80_000}]}
+    form = {**PLATFORM, "batches": [{"running": 80_000}]}
     platform.scenario(form)
     world.service.quota("mini-batch", 1)
     there = world.drop("there.csv", TABLE, schema=SCHEMA)
@@ -151,7 +139,7 @@ def test_what_the_platform_refuses_at_creation_waits_with_a_remedy_or_goes_to_an
     world = new_world(DEPLOYMENTS=names, PLATFORM=KEY)
     world.clock.advance = _Both(world, platform).advance  # type: ignore[method-assign]
     refusal = {**CREATE, "answer": {"status": status, "code": code, "message": message}}
-    platform.scenario({"platform": "openai", "keys": [KEY], "calls": [refusal]})
+    platform.scenario({**PLATFORM, "calls": [refusal]})
     for name in ("alone", "both"):
         world.event(world.drop(f"{name}/x.csv", TABLE, schema=SCHEMA, model=name))
     for _ in range(4):
@@ -170,14 +158,14 @@ def test_what_the_platform_refuses_at_creation_waits_with_a_remedy_or_goes_to_an
     states = {state["target"]: state for state in target_table(world.app, world.app.store.all_listed())}
     assert states[f"{host}/gpt-5.4-mini"]["last_refusal"]["message"] in waiting["message"]
 
-    platform.scenario({"platform": "openai", "keys": [KEY]})
+    platform.scenario(PLATFORM)
     assert world.wait("alone/x.csv")["rows"]["succeeded"] == 4
     assert len(platform.journal().billed) == 4
 
 
 def test_a_batch_that_expires_on_the_platform_is_followed_up(world: World, platform: RunningService) -> None:
     world.service.quota("mini-batch", 1)
-    platform.scenario({"platform": "openai", "keys": [KEY], "batches": [{"running": 172_800, "times": 1}, {}]})
+    platform.scenario({**PLATFORM, "batches": [{"running": 172_800, "times": 1}, {}]})
     name = world.drop("expired.csv", TABLE, schema=SCHEMA)
     status = world.run(name, hours=60)
 

@@ -1,19 +1,20 @@
 """Each port in memory, and its real adapter over Azurite or the emulated service, which may be the OpenAI platform."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from local.batch_service.server import RunningService, running_service
+from local.batch_service.server import RunningService
 from shared.adapters.openai_batches import OpenAIBatchService, client_of
 from shared.domain.batch_service import BatchService
 from shared.domain.ledger import Ledger
 from shared.domain.ports import Files, JobStore
 from shared.settings import read_settings
 from testing.fakes import FakeClock, MemoryBatchService, MemoryFiles, MemoryStore
+from testing.fixtures import PLATFORM, PLATFORM_KEY
 from testing.memory_ledger import MemoryLedger
 from testing.world import World
 
@@ -83,30 +84,13 @@ def rig(kind: str, request: pytest.FixtureRequest) -> Rig:
     return _emulated(world.batch_service, world.service, {})
 
 
-PLATFORM = {"platform": "openai", "keys": ["sk-of-the-platform"]}
-
-
-@pytest.fixture(scope="module")
-def one_platform() -> Iterator[RunningService]:
-    """An emulated service in the OpenAI platform's ways."""
-    with running_service(PLATFORM, frozen=True, processing=0, validating=60, running=180, finalizing=60) as service:
-        yield service
-
-
-@pytest.fixture
-def platform(one_platform: RunningService) -> RunningService:
-    """The same, as new."""
-    one_platform.reset()
-    return one_platform
-
-
 def _platform_adapter(platform: RunningService) -> BatchService:
     target = {"endpoint": f"{platform.url}/v1", "platform": "openai", "deployment": "m", "key": "PLATFORM_KEY"}
     settings = read_settings(
         {
             "BatchStorage": "UseDevelopmentStorage=true",
             "AZURE_OPENAI_ENDPOINT": "https://name.openai.azure.com",
-            "PLATFORM_KEY": PLATFORM["keys"][0],
+            "PLATFORM_KEY": PLATFORM_KEY,
             "DEPLOYMENTS": json.dumps({"m": [target]}),
         }
     )

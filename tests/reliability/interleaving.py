@@ -33,10 +33,13 @@ class Actor:
             if self.fault is not None:
                 raise self.fault
 
-    def finish(self) -> None:
-        """Let it go on to its end."""
+    def finish(self) -> int:
+        """Let it go on to its end; return how many steps that took."""
+        taken = 0
         while not self.done:
             self.step()
+            taken += 1
+        return taken
 
     def _stop(self, call: str) -> None:
         self._back.release()

@@ -398,12 +398,7 @@ def _length(meeting: Meeting, first: bool) -> int:
     """How many steps one of the two takes by itself."""
     simulation = meeting.given()
     work = (meeting.first if first else meeting.second)(simulation)
-    actor = Actor(work, simulation.host(ahead=0 if first or not meeting.lapsed else LAPSED))
-    steps_taken = 0
-    while not actor.done:
-        actor.step()
-        steps_taken += 1
-    return steps_taken
+    return Actor(work, simulation.host(ahead=0 if first or not meeting.lapsed else LAPSED)).finish()
 
 
 @settings(max_examples=120, deadline=None)

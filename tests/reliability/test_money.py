@@ -215,12 +215,7 @@ def length(meeting: Meeting, *, first: bool) -> int:
     """How many steps one of the two takes by itself."""
     simulation = meeting.given()
     number = 0 if first or meeting.same_job else 1
-    actor = Actor((meeting.first if first else meeting.second)(simulation, number), simulation.host())
-    taken = 0
-    while not actor.done:
-        actor.step()
-        taken += 1
-    return taken
+    return Actor((meeting.first if first else meeting.second)(simulation, number), simulation.host()).finish()
 
 
 @settings(max_examples=80, deadline=None)
