@@ -162,7 +162,8 @@ class TableJobStore:
 
     def deployment_backoffs(self) -> list[DeploymentBackoff]:
         found = self._rows.query("PartitionKey eq 'gate'", {})
-        return [versioned(DeploymentBackoff, entity) for entity in found]
+        # The rows that version 1.0.0 left name no target, and no target's key finds them. In texts, quotes are escaped.
+        return [versioned(DeploymentBackoff, entity) for entity in found if '"target":' in entity["Record"]]
 
     def save_deployment_backoff(self, backoff: DeploymentBackoff) -> None:
         self._rows.put(entity_of("gate", name_hash(backoff.target), backoff))

@@ -20,6 +20,7 @@ from shared.domain.lifecycle import is_held
 from shared.domain.model import Job, JobState
 from shared.domain.ports import App, Container, Message, Step
 from shared.pipeline import job_control, steps
+from shared.web import api
 from testing.fakes import Plan, _Blob, _Made
 from testing.paths import DATA
 from testing.world import World
@@ -133,6 +134,17 @@ def test_a_job_of_version_1_0_0_is_finished(state: str, restore: Callable[[str],
     assert (status["state"], status["rows"]["succeeded"]) == ("completed", len(results))
     assert len(simulation.service.created()) == batches_before + (state in ("preparing", "held", "waiting"))
     check_payment(simulation)
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_a_job_of_version_1_0_0_is_listed(state: str, restore: Callable[[str], Simulation]) -> None:
+    simulation = restore(state)
+
+    listed = api.list_response(simulation.host, {})
+
+    assert (listed.status, listed.body["targets"]) == (200, [])
+    # The job that a retry belongs to has ended and is listed, too.
+    assert len(listed.body["jobs"]) == (2 if state == "retry" else 1)
 
 
 def test_a_job_of_version_1_0_0_that_is_being_cancelled_ends_as_cancelled(
