@@ -10,5 +10,5 @@ carried_over    what a retry keeps of the job before it; pilot_rows: which rows 
 file_rows       the rows of a .files list
 prefetch        the documents of rows, fetched ahead; waiting_rows keeps the order meanwhile
 run_ends        how building goes on where documents take longer than one run may
-reuse           answers used again: earlier_answers fills answer_index; reused_part writes the taken_answers
+reuse           reused answers: earlier_answers fills answer_index; reused_part writes the taken_answers
 """

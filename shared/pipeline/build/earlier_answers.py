@@ -1,7 +1,7 @@
 """The answers of earlier jobs of a prompt file's name, found by their requests: put into a job's index, newest first.
 
 The index is built from what those jobs left in the work container: their input files, which ordinary jobs have anyway,
-and the outcomes that they reused themselves. So what may be used again costs nothing until it is.
+and the outcomes that they reused themselves. So what may be reused costs nothing until it is.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Answers used again: rows whose request an earlier job has answered get that answer, and are not sent.
+"""Reused answers: rows whose request an earlier job has answered get that answer, and are not sent.
 
 What earlier jobs have answered is looked up once and written down create-only before the first request is written. So
 building again, or by two workers at once, takes the same answers, whatever ends or is deleted meanwhile.
@@ -100,7 +100,7 @@ def _without(block: RequestBlock, places: Set[int]) -> RequestBlock | None:
 
 @contextmanager
 def reusing(app: App, claim: Claim[Job], reuse: Reuse | None, *, counting: bool) -> Iterator[ReusedAnswers | None]:
-    """Look up what may be used again, the first time that the job is built; None where the job does not want that.
+    """Look up what may be reused, the first time that the job is built; None where the job does not want that.
 
     With `counting`, nothing of it is written but what was looked up. Raises OutdatedError where an answer is gone that
     was there then: it was looked up anew, and all is to be built anew.

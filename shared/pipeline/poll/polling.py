@@ -150,8 +150,9 @@ def _mark_unreachable(batches: Iterable[tuple[OpenNow, Batch]], message: str) ->
 def _queue_due(app: App, jobs: Sequence[OpenNow], silent: set[str]) -> None:
     """Start all due steps except those that would only wait for a silent resource."""
     batches = [batch for item in jobs for batch in item.records.batches]
-    targets = {name: app.store.deployment_backoff(name) for name in unsent_targets(app.settings, batches)}
-    backoffs = {name: backoff for name, backoff in targets.items() if backoff is not None}
+    targets = frozenset(unsent_targets(app.settings, batches))
+    known = app.store.deployment_backoffs() if targets else []
+    backoffs = {backoff.target: backoff for backoff in known if backoff.target in targets}
     now = app.now()
     closed = closed_models(app.settings, batches, backoffs, now)
     found = [
