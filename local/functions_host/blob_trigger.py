@@ -26,7 +26,7 @@ from local.functions_host.worker import Function, InvocationError
 
 _log = logging.getLogger(__name__)
 _SCAN_SECONDS = 1.0
-_PAUSES_PER_SCAN = 10  # A container of thousands of blobs must not be scanned all the time.
+_PAUSES_PER_SCAN = 20  # A container of thousands of blobs must not be scanned all the time.
 _POISON_QUEUE = "webjobs-blobtrigger-poison"
 
 

@@ -5,6 +5,7 @@ Source: https://learn.microsoft.com/azure/azure-functions/functions-reference#co
 
 import os
 from functools import cache
+from typing import Any
 
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob import BlobServiceClient
@@ -13,6 +14,7 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 from local.functions_host.settings import SettingsError
 
 _DEFAULT = "AzureWebJobsStorage"
+_EMULATOR = ("UseDevelopmentStorage=true", "http://127.0.0.1", "http://localhost")
 
 
 def is_defined(connection: str | None) -> bool:
@@ -44,12 +46,17 @@ def queue(connection: str | None, queue_name: str) -> QueueClient:
 
 @cache
 def _blob_service_of(connection_string: str) -> BlobServiceClient:
-    return BlobServiceClient.from_connection_string(connection_string)
+    return BlobServiceClient.from_connection_string(connection_string, **_options(connection_string))
 
 
 @cache
 def _queue_service_of(connection_string: str) -> QueueServiceClient:
-    return QueueServiceClient.from_connection_string(connection_string)
+    return QueueServiceClient.from_connection_string(connection_string, **_options(connection_string))
+
+
+def _options(connection_string: str) -> dict[str, Any]:
+    """Return a client's options: the emulator needs no look at the machine's proxies and certificates at each call."""
+    return {"use_env_settings": False} if any(name in connection_string for name in _EMULATOR) else {}
 
 
 def _service_uri(name: str, service: str) -> str:

@@ -1,8 +1,10 @@
 """How many calls to storage a job of three rows makes, step by step: each costs time, and on Azure money."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +18,8 @@ TABLE = "Custom ID,Prompt,Required\na,Who built it?,Name\nb,When?,Year: integer\
 MOST = {"event": 24, "poll": 8, "completion": 24}
 """Calls of each step: from the drop to the batch at the service, the poll that sees its end, and all that is left."""
 
-IDLE = 5
-"""Calls of a poll that finds one job under way and nothing new."""
+IDLE = 3
+"""Calls of a poll that finds one job under way and nothing new, and has looked for lost events just before."""
 
 QUEUES = 2
 """Calls that this world's queues, which are in memory, save: a look at failed events, and a message."""
@@ -28,6 +30,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.by_step: dict[str, Counter[str]] = {}
+        self.listings = 0
         self._step: str | None = None
 
     @contextmanager
@@ -41,6 +44,7 @@ class Calls:
     def count(self, method: str, url: str) -> None:
         """Count a call, where a step is under way."""
         if self._step is not None:
+            self.listings += "comp=list" in url
             self.by_step[self._step][f"{method} {url.split('?')[0].rpartition('/devstoreaccount1/')[2]}"] += 1
 
 
@@ -102,3 +106,25 @@ def test_a_poll_reads_the_open_jobs_of_a_minute_together(world: World, calls: Ca
     assert len(list(world.app.store.all_listed())) == 12
     # A file's time is storage's own, so the files may be of two minutes.
     assert calls.by_step["idle poll"].total() <= IDLE + 1, calls.by_step
+
+
+@pytest.mark.parametrize(("seconds", "listings"), [(0, 0), (29, 0), (31, 1)])
+def test_the_prompts_are_listed_again_half_a_minute_after_the_last_time(
+    seconds: float, listings: int, world: World, calls: Calls
+) -> None:
+    world.drop("table.csv", TABLE, model="m")
+    polling.poll(world.app)
+    world.clock.advance(seconds)
+    with calls.of("poll"):
+        polling.poll(world.app)
+
+    assert calls.listings == listings
+
+
+def test_a_clock_that_was_ahead_does_not_delay_the_next_listing(world: World, calls: Calls) -> None:
+    later = (world.clock.now() + timedelta(hours=1)).isoformat()
+    world.app.store.save_bookmark("sweep", json.dumps({"after": "", "began": later, "looks_back_to": later}))
+    with calls.of("poll"):
+        polling.poll(world.app)
+
+    assert calls.listings == 1

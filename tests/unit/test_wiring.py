@@ -11,6 +11,8 @@ from azure.core.pipeline.transport import RequestsTransport
 from shared import wiring
 from shared.wiring import _Once
 
+EMULATOR = "BlobEndpoint=http://127.0.0.1:10000/a;TableEndpoint=http://127.0.0.1:10002/a"
+
 
 def test_many_first_invocations_make_the_app_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
@@ -54,15 +56,17 @@ def test_an_app_that_could_not_be_made_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "looks"),
+    ("variables", "place", "looks"),
     [
-        ({}, False),
-        ({"HTTPS_PROXY": "http://proxy.example:3128"}, True),
-        ({"REQUESTS_CA_BUNDLE": "/etc/ssl/company.pem"}, True),
+        ({}, "EndpointSuffix=core.windows.net", False),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, "EndpointSuffix=core.windows.net", True),
+        ({"REQUESTS_CA_BUNDLE": "/etc/ssl/company.pem"}, "EndpointSuffix=core.windows.net", True),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, EMULATOR, False),
+        ({"REQUESTS_CA_BUNDLE": "/etc/ssl/company.pem"}, EMULATOR, False),
     ],
 )
 def test_storage_clients_look_into_the_environment_only_where_it_says_anything_of_the_network(
-    variables: dict[str, str], looks: bool, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], place: str, looks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [*os.environ]:
         if name.lower().endswith("_proxy") or name in wiring.CERTIFICATES:
@@ -78,7 +82,7 @@ def test_storage_clients_look_into_the_environment_only_where_it_says_anything_o
         make(self, **options)
 
     monkeypatch.setattr(RequestsTransport, "__init__", noting)
-    account = "AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net"
+    account = f"AccountName=a;AccountKey=a2V5;{place}"
     wiring.build({"BatchStorage": account, "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"})
 
     assert told == [looks, looks]  # Blobs and the table; the queues' client is made when it is first used.

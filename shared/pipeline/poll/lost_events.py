@@ -25,6 +25,9 @@ NAMES_A_TICK: Final = 10_000
 SETTLED: Final = timedelta(minutes=2)
 """How old a prompt file must be: before that, its event is probably still to come."""
 
+PAUSE: Final = timedelta(seconds=30)
+"""How long after the end of a walk the next one begins, as listing costs far more than the rest of a tick."""
+
 MARGIN: Final = timedelta(minutes=10)
 """How far a walk looks back beyond the beginning of the one before it, as clocks differ."""
 
@@ -45,7 +48,9 @@ def sweep(app: App, bookmarks: Mapping[str, str]) -> None:
         known = bookmarks.get("installed")
         installed = datetime.fromisoformat(known).astimezone(UTC) if known else app.store.installed_at(app.now())
         installed = installed.replace(microsecond=0)
-        _continue(app, installed, _walk(app, bookmarks))
+        walk = _walk(app, bookmarks)
+        if walk is not None:
+            _continue(app, installed, walk)
         _recover_all(app, _failed(app))
     except AppError as error:
         log.warning("the sweep stops for this tick: %s", error)
@@ -63,11 +68,15 @@ def _continue(app: App, installed: datetime, walk: _Walk) -> None:
         app.store.save_bookmark("sweep", json.dumps(asdict(following)))
 
 
-def _walk(app: App, bookmarks: Mapping[str, str]) -> _Walk:
-    place = bookmarks.get("sweep")
+def _walk(app: App, bookmarks: Mapping[str, str]) -> _Walk | None:
+    """Return the walk to continue, or to begin; None if the last one has only just ended."""
+    now, place = app.now(), bookmarks.get("sweep")
     if not place:
-        return _Walk("", app.now().isoformat(), datetime.fromtimestamp(0, UTC).isoformat())
-    return _Walk(**json.loads(place))
+        return _Walk("", now.isoformat(), datetime.fromtimestamp(0, UTC).isoformat())
+    walk = _Walk(**json.loads(place))
+    # Of a time in the future, a clock that was wrong says nothing.
+    is_fresh = timedelta(0) <= now - datetime.fromisoformat(walk.began) < PAUSE
+    return None if is_fresh and not walk.after else walk
 
 
 def _failed(app: App) -> Iterator[BlobInfo]:
