@@ -36,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
         shown = show_results(place.app, known, screen, results_root(options.out), advice)
         return shown if len(known) == len(statuses) else 1
 
-    return run_command(work, lambda: later(dropped, f" --account {options.account}" if options.account else ""))
+    return run_command(
+        work, lambda: later(dropped, f" --account {options.account}" if options.account else ""), options.account
+    )
 
 
 def drop(place: Place, plan: DropPlan, screen: Screen) -> list[Dropped]:

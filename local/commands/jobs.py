@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         screen.say(_closing(len(jobs), bool(more)))
         return 0
 
-    return run_command(work)
+    return run_command(work, account=options.account)
 
 
 def _closing(count: int, is_more: bool) -> str:

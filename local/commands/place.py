@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.commands.azure_sign_in import sign_in
 from local.servers.processes import ServerError
 from local.servers.running import Running, read_running
 from local.servers.stack import app_settings
@@ -46,10 +47,10 @@ def local_place(running: Running) -> Place:
 
 def account_place(account: str) -> Place:
     """Return a storage account in Azure, by its name or the address of its blob service, signed in as `az` is."""
-    # DefaultAzureCredential would try five other ways before the Azure CLI; who prefers one names it here.
-    os.environ.setdefault("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
+    uris = service_uris(account)
+    sign_in(account)
     environment = {name: value for name, value in os.environ.items() if name != "BatchStorage"}
-    settings = {f"BatchStorage__{service}ServiceUri": uri for service, uri in service_uris(account).items()}
+    settings = {f"BatchStorage__{service}ServiceUri": uri for service, uri in uris.items()}
     # Never asked: these commands read and write storage alone.
     app = wiring.build({"AZURE_OPENAI_ENDPOINT": "https://unused.openai.azure.com", **environment, **settings})
     return Place(app, f" --account {account}", 3, lambda: None, lambda: None)

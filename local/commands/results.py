@@ -28,7 +28,9 @@ def main(arguments: Sequence[str]) -> int:
         jobs.extend(_job(place, word) for word in options.jobs)
         return _show(place, jobs, Screen(as_json=options.json), options.out)
 
-    return run_command(work, lambda: later(jobs, f" --account {options.account}" if options.account else ""))
+    return run_command(
+        work, lambda: later(jobs, f" --account {options.account}" if options.account else ""), options.account
+    )
 
 
 def _show(place: Place, jobs: Sequence[Dropped], screen: Screen, out: str | None) -> int:

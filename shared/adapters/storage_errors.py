@@ -46,6 +46,11 @@ def translate(error: AzureError, what: str) -> AppError:
         return NotFound(f"{what} does not exist")
     if isinstance(error, ResourceExistsError | ResourceModifiedError):
         return Conflict(f"{what} was changed meanwhile")
+    if isinstance(error, ClientAuthenticationError) and _status(error) is None:
+        return NotPermitted(
+            f"There is no identity to sign in with for {what} in storage: give the function app a managed identity "
+            "(BatchStorage__clientId names a user-assigned one), or correct BatchStorage"
+        )
     if isinstance(error, ClientAuthenticationError) or _status(error) in (401, 403):
         return NotPermitted(
             f"Storage does not permit access to {what}: give the app's identity the data roles for blobs, queues "

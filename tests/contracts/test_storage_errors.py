@@ -51,6 +51,12 @@ def test_a_status_becomes_the_error_that_says_what_to_do(status: int, code: str,
     assert type(translate(_http_error(status, code), "blob a")) is expected
 
 
+def test_without_an_identity_a_role_is_not_what_is_asked_for() -> None:
+    said = str(translate(core.ClientAuthenticationError("no credential"), "blob a"))
+    assert said.startswith("There is no identity to sign in with for blob a in storage")
+    assert "role" not in said
+
+
 def _kinds(base: type[core.AzureError]) -> Iterator[type[core.AzureError]]:
     for kind in base.__subclasses__():
         yield kind

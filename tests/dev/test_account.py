@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from local.commands import drop, follow, jobs, place
+from local.commands import drop, follow, jobs, place, results
 from local.servers.azurite import install_azurite, node
 from local.servers.processes import Server, ServerError
 from shared import wiring
@@ -77,21 +77,9 @@ def _signed_in(
     certificate: Path, uris: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Sign in as `az login` would, in a machine where the account's addresses are Azurite's."""
-    now = int(time.time())
-    claims = {
-        "aud": "https://storage.azure.com",
-        "iss": "https://sts.windows.net/ab1f708d-50f6-404c-a006-d71b2ac7a606/",
-        "iat": now - 60,
-        "nbf": now - 60,
-        "exp": now + 3600,
-    }
-    parts = [{"alg": "RS256", "typ": "JWT"}, claims]
-    token = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
-    answer = {"accessToken": f"{token}.c2ln", "expires_on": now + 3600, "expiresOn": "2099-01-01 00:00:00.000000"}
     az = tmp_path / "bin" / "az"
     az.parent.mkdir()
-    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
-    az.chmod(0o755)
+    _answer(az, "https://storage.azure.com")
     monkeypatch.setenv("PATH", f"{az.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate / "cert.pem"))
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
@@ -100,6 +88,23 @@ def _signed_in(
     wiring._credential.cache_clear()
     yield
     wiring._credential.cache_clear()
+
+
+def _answer(az: Path, audience: str) -> None:
+    """Make a stand-in for the Azure CLI that answers every call with a token for that audience."""
+    now = int(time.time())
+    claims = {
+        "aud": audience,
+        "iss": "https://sts.windows.net/ab1f708d-50f6-404c-a006-d71b2ac7a606/",
+        "iat": now - 60,
+        "nbf": now - 60,
+        "exp": now + 3600,
+    }
+    parts = [{"alg": "RS256", "typ": "JWT"}, claims]
+    token = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    answer = {"accessToken": f"{token}.c2ln", "expires_on": now + 3600, "expiresOn": "2099-01-01 00:00:00.000000"}
+    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    az.chmod(0o755)
 
 
 def test_files_are_dropped_into_an_account_in_azure_and_jobs_listed(
@@ -114,6 +119,43 @@ def test_files_are_dropped_into_an_account_in_azure_and_jobs_listed(
     assert "--account shopdata" in captured.err
     assert jobs.main(["jobs", "--account", "shopdata"]) == 0
     assert "There are no jobs here yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["jobs", "results", "drop"])
+def test_who_is_not_signed_in_is_told_to_sign_in_and_of_no_role(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bin" / "az").write_text("#!/bin/sh\necho \"Please run 'az login' to set up account.\" >&2\nexit 1\n")
+    assert _run(command, tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "You are not signed in to Azure, so the storage account shopdata cannot be used. Run:  az login"
+    )
+    assert "AzureCliCredential: Please run 'az login'" in said
+    assert "role" not in said
+
+
+@pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")  # Azurite refuses in XML.
+@pytest.mark.parametrize("command", ["jobs", "results", "drop"])
+def test_who_is_signed_in_but_refused_is_told_which_roles_it_takes(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _answer(tmp_path / "bin" / "az", "https://vault.azure.net")  # Azurite refuses it as Azure does a missing role.
+    assert _run(command, tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("The storage account shopdata refuses the user who is signed in here")
+    assert "Storage Blob Data Contributor" in said
+    assert "Storage Table Data Reader" in said
+
+
+def _run(command: str, folder: Path) -> int:
+    (folder / "a.csv").write_text("Prompt\nx\n")
+    run = {
+        "jobs": lambda: jobs.main(["jobs", "--account", "shopdata"]),
+        "results": lambda: results.main(["results", "a.csv", "--account", "shopdata"]),
+        "drop": lambda: drop.main(["drop", str(folder / "a.csv"), "--account", "shopdata"]),
+    }
+    return run[command]()
 
 
 class TestNames:
