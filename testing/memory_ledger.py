@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.errors import Conflict
-from shared.domain.ledger import Entry, Month, OutputTokens, charges_by_month, outputs_by_key
+from shared.domain.ledger import FOLDED, Entry, Month, OutputTokens, charges_by_month, outputs_by_key
 
 
 class MemoryLedger:
@@ -60,7 +60,8 @@ class MemoryLedger:
             del self._entries[entry.job_id]
 
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
-        lately = outputs_by_key(entry for entry in self._entries.values() if entry.ended)
+        ended = sorted((entry for entry in self._entries.values() if entry.ended), key=lambda entry: entry.job_id)
+        lately = outputs_by_key(ended[:FOLDED])
         return {key: found for key in keys if (found := self._outputs.get(key, lately.get(key))) is not None}
 
     def _check(self, entry: Entry) -> None:

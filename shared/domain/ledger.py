@@ -103,7 +103,7 @@ class Ledger(Protocol):
     def output_tokens(self, keys: Sequence[str]) -> Mapping[str, OutputTokens]:
         """Return the output tokens of earlier answers by key, for the keys that have any.
 
-        If nothing is folded for a key yet, those of ended jobs' entries.
+        If nothing is folded for a key yet, those of ended jobs' entries, of `FOLDED` at most.
         """
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.errors import Conflict
-from shared.domain.ledger import Entry, Ledger, Month, OutputTokens, standing
+from shared.domain.ledger import FOLDED, Entry, Ledger, Month, OutputTokens, standing
 
 
 def test_a_month_nobody_wrote_is_empty(ledger: Ledger) -> None:
@@ -90,6 +90,12 @@ def test_an_ended_jobs_output_tokens_are_known_before_it_is_folded(ledger: Ledge
     assert ledger.output_tokens(["k", "l"]) == {"k": OutputTokens(30, 2)}
     ledger.fold([ended])
     assert ledger.output_tokens(["k", "l"]) == {"k": OutputTokens(30, 2)}
+
+
+def test_of_very_many_ended_jobs_only_a_few_tell_the_output_tokens(ledger: Ledger) -> None:
+    for number in range(FOLDED + 5):
+        ledger.save(Entry(f"a{number:02d}", ended=True, outputs={"k": OutputTokens(10, 1)}))
+    assert ledger.output_tokens(["k"]) == {"k": OutputTokens(10 * FOLDED, FOLDED)}
 
 
 def test_a_job_is_settled_once_for_ever(ledger: Ledger) -> None:
