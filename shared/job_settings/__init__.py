@@ -50,10 +50,10 @@ class Reuse:
 class JobSettings:
     """The settings from all `_job.json` files, the nearest folder's first; None or empty if none sets them.
 
-    `schema` is the JSON Schema itself, also where a `_*.json` blob or `required` said it. `messages` are the chat
-    messages as given, their texts templates. `columns` maps a meaning (`custom_id`, `model`, `prompt`, …) to a header,
-    or to None: no column means this. `formats` are those beside JSONL. `sources` are the `_job.json` and schema blobs
-    that said all this, the nearest first.
+    `schema` is the JSON Schema itself, also where a `_*.json` blob or `required` said it (`schema_from_required`).
+    `messages` are the chat messages as given, their texts templates. `columns` maps a meaning (`custom_id`, `model`,
+    `prompt`, …) to a header, or to None: no column means this. `formats` are those beside JSONL. `sources` are the
+    `_job.json` and schema blobs that said all this, the nearest first.
     """
 
     model: str | None = None
@@ -75,6 +75,7 @@ class JobSettings:
     images: Images = Images()
     reuse: Reuse | None = None
     sources: tuple[str, ...] = field(default=(), compare=False)
+    schema_from_required: bool = field(default=False, compare=False)
 
 
 def job_file_paths(prompt_name: str) -> list[str]:
@@ -104,6 +105,7 @@ def resolve(layers: Sequence[tuple[str, bytes]], read_schema: Callable[[str, str
         merged["schema"] = _named_schema(said_by["schema"], name, schema_blob, read_schema(folder, name))
     if "required" in merged:
         merged["schema"] = _required_schema(said_by["required"], merged.pop("required"))
+        merged["schema_from_required"] = True
     merged["sources"] = tuple(_sources([path for path, _ in layers], said_by, schema_blob))
     return _settings(merged)
 

@@ -37,9 +37,10 @@ class Formats:
         self.name = name
         if settings.schema is not None:
             try:
-                self._job = self._noting("the job's schema", answer_schema.prepare(settings.schema))
+                prepared = answer_schema.prepare(settings.schema)
             except SchemaFault as exc:
                 raise JobFault(JobCode.INVALID_JOB_SETTINGS, f"schema: {exc}") from exc
+            self._job = self._noting("the job's schema", prepared, from_required=settings.schema_from_required)
         self.saw_any = self._job is not None
         """Whether the job or any row so far had a schema, good or bad."""
 
@@ -64,7 +65,9 @@ class Formats:
             fields = _fields(required)
             return self._listed(
                 b"required:" + json_codec.dumps(fields),
-                lambda: self._noting("Required", answer_schema.prepare(answer_schema.from_required(fields))),
+                lambda: self._noting(
+                    "Required", answer_schema.prepare(answer_schema.from_required(fields)), from_required=True
+                ),
             )
         if self._job is None and self._required:
             raise UnsendableError(
@@ -101,8 +104,9 @@ class Formats:
         if len(self._warnings) <= _WARNINGS:
             self._warnings[text] = None
 
-    def _noting(self, source: str, schema: AnswerSchema) -> AnswerSchema:
-        for text in (*schema.changes, *schema.warnings):
+    def _noting(self, source: str, schema: AnswerSchema, *, from_required: bool = False) -> AnswerSchema:
+        """Warn of what was changed in a schema; one written for a list of fields has no keyword of the user's own."""
+        for text in (*(() if from_required else schema.changes), *schema.warnings):
             self._warn(f"{source}: {text}")
         return schema
 

@@ -95,6 +95,11 @@ def test_required_is_a_schema_in_one_line(fields: object) -> None:
     }
 
 
+def test_a_schema_knows_whether_required_said_it() -> None:
+    assert resolved({"required": "Name"}).schema_from_required
+    assert not resolved({"schema": {"title": "near"}}, {"required": "Far"}).schema_from_required
+
+
 def test_the_nearer_of_required_and_schema_counts() -> None:
     near = resolved({"required": "Near"}, {"schema": "_not_read.json"}).schema
     assert near is not None
@@ -129,7 +134,8 @@ def test_whole_numbers_of_64_bits_are_kept(number: int) -> None:
 
 
 def test_every_key_of_the_schema_is_an_attribute_of_the_settings() -> None:
-    assert {*SCHEMA["properties"]} - {"$schema", "required"} == {*JobSettings.__slots__} - {"sources"}
+    derived = {"sources", "schema_from_required"}
+    assert {*SCHEMA["properties"]} - {"$schema", "required"} == {*JobSettings.__slots__} - derived
 
 
 def test_an_editors_schema_line_and_a_byte_order_mark_are_accepted() -> None:

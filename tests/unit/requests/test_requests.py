@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.answer_schema import from_required
 from shared.answer_schema.schema_list import SchemaList
 from shared.domain.errors import JobFault
 from shared.domain.model import Fault, JobCode, Record, RequestBlock, RowCode
@@ -85,6 +86,11 @@ class Job:
 def identity(builder: RequestBuilder, record: Record) -> tuple[str, dict[str, object]]:
     """Who a row is: its custom id and its own columns."""
     return builder.identify(record), builder.own(record)
+
+
+def _required(fields: str) -> dict[str, Any]:
+    """The settings of a job whose `_job.json` names the answer's fields."""
+    return {"schema": from_required(fields), "schema_from_required": True}
 
 
 def fault_of(headers: tuple[str, ...] | None, **settings: Any) -> JobFault:
@@ -556,6 +562,24 @@ class TestWarnings:
         assert len(ours) == len(set(ours)) == 3
         assert "Schema: $.properties.a: was not required: now it is required and may be null" in ours
         assert [w for w in job.builder.warnings if w.startswith("the job's schema: ")]
+
+    def test_a_date_among_required_fields_is_asked_for_in_words_and_without_a_warning(self) -> None:
+        fields = "Due: date, At: date-time?, Days: date[]"
+        column, job = Job(("Prompt", "Required")), Job(("Prompt",), **_required(fields))
+        for asked in (column.body({"Prompt": "Q", "Required": fields}), job.body({"Prompt": "Q"})):
+            due = asked["response_format"]["json_schema"]["schema"]["properties"]["Due"]
+            assert due == {"type": "string", "description": "A date as YYYY-MM-DD, such as 2026-04-01."}
+        for built in (column, job):
+            assert built.builder.warnings == ()
+            assert built.schemas[0]["properties"]["Due"]["format"] == "date"
+
+    def test_a_date_in_a_schema_of_the_users_own_is_warned_of(self) -> None:
+        job = Job(("Prompt",), schema=from_required("Due: date"))
+        assert [warning for warning in job.builder.warnings if "$.properties.Due.format" in warning]
+
+    def test_warnings_of_required_fields_that_are_too_many_stay(self) -> None:
+        fields = ", ".join(f"Field{number}" for number in range(200))
+        assert Job(("Prompt",), **_required(fields)).builder.warnings
 
     @pytest.mark.parametrize("column", ["Schema", "Required"])
     def test_a_column_in_the_place_of_the_jobs_schema_is_said_once(self, column: str) -> None:
