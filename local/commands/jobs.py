@@ -61,8 +61,10 @@ def _closing(count: int, is_more: bool) -> str:
 
 def _table(jobs: Sequence[Status]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("job", "state", "rows", "cost"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("rows", "cost") else "left")
+    for name in ("job", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("succeeded", "failed", "cost"):
+        table.add_column(name, no_wrap=True, justify="right")
     table.add_column("prompt file, and what to know", overflow="fold")
     for status in jobs:
         style = _STYLES.get(status["state"], "")
@@ -70,7 +72,8 @@ def _table(jobs: Sequence[Status]) -> Table:
         about = Text(status["prompt_file"])
         if news:
             about.append(f"\n{one_line(news, 200)}", "dim")
-        table.add_row(status["job_id"], Text(status["state"], style), _rows(status), _cost(status), about)
+        state, failed = Text(status["state"], style), Text(_failed(status), "red")
+        table.add_row(status["job_id"], state, _succeeded(status), failed, _cost(status), about)
     return table
 
 
@@ -97,11 +100,20 @@ def _cost(status: Status) -> str:
     return (f"${usd:,.4f}" if usd >= 0.0001 else "<$0.0001") if usd else ""
 
 
-def _rows(status: Status) -> str:
+def _succeeded(status: Status) -> str:
+    """Return how many of a job's rows succeeded, or, while it runs, how many were answered and have not failed."""
     done, total = rows_done(status)
-    if total is None:
-        return ""
-    return f"{done:,}/{total:,}"
+    return "" if total is None else f"{done - _count_failed(status):,}/{total:,}"
+
+
+def _failed(status: Status) -> str:
+    """Return how many rows failed, empty where none did."""
+    failed = _count_failed(status)
+    return f"{failed:,}" if failed else ""
+
+
+def _count_failed(status: Status) -> int:
+    return int(status["rows"].get("failed") or 0) - left_out(status)
 
 
 def _news(status: Status) -> str:

@@ -49,6 +49,21 @@ def test_jobs_are_listed_newest_first_with_what_to_know(desk: World, capsys: pyt
     assert "Older ones: --limit 2" in printed
 
 
+def test_failed_rows_of_a_listed_job_are_told_from_those_that_succeeded(
+    desk: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.run(desk.drop("mixed.csv", f"{TABLE},Name\n,Name\n"))
+    desk.clock.advance(5)
+    desk.run(desk.drop("trial/tried.csv", TABLE, limit=1))
+    assert jobs.main(["jobs"]) == 0
+    header, _, *lines = capsys.readouterr().out.strip().splitlines()
+    assert header.split()[:5] == ["job", "state", "succeeded", "failed", "cost"]
+    tried, mixed = (line.split() for line in lines if "completed" in line)
+    assert mixed[2:4] == ["3/5", "2"]
+    assert tried[2] == "1/1"
+    assert "$" in tried[3]
+
+
 def test_targets_are_shown_below_the_jobs_while_one_is_left_alone(
     desk: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
