@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.prompt_file import form_of, is_image, is_text
+from shared.prompt_file import form_of, is_image, is_text, why_unsupported
 
 PROMPTS = "prompts"
 _SETTINGS = "_job.json"
 _LIST = ".files"
+_OF_PDF = (
+    " If a PDF holds a table of prompts, save it as .xlsx (or CSV); to ask about a PDF, name it in the column Image of "
+    "a table, or in a .files list."
+)
 
 
 class DropError(Exception):
@@ -69,7 +73,11 @@ def _expand(argument: str) -> list[Path]:
     found = [Path(name) for name in sorted(glob.glob(argument, recursive=True))]
     if not found:
         raise DropError(f"No file matches {argument}.")
-    return [path for path in found if not path.name.startswith((".", "_"))] or found
+    return [path for path in found if not path.name.startswith((".", "_")) and _can_be_dropped(path)] or found
+
+
+def _can_be_dropped(path: Path) -> bool:
+    return path.is_dir() or _is_document(path) or form_of(path.name) is not None
 
 
 def _meant(path: Path) -> str:
@@ -90,6 +98,8 @@ def _of_file(path: Path, limit: int | None) -> DropPlan:
         raise DropError(f"{path.name} is not a prompt file: names that begin with _ or . are kept for other files.")
     if path.name.startswith("_") or _is_document(path):
         return DropPlan((), (*before, Upload(f"{folder}{path.name}", path)))
+    if form_of(path.name) is None:
+        raise DropError(why_unsupported(path.name))
     return DropPlan((Upload(f"{folder}{path.name}", path),), tuple(before))
 
 
@@ -103,7 +113,9 @@ def _documents_below(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _of_folder(path: Path, limit: int | None) -> DropPlan:
     folder = _folder_name(path.name.lstrip("_.") or "files", limit)
-    prompts, before = [], []
+    prompts: list[Upload] = []
+    before: list[Upload] = []
+    others: list[Upload] = []
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
         if not file.is_file() or any(part.startswith((".", "_")) for part in relative.parts[:-1]):
@@ -111,10 +123,11 @@ def _of_folder(path: Path, limit: int | None) -> DropPlan:
         upload = Upload(f"{folder}{relative.as_posix()}", file)
         if file.name.startswith("_") or _is_document(file):
             before.append(upload)
-        elif not file.name.startswith(".") and form_of(file.name) is not None:
-            prompts.append(upload)
+        elif not file.name.startswith("."):
+            (others if form_of(file.name) is None else prompts).append(upload)
     if not prompts:
-        raise DropError(f"There is no prompt file in the folder {path}.")
+        why = f" {why_unsupported(others[0].blob.removeprefix(folder))}" if others else ""
+        raise DropError(f"There is no prompt file in the folder {path}.{why}")
     return DropPlan(tuple(prompts), tuple(before))
 
 
@@ -163,9 +176,11 @@ def _refuse_settings_alone(plan: DropPlan) -> None:
     """Refuse what nothing would come of: settings or documents without a prompt file."""
     if plan.prompts:
         return
-    named = ", ".join(upload.blob.rpartition("/")[2] for upload in plan.before)
+    names = [upload.blob.rpartition("/")[2] for upload in plan.before]
+    has_pdf = any(name.lower().endswith(".pdf") for name in names)
     raise DropError(
-        f"{named} is not a prompt file: images and documents go along with one, and so do names that begin with _."
+        f"{', '.join(names)} is not a prompt file: images and documents go along with one, and so do names that begin "
+        f"with _.{_OF_PDF if has_pdf else ''}"
     )
 
 

@@ -27,7 +27,17 @@ from typing import Final
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode, Record, RowBlock
 from shared.prompt_file.csv_reader import CsvTable
-from shared.prompt_file.form import FORMS, Form, Kind, form_of, is_image, is_prompt_file, is_text, stem_of
+from shared.prompt_file.form import (
+    FORMS,
+    Form,
+    Kind,
+    form_of,
+    is_image,
+    is_prompt_file,
+    is_text,
+    stem_of,
+    why_unsupported,
+)
 from shared.prompt_file.gzip_stream import decompress
 from shared.prompt_file.json_file import read_json_file
 from shared.prompt_file.json_lines import read_json_lines
@@ -45,6 +55,7 @@ __all__ = [
     "is_text",
     "open_prompt_file",
     "stem_of",
+    "why_unsupported",
 ]
 
 

@@ -51,9 +51,24 @@ FORMS: Final[dict[str, Form]] = {extension: Form(kind) for extension, kind in _K
 """Every extension that is read, in lower case."""
 
 
+_SPREADSHEETS: Final = frozenset({".xls", ".xlsb", ".xlsm", ".xltx", ".ods", ".fods", ".numbers", ".gsheet"})
+"""The extensions of tables that other programs, or other versions of Excel, write."""
+
+
 def form_of(name: str) -> Form | None:
     """Return a prompt file's form by its extension, in any case; None if it is not supported."""
     return FORMS.get(_extension(name).lower())
+
+
+def why_unsupported(name: str) -> str:
+    """Say of a file whose form is not supported what to do with it."""
+    extension = _extension(name).lower()
+    if extension in _SPREADSHEETS:
+        return f"{name}: {extension} files are not read. Save it as .xlsx (or CSV)."
+    return (
+        f"{name} has no extension that this app reads: .jsonl, .ndjson, .json, .csv, .tsv (each also with .gz), .xlsx, "
+        ".parquet or .files. If it holds a table of prompts, save it as .xlsx (or CSV)."
+    )
 
 
 def stem_of(name: str) -> str:

@@ -24,6 +24,8 @@ def _ends(world: World, name: str, code: str, total: int | None, errors: dict[st
 def test_unsupported_format(world: World) -> None:
     message = _ends(world, world.drop("report.docx", b"PK"), "unsupported_format", None, {})
     assert ".csv" in message
+    message = _ends(world, world.drop("report.xls", b"\xd0\xcf"), "unsupported_format", None, {})
+    assert message.startswith("report.xls: .xls files are not read. Save it as .xlsx (or CSV).")
 
 
 def test_not_utf8(world: World) -> None:

@@ -51,6 +51,27 @@ def test_what_cannot_be_dropped_is_refused_by_name(tmp_path: Path, name: str, re
     assert name in str(refusal.value)
 
 
+@pytest.mark.parametrize("name", ["a.xls", "a.XLSB", "a.ods", "a.numbers", "a.docx", "a.pdf", "a"])
+def test_a_file_of_another_program_is_refused_with_what_to_save_it_as(tmp_path: Path, name: str) -> None:
+    make(tmp_path, name)
+    with pytest.raises(DropError, match=r"save it as \.xlsx \(or CSV\)|Save it as \.xlsx \(or CSV\)") as refusal:
+        plan_drops([tmp_path / name])
+    assert name in str(refusal.value)
+
+
+def test_a_folder_of_nothing_but_files_of_another_program_is_refused_likewise(tmp_path: Path) -> None:
+    make(tmp_path, "shop/june/a.ods")
+    with pytest.raises(
+        DropError, match=r"no prompt file in the folder .* june/a\.ods: .* Save it as \.xlsx \(or CSV\)"
+    ):
+        plan_drops([tmp_path / "shop"])
+
+
+def test_a_pattern_passes_over_what_cannot_be_dropped(tmp_path: Path) -> None:
+    make(tmp_path, "a.csv", "a.docx", "_schema.json")
+    assert blobs(plan_drops([tmp_path / "*"]).prompts) == ["a.csv"]
+
+
 def test_a_mistyped_file_is_told_from_the_one_that_was_meant(tmp_path: Path) -> None:
     make(tmp_path, "tickets.xlsx", "other.csv")
     with pytest.raises(DropError, match=r"Did you mean .*tickets\.xlsx\?"):

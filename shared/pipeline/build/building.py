@@ -26,7 +26,7 @@ from shared.pipeline.build.run_ends import UnfinishedError
 from shared.pipeline.claims import Claim, claim_job
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import reserve
-from shared.prompt_file import form_of
+from shared.prompt_file import form_of, why_unsupported
 
 __all__ = ["COLUMNS", "prepare", "read_plan"]
 
@@ -65,8 +65,7 @@ def _prepare(records: JobRecords, claim: Claim[Job]) -> None:
     if form_of(job.prompt_file) is None:
         raise JobFault(
             JobCode.UNSUPPORTED_FORMAT,
-            f"{job.prompt_file} has no extension that this app reads: .jsonl, .ndjson, .json, .csv, .tsv (each also "
-            "with .gz), .xlsx, .parquet or .files. To keep other files here, start their names with _ or a dot.",
+            f"{why_unsupported(job.prompt_file)} To keep other files here, start their names with _ or a dot.",
         )
     copied = snapshot.take(records, claim)
     plan, is_first = fix_plan(app, job, may_be_there=not copied.is_first)
