@@ -153,7 +153,8 @@ def _which_sheet(sheets: Sequence[Sheet], read: Sheet) -> str:
     seen = " that is visible" if any(not sheet.visible for sheet in passed) else ""
     if any(sheet.visible for sheet in passed):
         seen += " and holds anything" if seen else " that holds anything"
-    return f'The workbook has {len(sheets)} sheets; only the first{seen}, "{read.name}", was read.'
+    which = f'The workbook has {len(sheets)} sheets; only the first{seen}, "{read.name}", was read.'
+    return f"{which} To have another one read, move it to the front."
 
 
 def _has_value(row: Row) -> bool:

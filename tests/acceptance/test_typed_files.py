@@ -164,4 +164,5 @@ def test_a_cover_sheet_is_named_where_a_column_is_missing(world: World) -> None:
     status = world.run(name)
 
     assert status["code"] == "missing_column"
-    assert 'The workbook has 2 sheets; only the first, "Deckblatt", was read.' in status["message"]
+    read = 'The workbook has 2 sheets; only the first, "Deckblatt", was read.'
+    assert f"{read} To have another one read, move it to the front." in status["message"]

@@ -95,7 +95,9 @@ def test_of_several_sheets_the_first_is_read_and_named() -> None:
     reading = read("a.xlsx", workbook_of(["a"], ["1"], change=lambda book: book.create_sheet("Other").append(["b"])))
 
     assert reading.values == [{"a": "1"}]
-    assert reading.notes == ('The workbook has 2 sheets; only the first, "Sheet", was read.',)
+    assert reading.notes == (
+        'The workbook has 2 sheets; only the first, "Sheet", was read. To have another one read, move it to the front.',
+    )
 
 
 def test_hidden_sheets_and_charts_are_passed_over() -> None:
@@ -106,7 +108,10 @@ def test_hidden_sheets_and_charts_are_passed_over() -> None:
     reading = read("a.xlsx", workbook_of(["a"], ["1"], change=change))
 
     assert reading.values == [{"a": "1"}]
-    assert reading.notes == ('The workbook has 2 sheets; only the first that is visible, "Sheet", was read.',)
+    assert reading.notes == (
+        'The workbook has 2 sheets; only the first that is visible, "Sheet", was read. '
+        "To have another one read, move it to the front.",
+    )
 
 
 @pytest.mark.parametrize("rows", [[], [["a", "b"]], [["a"], [None], [""]]])

@@ -101,7 +101,8 @@ def test_every_kind_of_cell_is_read_as_a_person_sees_it_but_for_number_formats()
     prompts = [values["Prompt"] for values in reading.values]
     assert prompts == ["Who built the Shard?"] * (len(CELLS) - 1) + [""], "a merged area has its first cell's value"
     assert reading.notes == (
-        'The workbook has 2 sheets; only the first that is visible, "Prompts & more", was read.',
+        'The workbook has 2 sheets; only the first that is visible, "Prompts & more", was read. '
+        "To have another one read, move it to the front.",
         'Column "Cell": each of 2 cells holds an error such as #N/A and was read as empty: correct the formula or the '
         "value in the workbook and save it.",
     )

@@ -354,14 +354,19 @@ def test_a_dimension_that_is_wrong_limits_nothing(ref: str) -> None:
     assert read("a.xlsx", book(sheet)).values == [{"Prompt": "1", "V": "2"}]
 
 
+MOVE_IT = "To have another one read, move it to the front."
+
+
 def test_an_empty_sheet_first_is_passed_over_and_a_cover_sheet_is_named() -> None:
     empty = case("xlsx-empty-or-cover-sheet-first/closedxml-cover-empty-first.xlsx")
     cover = case("xlsx-empty-or-cover-sheet-first/closedxml-cover-first.xlsx")
 
     assert len(empty.values) == 6
-    assert empty.notes[0] == 'The workbook has 2 sheets; only the first that holds anything, "Daten", was read.'
+    assert (
+        empty.notes[0] == f'The workbook has 2 sheets; only the first that holds anything, "Daten", was read. {MOVE_IT}'
+    )
     assert cover.headers == ("Auswertung",)
-    assert cover.notes[0] == 'The workbook has 2 sheets; only the first, "Deckblatt", was read.'
+    assert cover.notes[0] == f'The workbook has 2 sheets; only the first, "Deckblatt", was read. {MOVE_IT}'
 
 
 def test_a_stray_blank_far_out_is_no_row() -> None:
