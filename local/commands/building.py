@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from local.commands.job_words import NOT_SENT
+from local.commands.first_faults import FirstFaults
+from local.commands.job_words import Status, failures
 from local.commands.uploading import Dropped
 from local.servers.azurite import running_azurite
 from local.servers.stack import app_settings
@@ -28,15 +29,15 @@ _NOWHERE = "http://127.0.0.1:9"
 class BuiltJob:
     """What the app would do with one prompt file."""
 
-    status: Mapping[str, Any]
+    status: Status
     code: str | None
     """The job's fault, None where rows can be sent."""
     message: str
     requests: int
     batches: int
     models: tuple[str, ...]
-    first_faults: Mapping[str, str]
-    """For each code of rows that cannot be sent, the first such row."""
+    first_faults: FirstFaults
+    """The first rows of each code that cannot be sent."""
     first_request: Mapping[str, Any] | None
     estimate: Mapping[str, Any]
     """As in status.json."""
@@ -44,7 +45,7 @@ class BuiltJob:
     @property
     def invalid(self) -> dict[str, int]:
         """The rows that cannot be sent, by code, without those that a limit leaves out."""
-        return {code: count for code, count in self.status["errors"].items() if code != NOT_SENT}
+        return failures(self.status)
 
     @property
     def schema(self) -> Mapping[str, Any] | None:
@@ -76,7 +77,7 @@ def build(app: App, dropped: Dropped) -> BuiltJob:
         requests=sum(batch.requests for batch in batches),
         batches=len(batches),
         models=tuple(dict.fromkeys(batch.model for batch in batches)),
-        first_faults=_first_faults(app, job),
+        first_faults=_first_faults(app, job, status),
         first_request=_first_request(app, batches),
         estimate=status.get("estimate") or {"input_tokens": job.input_tokens},
     )
@@ -94,12 +95,10 @@ def _first_request(app: App, batches: Sequence[Batch]) -> Mapping[str, Any] | No
     return request
 
 
-def _first_faults(app: App, job: Job) -> dict[str, str]:
-    if not job.unsent or app.files.info(Container.WORK, blob_names.unsent(job)) is None:
-        return {}
-    firsts: dict[str, str] = {}
-    for line in b"".join(app.files.read(Container.WORK, blob_names.unsent(job))).splitlines():
-        found = outcomes.read_line(line)
-        if found.code is not None and found.code != NOT_SENT:
-            firsts.setdefault(found.code, f"row {found.row}: {found.message}")
-    return firsts
+def _first_faults(app: App, job: Job, status: Status) -> FirstFaults:
+    faults = FirstFaults(failures(status))
+    if job.unsent and app.files.info(Container.WORK, blob_names.unsent(job)) is not None:
+        for line in b"".join(app.files.read(Container.WORK, blob_names.unsent(job))).splitlines():
+            found = outcomes.read_line(line)
+            faults.add(found.code, found.row, found.message)
+    return faults

@@ -9,6 +9,7 @@ from rich.syntax import Syntax
 
 from local.commands.building import BuiltJob, build, building_app
 from local.commands.command_line import parse
+from local.commands.first_faults import FAULTS_OF_ROWS
 from local.commands.job_words import counted, left_out, money, one_line
 from local.commands.prompt_paths import plan_drops
 from local.commands.running import run_command
@@ -47,7 +48,7 @@ def _for_machines(blob: str, built: BuiltJob) -> dict[str, Any]:
         "message": built.message or None,
         "rows": {"total": built.status["rows"]["total"], "to_send": built.requests},
         "errors": built.status["errors"],
-        "first_errors": built.first_faults,
+        "first_errors": {code: f"row {row}: {text}" for code, ((row, text), *_) in built.first_faults.rows.items()},
         "batches": built.batches,
         "models": built.models,
         "warnings": built.status["warnings"],
@@ -84,8 +85,8 @@ def _rows(built: BuiltJob) -> list[str]:
     if unsent:
         lines.append(f"{unsent:,} not_sent: a trial run")
     # Where the whole file has the one fault, it is said already.
-    faults = {} if built.code and len(built.invalid) == 1 else built.first_faults
-    return lines + [f"{built.invalid[code]:,} {code}, the first is {one_line(first)}" for code, first in faults.items()]
+    is_said = built.code and built.code not in FAULTS_OF_ROWS and len(built.invalid) == 1
+    return lines if is_said else lines + built.first_faults.lines(built.message)
 
 
 def _show_request(built: BuiltJob, request: Mapping[str, Any], screen: Screen) -> None:

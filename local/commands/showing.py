@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local.commands.fetching import fetch, file_names
+from local.commands.first_faults import FAULTS_OF_ROWS, FirstFaults
 from local.commands.job_words import Status, failures, left_out, one_line, summary, targets_of
 from local.commands.results_table import results_table
 from local.commands.screen import Screen
@@ -115,19 +116,17 @@ def _show_one(status: Status, folder: Path, screen: Screen, advice: Advice, *, w
 
 
 def _faults(status: Status, errors: Path) -> list[str]:
-    """Return a line for each code of failed rows, with the first row's message; none where the job's fault says it."""
-    if status["state"] == "failed" or not errors.exists():
+    """Return the first failed rows of each code, with their messages; none where the job's fault says it."""
+    if (status["state"] == "failed" and status.get("code") not in FAULTS_OF_ROWS) or not errors.exists():
         return []
-    firsts: dict[str, str] = {}
-    wanted = failures(status)
+    faults = FirstFaults(failures(status))
     with errors.open("rb") as lines:
         for line in lines:
-            if firsts.keys() >= wanted.keys():
+            if faults.are_complete:
                 break
             error = json.loads(line).get("error") or {}
-            if error.get("code") in wanted and error["code"] not in firsts:
-                firsts[error["code"]] = f"row {error.get('row')}: {one_line(str(error.get('message')))}"
-    return [f"  {wanted[code]:,} {code}, the first is {first}" for code, first in firsts.items()]
+            faults.add(error.get("code"), error.get("row"), str(error.get("message")))
+    return [f"  {line}" for line in faults.lines(status.get("message") or "")]
 
 
 def _jobs_table(statuses: Sequence[Status]) -> Table:

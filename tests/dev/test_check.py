@@ -59,7 +59,7 @@ def test_the_same_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["code"], found["batches"], found["models"]) == (None, 1, [MODEL])
 
 
-def test_rows_that_cannot_be_sent_are_counted_by_code_with_the_first_of_each(
+def test_rows_that_cannot_be_sent_are_counted_by_code_with_the_first_few_of_each(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     rows = ["a,x,Name", "a,y,Name", "c,,Name", "d,z,Name: wood", "e,w,Name: oak"]
@@ -67,9 +67,25 @@ def test_rows_that_cannot_be_sent_are_counted_by_code_with_the_first_of_each(
     code, printed = checked(capsys, tmp_path / "a.csv")
     assert code == 1
     assert "1 of 5 rows would be sent" in printed
-    assert "1 duplicate_custom_id, the first is row 2: " in printed
-    assert "1 missing_prompt, the first is row 3: " in printed
-    assert "2 invalid_schema, the first is row 4: " in printed
+    assert "  1 duplicate_custom_id:\n    row 2: " in printed
+    assert "  1 missing_prompt:\n    row 3: " in printed
+    assert "  2 invalid_schema:\n    row 4: " in printed
+    assert "wood" in printed
+    assert "\n    row 5: " in printed
+    found = for_machines(capsys, tmp_path / "a.csv")
+    assert found["first_errors"]["invalid_schema"].startswith("row 4: ")
+
+
+def test_where_no_row_can_be_sent_the_first_few_are_told_and_each_fault_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("Prompt,Required\nx,Name: wood\ny,Name: oak\nz,Name: oak\n")
+    _, printed = checked(capsys, tmp_path / "a.csv")
+    assert printed.count('"wood"') == printed.count('"oak"') == 1
+    assert "  3 invalid_schema:\n    rows 2, 3: " in printed
+    (tmp_path / "b.csv").write_text("Prompt,Required\n,Name\n,Name\n")
+    _, printed = checked(capsys, tmp_path / "b.csv")
+    assert printed.count("The row has no prompt") == 1
 
 
 def test_a_fault_of_the_whole_file_is_said_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

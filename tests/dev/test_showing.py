@@ -70,7 +70,20 @@ def test_failed_rows_show_their_codes_and_each_reason_once(app: App, tmp_path: P
     text = show(app, tmp_path, status("completed", 1, 3, errors={"refusal": 3}))
     assert "│ refusal" in text
     assert text.count("No thanks") == 1
-    assert "3 refusal, the first is row 1: No thanks" in text
+    assert "  3 refusal:\n    rows 1, 3, 4: No thanks\n" in text
+
+
+def test_of_many_failed_rows_the_first_of_each_code_are_shown_and_how_many_more_there_are(
+    app: App, tmp_path: Path
+) -> None:
+    lines = [f'{{"error": {{"code": "refusal", "row": {row}, "message": "No {row}"}}}}\n' for row in range(1, 8)]
+    lines.append('{"error": {"code": "missing", "row": 9, "message": "None"}}\n')
+    put_result(app, "a.csv/job-6/errors.jsonl", "".join(lines))
+    text = show(app, tmp_path, status("completed", 1, 8, errors={"missing": 1, "refusal": 7}))
+    assert "  7 refusal:\n    row 1: No 1\n" in text
+    assert "    row 5: No 5\n    and 2 more\n" in text
+    assert "No 6" not in text
+    assert "  1 missing:\n    row 9: None\n" in text
 
 
 def test_what_a_table_leaves_out_is_told(tmp_path: Path) -> None:
@@ -127,7 +140,7 @@ def test_a_job_in_which_no_row_succeeded_shows_no_table_of_nothing(app: App, tmp
     put_result(app, "a.csv/job-6/errors.jsonl", '{"error": {"code": "refusal", "row": 1, "message": "No"}}\n')
     text = show(app, tmp_path, status("completed", 0, 4, errors={"refusal": 4}))
     assert "custom_id" not in text
-    assert "4 refusal, the first is row 1: No" in text
+    assert "  4 refusal:\n    row 1: No" in text
 
 
 def test_failed_rows_of_a_demo_come_with_the_command_that_tries_them_again(app: App, tmp_path: Path) -> None:
