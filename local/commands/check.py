@@ -30,10 +30,12 @@ def main(arguments: Sequence[str]) -> int:
         plan = plan_drops(options.paths, options.limit)
         with building_app() as app:
             is_well = True
-            for dropped in upload(app, plan):
+            for number, dropped in enumerate(upload(app, plan)):
                 built = build(app, dropped)
                 screen.event("check", **_for_machines(dropped.blob, built))
                 if not screen.as_json:
+                    if number:
+                        screen.say("")
                     _show(dropped.blob, built, screen)
                 is_well = is_well and not built.code and not built.invalid and built.requests > 0
         return 0 if is_well else 1
@@ -59,7 +61,6 @@ def _for_machines(blob: str, built: BuiltJob) -> dict[str, Any]:
 
 
 def _show(blob: str, built: BuiltJob, screen: Screen) -> None:
-    screen.say("")
     screen.say(blob, "bold")
     if built.code:
         screen.say(f"  cannot be sent: {built.code} · {built.message}", "red")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.commands.command_line import did_you_mean, parse
-from local.commands.job_words import Status, failures, left_out, one_line, rows_done
+from local.commands.job_words import ENDED, Status, failures, left_out, one_line, rows_done
 from local.commands.place import place_of
 from local.commands.running import run_command
 from local.commands.screen import Screen, fail
@@ -96,8 +96,12 @@ def _local(time: str) -> str:
 
 
 def _cost(status: Status) -> str:
-    usd = (status.get("cost") or {}).get("usd")
-    return (f"${usd:,.4f}" if usd >= 0.0001 else "<$0.0001") if usd else ""
+    """Return what a job has cost: nothing where all answers were reused, empty where nothing is known yet."""
+    cost = status.get("cost") or {}
+    if usd := cost.get("usd"):
+        return f"${usd:,.4f}" if usd >= 0.0001 else "<$0.0001"
+    is_free = status["state"] in ENDED and status["rows"].get("reused") and not cost.get("unpriced_rows")
+    return "$0" if is_free else ""
 
 
 def _succeeded(status: Status) -> str:

@@ -39,6 +39,7 @@ def for_machines(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> 
 def test_a_good_file_shows_its_first_request_its_schema_warnings_and_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     code, printed = checked(capsys, TICKETS)
     assert code == 0
+    assert printed.startswith("tickets/tickets.csv\n")
     assert f"4 of 4 rows would be sent, in 1 batch, to {MODEL}" in printed
     assert "Customer M. Okafor wrote about order 88-1204" in printed
     assert '"enum": ["delivery", "refund", "product", "praise", "other"]' in printed

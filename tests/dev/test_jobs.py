@@ -99,7 +99,10 @@ def test_reused_rows_are_told_of_a_listed_job(desk: World, capsys: pytest.Captur
     desk.clock.advance(5)
     desk.run(desk.drop("again/good.csv", TABLE))
     assert jobs.main(["jobs"]) == 0
-    assert "3 rows reused" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "3 rows reused" in printed
+    again = next(line.split() for line in printed.splitlines() if "completed" in line)
+    assert again[2:4] == ["3/3", "$0"]
 
 
 def test_jobs_for_machines_are_their_statuses(desk: World, capsys: pytest.CaptureFixture[str]) -> None:
