@@ -386,7 +386,9 @@ def _check_documents(simulation: Simulation) -> None:
 @pytest.mark.parametrize("meeting", MEETINGS, ids=lambda meeting: meeting.name)
 def test_two_workers_end_like_one_wherever_one_hands_over_to_the_other(meeting: Meeting) -> None:
     schedules = 0
-    for first_begins in (True, False):
+    # Where both are alike in everything, it makes no difference which of them begins.
+    alike = meeting.first is meeting.second and not meeting.lapsed
+    for first_begins in (True,) if alike else (True, False):
         for switch in range(_length(meeting, first_begins) + 1):
             # One goes some steps, then the other to its end, then the one.
             _check(meeting, [not first_begins] * switch + [first_begins] * 500)
