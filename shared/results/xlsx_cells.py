@@ -44,11 +44,11 @@ def shown(value: object) -> Shown | None:
     if isinstance(value, bool):
         return Shown(Style.TRUTH, f' t="b"><v>{value:d}</v>')
     if isinstance(value, float) or (isinstance(value, int) and abs(value) < _EXACT):
-        return Shown(Style.PLAIN, f"><v>{value!r}</v>")
+        return Shown(Style.NUMBER, f"><v>{value!r}</v>")
     if isinstance(value, date | time | timedelta):
         return _moment(value)
     if isinstance(value, Decimal) and value.is_finite() and len(value.normalize().as_tuple().digits) <= 15:
-        return Shown(Style.PLAIN, f"><v>{value}</v>")
+        return Shown(Style.NUMBER, f"><v>{value}</v>")
     if isinstance(value, bytes):
         return text_cell(base64.b64encode(value).decode())
     return text_cell(str(value if isinstance(value, int | Decimal) else cell_of(value)))

@@ -16,10 +16,11 @@ class Style(IntEnum):
     FINE_TIME = 6
     DURATION = 7
     TRUTH = 8
-    HEADER = 18
+    NUMBER = 9
+    HEADER = 20
 
 
-FAILED: Final = 9
+FAILED: Final = 10
 """Added to a style: the same in a row that failed."""
 
 _FORMATS: Final = {
@@ -34,6 +35,10 @@ _FORMATS: Final = {
 }
 _FIRST_FORMAT: Final = 164
 """The first number of a format that is not built in."""
+
+_AT_THE_RIGHT: Final = ' horizontal="right" indent="1"'
+"""Without the indent, a number would touch a text in the next column."""
+_SIDES: Final = {Style.PLAIN: "", Style.WRAPPED: "", Style.TRUTH: ' horizontal="center"'}
 
 XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -97,9 +102,10 @@ def _styles() -> str:
 def _cell_format(style: Style, font: int, fill: int) -> str:
     number = _FIRST_FORMAT + style if style in _FORMATS else 0
     wrap = ' wrapText="1"' if style is Style.WRAPPED else ""
+    side = _SIDES.get(style, _AT_THE_RIGHT)
     return (
         f'<xf numFmtId="{number}" fontId="{font}" fillId="{fill}" borderId="0" xfId="0" applyNumberFormat="1" '
-        f'applyFont="1" applyFill="1" applyAlignment="1"><alignment vertical="top"{wrap}/></xf>'
+        f'applyFont="1" applyFill="1" applyAlignment="1"><alignment vertical="top"{side}{wrap}/></xf>'
     )
 
 

@@ -1,6 +1,6 @@
 """How wide the columns of results.xlsx are: as their content, within limits."""
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,7 +25,12 @@ _FORMATTED: Final = {
     Style.DURATION: len("12345:20:30"),
 }
 """Times are shown wider than the number of days that the cell holds; too narrow a column shows ### instead."""
-_WIDE: Final = ("W", "F")
+_INDENT: Final = 2
+"""Characters of the indent beside whatever stands at the right of its cell."""
+_NARROW: Final = re.compile(
+    "[^\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\uff60\U0001f300-\U0003ffff]+"
+)
+"""Runs of characters that are not wide, about: by the blocks of Unicode's report 11 on East Asian Width."""
 
 
 class ColumnWidths:
@@ -39,7 +44,7 @@ class ColumnWidths:
         if cell.text:
             width = _width(cell.text)
         else:
-            width = _FORMATTED.get(cell.style) or min(len(cell.content) - len("><v></v>"), _NUMBER)
+            width = _INDENT + (_FORMATTED.get(cell.style) or min(len(cell.content) - len("><v></v>"), _NUMBER))
         if width > self.widths[column]:
             self.widths[column] = _within(width)
 
@@ -57,8 +62,26 @@ def _within(width: int) -> int:
 
 
 def _width(text: str) -> int:
-    """Count the characters of a text's longest line, those of East Asia twice."""
-    line = max(text.split("\n"), key=len)[:WIDEST] if "\n" in text else text[:WIDEST]
-    if line.isascii():
-        return len(line)
-    return len(line) + sum(unicodedata.east_asian_width(character) in _WIDE for character in line)
+    """Measure a text's longest line, as far as it counts."""
+    return shown_width((max(text.split("\n"), key=len) if "\n" in text else text)[:WIDEST])
+
+
+def shown_width(line: str) -> int:
+    """Count the characters of a line, those of East Asia twice."""
+    return len(line) if line.isascii() else len(line) + len(_NARROW.sub("", line))
+
+
+def line_count(text: str, width: int) -> int:
+    """Count the lines that a text takes in a column of so many characters, where only words that are longer break."""
+    lines = 0
+    measure = len if shown_width(text) == len(text) else shown_width
+    for line in text.split("\n"):
+        lines, left = lines + 1, width
+        for word in line.split(" "):
+            taken = measure(word)
+            if taken > left:
+                lines, left = lines + (left < width), width
+                further = (taken - 1) // width
+                lines, taken = lines + further, taken - further * width
+            left -= taken + 1
+    return lines

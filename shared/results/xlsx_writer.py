@@ -13,7 +13,7 @@ from shared.results import CHUNK_SIZE
 from shared.results.chunks import Chunks
 from shared.results.xlsx_cells import TEXT_LIMIT, Shown, shown, text_cell
 from shared.results.xlsx_parts import FAILED, MAIN, PARTS, XML, Style
-from shared.results.xlsx_widths import WIDEST, ColumnWidths
+from shared.results.xlsx_widths import WIDEST, ColumnWidths, line_count, shown_width
 
 ROW_LIMIT: Final = 1_048_576
 COLUMN_LIMIT: Final = 16_384
@@ -28,6 +28,7 @@ COMPRESSION: Final = 3
 _LINE: Final = 15
 _TALLEST: Final = 409
 """Points of a line, and of a row at most: not every program finds a row's height by itself."""
+_MOST_LINES: Final = _TALLEST // _LINE + 1
 
 _PAGE: Final = '<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
 _PRINT: Final = '<pageSetup orientation="landscape" fitToHeight="0"/>'
@@ -114,8 +115,9 @@ class XlsxTable:
 
     def _lines(self, column: int, text: str) -> int:
         """Count the lines that a wrapped text takes, about."""
-        width = self._limits[column] if self._has_begun else WIDEST
-        return sum(len(line) // width + 1 for line in text.split("\n"))
+        width = self._limit(column)
+        # Beyond the tallest row, further characters count for nothing.
+        return line_count(text[: _MOST_LINES * width], width)
 
     def _style_of(self, column: int, cell: Shown) -> int:
         """Choose a cell's style: longer texts are wrapped at the column's width."""
@@ -124,9 +126,13 @@ class XlsxTable:
             self._widths.fit(column, cell)
         if cell.is_cut:
             self._texts_cut += 1
-        if text and (len(text) > (self._limits[column] if self._has_begun else WIDEST) or "\n" in text):
+        if text and ("\n" in text or shown_width(text[: WIDEST + 1]) > self._limit(column)):
             return Style.WRAPPED
         return cell.style
+
+    def _limit(self, column: int) -> int:
+        """Return how many characters of a text stand in a line."""
+        return self._limits[column] if self._has_begun else WIDEST
 
     def _append(self, text: str) -> None:
         self._pending.append(text)

@@ -24,6 +24,7 @@ from shared.results import xlsx_writer
 from shared.results.answer_columns import Field, fields_of, union
 from shared.results.files import Layout, ResultFiles
 from shared.results.table import header
+from shared.results.xlsx_widths import line_count
 from testing.paths import PROJECT
 from tests.unit.test_json_codec import JSON, TEXTS
 
@@ -489,6 +490,60 @@ def test_columns_are_as_wide_as_their_content_and_longer_texts_are_wrapped() -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 60, 1),
+        ("word", 60, 1),
+        (f"{'word ' * 12}ends", 60, 2),
+        ("y" * 60, 60, 1),
+        ("y" * 61, 60, 2),
+        ("y" * 121, 60, 3),
+        ("abcdef abcdef abcdef", 10, 3),
+        ("ab abcdefghijkl cd", 10, 3),
+        ("one\ntwo\n\nthree", 60, 4),
+        ("日" * 61, 60, 3),
+        ("日" * 31, 60, 2),
+        ("ж" * 60, 60, 1),
+    ],
+)
+def test_a_wrapped_text_takes_as_many_lines_as_its_words_and_wide_characters_need(
+    text: str, width: int, lines: int
+) -> None:
+    assert line_count(text, width) == lines
+
+
+def test_texts_of_wide_characters_are_wrapped_where_they_are_wider_than_the_column() -> None:
+    answers = [{"City": "日" * 61, "Height": 1}, {"City": "日" * 31, "Height": 2}, {"City": "日" * 30, "Height": 3}]
+    files, _warnings = written([success(answer, row) for row, answer in enumerate(answers, 1)])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    assert [bool(page[f"B{row}"].alignment.wrap_text) for row in (2, 3, 4)] == [True, True, False]
+    assert [page.row_dimensions[row].height for row in (2, 3, 4)] == [3 * 15, 2 * 15, None]
+
+
+@pytest.mark.parametrize(
+    ("value", "side", "indent"),
+    [
+        (7, "right", 1),
+        (-0.5, "right", 1),
+        (Decimal("1.5"), "right", 1),
+        (date(2026, 3, 1), "right", 1),
+        (time(12), "right", 1),
+        (True, "center", 0),
+    ],
+)
+def test_numbers_keep_away_from_a_text_in_the_next_column(value: object, side: str, indent: int) -> None:
+    rows = [success({"City": "x"}, V="shown"), failure(2, V="shown")]
+    files, _warnings = written([row._replace(typed={"V": value}) for row in rows], own=["V"])
+    page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
+    assert page is not None
+    for row in (2, 3):
+        alignment = page[f"B{row}"].alignment
+        assert (alignment.horizontal, alignment.indent) == (side, indent)
+        assert page[f"A{row}"].alignment.horizontal is None
+
+
+@pytest.mark.parametrize(
     ("value", "characters"),
     [
         (date(2026, 3, 1), 10),
@@ -503,7 +558,7 @@ def test_a_column_of_times_is_wide_enough_to_show_them(value: object, characters
     files, _warnings = written([success({}, When=value)], own=["When"])
     page = openpyxl.load_workbook(io.BytesIO(files["results.xlsx"])).active
     assert page is not None
-    assert page.column_dimensions["B"].width == pytest.approx(characters + 1.7)
+    assert page.column_dimensions["B"].width == pytest.approx(characters + 3.7)
 
 
 def test_a_header_that_is_longer_than_its_column_makes_it_wider() -> None:
