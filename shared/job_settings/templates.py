@@ -85,6 +85,15 @@ class Template:
         return tuple(column for column in self.columns if column not in given and _header_of(given, column) is None)
 
 
+def is_empty(values: Mapping[str, object], column: str) -> bool:
+    """Return whether a column that a template names has no value but white space; raises MissingValue."""
+    value = values.get(column)
+    if type(value) is str and value and not value.isspace():
+        return False  # So it is of nearly all rows.
+    text = _text_of(_value_of(values, column))
+    return not text or text.isspace()
+
+
 def _value_of(values: Mapping[str, object], column: str) -> object:
     if column in values:
         return values[column]

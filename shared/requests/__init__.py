@@ -2,7 +2,7 @@
 
 layout            which columns mean what
 custom_ids        what a row's custom id is, and whether it was used before
-messages          the messages, from the row's prompt or the job's templates
+messages          the messages, from the row's prompt or the job's templates; empty_values warns of what these lack
 response_format   the answer's schema, and how a request asks for it
 skeleton          what requests share, serialised once; skeleton_cache keeps one for each kind of row
 blocks            rows that are alike, some hundred at a time

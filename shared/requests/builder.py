@@ -15,6 +15,7 @@ from shared.json_codec import encode
 from shared.prompt_file.columns import Meaning, column_key
 from shared.requests.blocks import START, PlainRows, build_plain, plain_rows
 from shared.requests.custom_ids import custom_id_of, custom_id_or_number
+from shared.requests.empty_values import EmptyValues
 from shared.requests.image_requests import ImageRequests
 from shared.requests.layout import ABSENT, Layout, layout_of_record, layout_of_table, text_of
 from shared.requests.limits import BYTES_PER_TOKEN, TEXT_LENGTH, check_size, check_text
@@ -70,16 +71,21 @@ class RequestBuilder:
         self._with_images = ImageRequests(self._skeletons, settings.url, detail, max_bytes, model_behind)
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._table = None if headers is None else layout_of_table(headers, settings, self._conversation, below)
-        self._same_questions = 0
-        self._texts_alone = 0
+        self._same_questions = self._texts_alone = 0
+        self._empty_values = EmptyValues(self._conversation)
         self.model_column = self._table.model if self._table and self._table.model is not ABSENT else ""
         """The column that names deployments, empty without one; of JSON records, the last one that was found."""
         self._own: dict[str, None] = dict.fromkeys(self._table.own if self._table else ())
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was changed in schemas, may be refused, or asks every row the same, once each."""
-        return (*self._formats.warnings, *self._same_question_warning(), *self._texts_alone_warning())
+        """What was changed in schemas, may be refused, asks every row the same or asks less than was meant."""
+        return (
+            *self._formats.warnings,
+            *self._same_question_warning(),
+            *self._texts_alone_warning(),
+            *self._empty_values.warning(),
+        )
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -185,8 +191,13 @@ class RequestBuilder:
             references = () if text else references
         if references:
             pictures = self._documents.pictures(references, documents)
-            return self._with_images.build(record.row, custom_id, values, layout, prompt, pictures)
-        return self._without_images(record.row, custom_id, values, layout, prompt)
+            built = self._with_images.build(record.row, custom_id, values, layout, prompt, pictures)
+        else:
+            built = self._without_images(record.row, custom_id, values, layout, prompt)
+        is_of_template = not prompt.strip() and not self._documents.is_file(record)
+        if is_of_template and isinstance(built, RequestBlock):
+            self._empty_values.look(record.row, values)
+        return built
 
     def _without_images(
         self, row: int, custom_id: str, values: Mapping[str, object], layout: Layout, prompt: str

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared.job_settings import JobSettings
-from shared.job_settings.templates import Template
+from shared.job_settings.templates import Template, is_empty
 from shared.prompt_file.columns import column_key
 from shared.requests.skeleton import IMAGES, SLOT
 
@@ -25,7 +25,8 @@ class Conversation:
             self._messages = [{"role": "user", "content": Template.parse(settings.prompt)}]
         self._listed = settings.messages is not None
         self._templates = tuple(_templates(self._messages))
-        self.values = frozenset(column_key(name) for template in self._templates for name in template.columns)
+        self._names = tuple(dict.fromkeys(name for template in self._templates for name in template.columns))
+        self.values = frozenset(map(column_key, self._names))
         """The keys of the columns that the templates use."""
 
     @property
@@ -40,6 +41,10 @@ class Conversation:
     def missing_in(self, headers: Sequence[str]) -> tuple[str, ...]:
         """Return the columns that the templates use and a table with these headers lacks."""
         return tuple(dict.fromkeys(name for template in self._templates for name in template.missing_in(headers)))
+
+    def empty_in(self, values: Mapping[str, object]) -> list[str]:
+        """Return the columns that the templates use and that have no value; raises MissingValue where one lacks."""
+        return [name for name in self._names if is_empty(values, name)]
 
     def with_prompt(self, system: str) -> list[Message]:
         """Return the messages for a row that has its own prompt; `system` is the row's own, empty without one."""

@@ -563,6 +563,27 @@ class TestWarnings:
         assert "Schema: $.properties.a: was not required: now it is required and may be null" in ours
         assert [w for w in job.builder.warnings if w.startswith("the job's schema: ")]
 
+    def test_rows_with_an_empty_cell_in_a_column_of_the_template_are_sent_and_counted_once(self) -> None:
+        job = Job(("Name", "City", "Note"), prompt="Where is {Name}, {city}?", schema=SCHEMA)
+        rows = [("Shard", "London", ""), ("Shard", " ", ""), ("", "Rome", "x"), ("", "", "x")]
+        for number, (name, city, note) in enumerate(rows, 1):
+            job.request({"Name": name, "City": city, "Note": note}, number)
+        assert job.builder.warnings == (
+            '3 rows have nothing in a column that the job\'s template names, "city", "Name"; the first is row 2.',
+        )
+
+    def test_a_null_in_a_record_is_an_empty_value_of_the_template_and_a_zero_is_not(self) -> None:
+        job = Job(prompt="How high is {Name}, {Height}?", schema=SCHEMA)
+        job.request({"Name": "Shard", "Height": 0}, 1)
+        job.request({"Name": "Shard", "Height": None}, 2)
+        assert job.builder.warnings == ('Row 2 has nothing in a column that the job\'s template names, "Height".',)
+
+    def test_rows_with_a_prompt_of_their_own_or_that_are_not_sent_have_no_empty_value(self) -> None:
+        job = Job(("Prompt", "Name"), prompt="Where is {Name}?", schema=SCHEMA)
+        job.request({"Prompt": "Who?", "Name": ""})
+        assert Job(("Name",), prompt="{Name}", schema=SCHEMA).fault({"Name": ""}).code is RowCode.MISSING_PROMPT
+        assert job.builder.warnings == ()
+
     def test_a_date_among_required_fields_is_asked_for_in_words_and_without_a_warning(self) -> None:
         fields = "Due: date, At: date-time?, Days: date[]"
         column, job = Job(("Prompt", "Required")), Job(("Prompt",), **_required(fields))
