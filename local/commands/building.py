@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +20,16 @@ from shared.domain.model import Batch, Job
 from shared.domain.ports import App, Container
 from shared.domain.status_report import report
 from shared.pipeline.build import building
+from shared.pipeline.build.planning import read_plan
 from shared.pipeline.receiving import receive
+from shared.prompt_file.columns import column_key
 
 _NOWHERE = "http://127.0.0.1:9"
 """The address of a batch service that is never asked."""
+
+
+_NUMBERED = r"row-\d+"
+"""The custom id of a row that has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class BuiltJob:
     first_faults: FirstFaults
     """The first rows of each code that cannot be sent."""
     first_request: Mapping[str, Any] | None
+    id_column: str
+    """A column of the user's own that may be meant as the custom id, empty without one."""
     estimate: Mapping[str, Any]
     """As in status.json."""
 
@@ -70,6 +79,7 @@ def build(app: App, dropped: Dropped) -> BuiltJob:
     building.prepare(records)
     job, batches = records.job, records.batches
     status = report(job, batches, app.now())
+    first_request = _first_request(app, batches)
     return BuiltJob(
         status=status,
         code=job.code.value if job.code else None,
@@ -78,7 +88,8 @@ def build(app: App, dropped: Dropped) -> BuiltJob:
         batches=len(batches),
         models=tuple(dict.fromkeys(batch.model for batch in batches)),
         first_faults=_first_faults(app, job, status),
-        first_request=_first_request(app, batches),
+        first_request=first_request,
+        id_column=_id_column(app, job) if first_request and re.fullmatch(_NUMBERED, first_request["custom_id"]) else "",
         estimate=status.get("estimate") or {"input_tokens": job.input_tokens},
     )
 
@@ -93,6 +104,14 @@ def _first_request(app: App, batches: Sequence[Batch]) -> Mapping[str, Any] | No
             break
     request: Mapping[str, Any] = json.loads(line.partition(b"\n")[0])
     return request
+
+
+def _id_column(app: App, job: Job) -> str:
+    """Return the own column that is called `id`, empty where there is none or the settings name the custom id."""
+    if "custom_id" in read_plan(app, job).settings.columns:
+        return ""
+    columns = json.loads(b"".join(app.files.read(Container.WORK, blob_names.columns(job))))
+    return next((name for name in columns["own"] if column_key(name) == "id"), "")
 
 
 def _first_faults(app: App, job: Job, status: Status) -> FirstFaults:

@@ -53,6 +53,7 @@ def _for_machines(blob: str, built: BuiltJob) -> dict[str, Any]:
         "first_errors": {code: f"row {row}: {text}" for code, ((row, text), *_) in built.first_faults.rows.items()},
         "batches": built.batches,
         "models": built.models,
+        "id_column": built.id_column or None,
         "warnings": built.status["warnings"],
         "estimate": built.estimate,
         "first_request": built.first_request,
@@ -68,6 +69,8 @@ def _show(blob: str, built: BuiltJob, screen: Screen) -> None:
         screen.warn(f"  {built.message}")
     for line in _rows(built):
         screen.say(f"  {line}")
+    if built.id_column:
+        screen.say(f"  {_id_hint(built.id_column)}")
     for warning in built.status["warnings"]:
         screen.warn(f"  warning: {one_line(warning, 600)}")
     if built.first_request:
@@ -88,6 +91,15 @@ def _rows(built: BuiltJob) -> list[str]:
     # Where the whole file has the one fault, it is said already.
     is_said = built.code and built.code not in FAULTS_OF_ROWS and len(built.invalid) == 1
     return lines if is_said else lines + built.first_faults.lines(built.message)
+
+
+def _id_hint(column: str) -> str:
+    """Say that a column of this name identifies no row, and how it would."""
+    named = json.dumps({"custom_id": column}, ensure_ascii=False)
+    return (
+        f'hint: the column "{column}" is carried to the results, but the custom ids are row-1, row-2, and so on. To '
+        f'make it the custom id, rename it to "Custom ID", or put "columns": {named} into _job.json.'
+    )
 
 
 def _show_request(built: BuiltJob, request: Mapping[str, Any], screen: Screen) -> None:

@@ -115,6 +115,27 @@ def test_what_keeps_the_cost_unknown_is_told(
     assert re.search(rf"Estimate: about \d+ input tokens, {line}\n", printed)
 
 
+@pytest.mark.parametrize("header", ["id", "ID", " I_d"])
+def test_a_column_called_id_that_identifies_no_row_is_hinted_at(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, header: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{header},Prompt,Required\n7,x,Name\n8,y,Name\n")
+    code, printed = checked(capsys, tmp_path / "a.csv")
+    assert code == 0
+    assert f'hint: the column "{header.strip()}" is carried to the results' in printed
+    assert f'"columns": {{"custom_id": "{header.strip()}"}}' in printed
+    assert for_machines(capsys, tmp_path / "a.csv")["id_column"] == header.strip()
+    (tmp_path / "_job.json").write_text(json.dumps({"columns": {"custom_id": header.strip()}}))
+    assert "hint:" not in checked(capsys, tmp_path / "a.csv")[1]
+
+
+@pytest.mark.parametrize("table", ["Custom ID,id,Prompt,Required\na,7,x,Name\n", "Prompt,Required\nx,Name\n"])
+def test_without_need_no_column_is_hinted_at(capsys: pytest.CaptureFixture[str], tmp_path: Path, table: str) -> None:
+    (tmp_path / "a.csv").write_text(table)
+    assert "hint:" not in checked(capsys, tmp_path / "a.csv")[1]
+    assert for_machines(capsys, tmp_path / "a.csv")["id_column"] is None
+
+
 def test_a_trial_run_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:
     code, printed = checked(capsys, TICKETS, "--limit", "1")
     assert code == 0
