@@ -193,9 +193,10 @@ def test_it_is_ready_in_about_a_second() -> None:
         waited = time.monotonic() - start
     after = os.times()
     worked = after.children_user + after.children_system - before.children_user - before.children_system
-    # Of the processor's time; a machine that is busy with other tests gets some room.
-    assert worked < 5
-    assert waited < 60
+    # It works for 0.6 s on a quiet machine and for twice that on a busy one; data or heavy imports would add seconds.
+    # Beyond that it waits for a processor, which takes some seconds at most, unless it sleeps.
+    assert worked < 3
+    assert waited < 20
 
 
 def test_the_temporary_folder_of_a_test_service_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,21 +78,23 @@ def test_what_runs_before_anything_is_installed_is_readable_for_python_3_9(name:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Such a project after its first call."""
-    folder = new_project(tmp_path_factory.mktemp("made") / "project")
-    assert start(folder, "demo").returncode == 7
-    return folder
+def first_call(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Such a project, and its first call, which made it whole."""
+    folder = new_project(tmp_path_factory.mktemp("made") / "my project")
+    return folder, start(folder, "demo", "a b.csv")
 
 
 @pytest.fixture
-def made_project(made: Path, tmp_path: Path) -> Path:
+def made_project(first_call: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> Path:
     """A copy of it."""
-    return Path(shutil.copytree(made, tmp_path / "project", symlinks=True))
+    folder, _ = first_call
+    return Path(shutil.copytree(folder, tmp_path / "project", symlinks=True))
 
 
-def test_the_first_call_makes_everything_and_the_second_nothing(project: Path) -> None:
-    first = start(project, "demo", "a b.csv")
+def test_the_first_call_makes_everything_and_the_second_nothing(
+    first_call: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    project, first = first_call
     assert first.stdout.splitlines()[-1] == f"demo {project / '.venv'} a b.csv"
     assert "Making .venv" in first.stderr
     assert "Installing" in first.stderr
