@@ -49,6 +49,8 @@ class CsvTable:
         self._header = [cleaned(cell) for cell in header.cells]
         first, *others = header.cells
         self._repeated = [[start, *others] for start in (first, f"\ufeff{first}", f'\ufeff"{first}"')]
+        self._mark = max((cell for cell in header.cells if '"' not in cell), key=len, default="")
+        """What stands in every text that repeats the header."""
         self._blank = [""] * len(self.headers)
         self._rows = CsvRowReader(self._lines, self.separator, len(self.headers))
         self._row = 0
@@ -61,7 +63,11 @@ class CsvTable:
         while text := self._lines.rest():
             if not self.below:
                 self.below = self._first_lines(text, number)
-            if self._size + len(text) > MAX_AT_ONCE:
+            if not text.strip("\r\n"):
+                # Megabytes of blank lines, which compress to nothing, would take minutes one by one.
+                self._size += len(text)
+                check_row_size(self._size)
+            elif self._size + len(text) > MAX_AT_ONCE:
                 lines = list(open_lines(text))
                 self._lines.put_back(lines)
                 yield from self._row_by_row(len(lines))
@@ -75,6 +81,7 @@ class CsvTable:
     def _in_blocks(self, text: str) -> Iterator[RowBlock]:
         """Read whole lines, a block of rows at a time; from one on that is odd, put the lines back after its rows."""
         may_be_spaced = '"' in text and f'{self.separator} "' in text
+        may_repeat = self._mark in text
         reader = csv.reader(open_lines(text), delimiter=self.separator, strict=True)
         start = 0
         while True:
@@ -84,7 +91,11 @@ class CsvTable:
                 rows = []
             if start == reader.line_num:
                 return
-            if not self._are_alike(rows) or (may_be_spaced and any(map(is_spaced_quote, chain.from_iterable(rows)))):
+            if (
+                not self._are_alike(rows)
+                or (may_repeat and any(header in rows for header in self._repeated))
+                or (may_be_spaced and any(map(is_spaced_quote, chain.from_iterable(rows))))
+            ):
                 self._lines.put_back(list(open_lines(text))[start:])
                 yield from self._row_by_row(reader.line_num - start)
                 return
@@ -94,10 +105,8 @@ class CsvTable:
             start = reader.line_num
 
     def _are_alike(self, rows: Sequence[list[str]]) -> bool:
-        """Return whether there are rows, each with a cell per header, and none is blank or repeats the header."""
+        """Return whether there are rows, each with a cell per header, and none is blank."""
         if set(map(len, rows)) != {len(self.headers)} or self._blank in rows:
-            return False
-        if any(header in rows for header in self._repeated):
             return False
         return len(self.headers) > 1 or all(row[0].strip(BLANK) for row in rows)
 
@@ -122,7 +131,8 @@ class CsvTable:
     def _does_not_count(self, row: CsvRow) -> bool:
         if len(row.cells) == 1 and (not row.cells[0].strip(BLANK) or row.lines[0].strip() in self._preamble):
             return True
-        return not any(row.cells) or [cleaned(cell).strip('"') for cell in row.cells] == self._header
+        cells = [cleaned(cell) for cell in row.cells]
+        return not any(row.cells) or self._header in (cells, [cell.strip('"') for cell in cells])
 
     def _record(self, row: CsvRow) -> Record:
         if not row.fault:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.errors import JobFault
 from shared.domain.model import JobCode, RowCode
 from shared.prompt_file import Form, Kind, lines, open_prompt_file
+from shared.prompt_file.csv_row import CsvRow, CsvRowReader
 from testing.reading import pieces, read
 
 
@@ -169,6 +170,30 @@ def test_a_file_without_a_rows_end_is_given_up(data: bytes, monkeypatch: pytest.
 
     assert reading.fault is JobCode.INVALID_FILE
     assert "without the end of a row" in reading.message
+
+
+def test_many_blank_lines_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.prompt_file.csv_reader.MAX_AT_ONCE", 1000)  # What comes after that is read row by row.
+    taken: list[CsvRow | None] = []
+    read_row = CsvRowReader.read
+
+    def noting(self: CsvRowReader) -> CsvRow | None:
+        taken.append(read_row(self))
+        return taken[-1]
+
+    monkeypatch.setattr(CsvRowReader, "read", noting)
+    reading = read("a.csv", b"a,b\n1,2\n" + b"\r\n" * 50_000 + b"3,4\n", size=1000)
+
+    assert reading.values == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+    assert [record.row for record in reading.records] == [1, 2]
+    assert len(taken) < 2000
+
+
+@pytest.mark.parametrize("header", ["a,Prompt", '"a",Prompt', '"a ""b""",Prompt', '"""",""""""'])
+def test_a_header_in_the_middle_of_a_file_is_no_row(header: str) -> None:
+    text = f"{header}\n" + "1,2\n" * 600 + f"{header}\n3,4\n"
+
+    assert [[*row.values()] for row in read("a.csv", text.encode()).values] == [["1", "2"]] * 600 + [["3", "4"]]
 
 
 def test_a_cell_may_be_larger_than_the_csv_modules_own_limit() -> None:
