@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.estimate import Estimate, HeldBy
-from shared.money.caps import Hold, dollars
+from shared.money.budget_and_caps import Hold, dollars
 
 SMALLEST_JOB: Final = 3
 """A job with fewer rows than so many times its pilot has none."""

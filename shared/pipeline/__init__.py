@@ -10,11 +10,12 @@ assemble        all outcomes → the result files
 steps           does what is due, at once or by a message
 records         a job and its batches, as one worker holds them while it works on the job
 claims          which worker may do a step, by leases
-targets         which deployment and resource a batch goes to
+target_choice   which deployment and resource a batch goes to
 job_control     cancel, release, retry, give up
 reporting       status.json and latest.json; notice tells NOTIFY_URL
 deployment_models  which model a deployment stands for; pilot_answers what a pilot has shown
 spending        what a job reserves and costs, in the month's ledger
+month_total     what all jobs of a month cost
 outcome_files   the outcomes of a job, read back from the work container
 listing         all jobs, newest first
 target_table    all targets: what is open at each, and until when each is left alone

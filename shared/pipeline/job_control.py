@@ -15,7 +15,7 @@ from shared.pipeline.receiving import new_job
 from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish, publish_first
 from shared.pipeline.spending import reserve_released
-from shared.pipeline.targets import account_of, service_of
+from shared.pipeline.target_choice import account_of, service_of
 
 log = logging.getLogger("structuredbatch.steering")
 

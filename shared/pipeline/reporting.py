@@ -14,7 +14,7 @@ from shared.domain.ports import App, Container, Listed, Message, Step
 from shared.domain.status_report import digest_of, is_shortened, report, summary
 from shared.pipeline.records import JobRecords
 from shared.pipeline.spending import left_of_estimate, settle
-from shared.pipeline.targets import open_batches
+from shared.pipeline.target_choice import open_batches
 
 TRIES: Final = 5
 

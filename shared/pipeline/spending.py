@@ -11,7 +11,7 @@ from shared.domain.ledger import Entry, month_of, outputs_by_key, standing
 from shared.domain.lifecycle import is_held, is_stopping
 from shared.domain.model import Batch, BatchState, Job, JobState
 from shared.domain.ports import App
-from shared.money.caps import Caps, Hold, hold, lower_cap
+from shared.money.budget_and_caps import Caps, Hold, hold, lower_cap
 from shared.pipeline.records import JobRecords, load
 from shared.settings import settings_message
 

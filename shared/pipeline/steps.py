@@ -15,7 +15,7 @@ from shared.domain.ports import App, Message, Step
 from shared.pipeline import job_control, notice
 from shared.pipeline.records import JobRecords, load
 from shared.pipeline.reporting import publish
-from shared.pipeline.targets import closed_models, unsent_targets
+from shared.pipeline.target_choice import closed_models, unsent_targets
 
 log = logging.getLogger("structuredbatch.steps")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.domain.ports import App, DeploymentBackoff, Listed
 from shared.domain.status_report import iso
-from shared.pipeline.targets import has_room
+from shared.pipeline.target_choice import has_room
 
 type TargetState = Mapping[str, Any]
 """A target as the API and the commands show it: plain JSON values."""

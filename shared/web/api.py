@@ -13,7 +13,7 @@ from shared.domain.ports import App, Container, Listed
 from shared.domain.status_report import report
 from shared.pipeline import job_control, steps
 from shared.pipeline.listing import list_jobs
-from shared.pipeline.month import this_month
+from shared.pipeline.month_total import this_month
 from shared.pipeline.target_table import target_table
 from shared.settings import SettingsFault
 from shared.web.openapi import DESCRIPTION, LIMIT

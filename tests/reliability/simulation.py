@@ -15,7 +15,7 @@ from shared.domain.ledger import Entry, month_of, standing
 from shared.domain.model import Job
 from shared.domain.ports import App, Container, Message
 from shared.pipeline import poison, receiving, steps
-from shared.pipeline.month import tidy
+from shared.pipeline.month_total import tidy
 from shared.pipeline.poll import polling
 from shared.settings import read_settings
 from testing.fakes import (

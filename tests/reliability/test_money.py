@@ -15,7 +15,7 @@ from shared.domain.ports import App
 from shared.pipeline import job_control, receiving, steps
 from shared.pipeline.build import building
 from shared.pipeline.collect import collection
-from shared.pipeline.month import this_month, tidy
+from shared.pipeline.month_total import this_month, tidy
 from shared.pipeline.reporting import close
 from shared.pipeline.spending import reserve_in_new_month
 from shared.settings import read_settings

@@ -6,12 +6,12 @@
 Pollers miss states: every jump forward is legal. Whatever must follow from a state is decided from the state alone, so
 that a lost message or a crash strands nothing.
 
-decide      what is due
-jobs        a job's state, its end, and when it is given up
-batches     what a status of the service changes in a batch
-refusals    what the service's refusals mean
-backoff     how long to wait
-retries     which rows are asked again
+decide           what is due
+jobs             a job's state, its end, and when it is given up
+batches          what a status of the service changes in a batch
+refusal_kinds    what the service's refusals mean
+backoff          how long to wait
+retries          which rows are asked again
 """
 
 from shared.domain.lifecycle.backoff import LONGEST_MESSAGE, LONGEST_WAIT, cut, next_backoff
@@ -28,7 +28,7 @@ from shared.domain.lifecycle.jobs import (
     state_of,
     waits_for_pilot,
 )
-from shared.domain.lifecycle.refusals import Refusal, refusal_of, token_limit
+from shared.domain.lifecycle.refusal_kinds import Refusal, refusal_of, token_limit
 from shared.domain.lifecycle.retries import INVALID_OUTPUT_RETRIES, is_schema_faulty, may_follow, tries_again
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Final
 from shared.domain.estimate import Basis, Estimate
 from shared.domain.ledger import Ledger, history_key
 from shared.domain.model import RequestBlock, RestOfJob
-from shared.money.caps import UNCAPPED_OUTPUT_TOKENS
+from shared.money.budget_and_caps import UNCAPPED_OUTPUT_TOKENS
 from shared.money.estimate import estimate
 from shared.money.sample import RequestSample
 from shared.money.tokens import token_counter

@@ -24,7 +24,7 @@ from shared.domain.ledger import OutputTokens, history_key
 from shared.domain.lifecycle import cut, may_follow, next_backoff
 from shared.domain.model import Batch, BatchState, Fault, Job, RowCode
 from shared.domain.ports import App, Container
-from shared.money.caps import unsent_follow_up
+from shared.money.budget_and_caps import unsent_follow_up
 from shared.pipeline.build.estimating import schema_key
 from shared.pipeline.claims import Claim, claim_batch, finish
 from shared.pipeline.collect.downloads import (

@@ -11,7 +11,7 @@ from shared.domain.errors import AppError, Conflict, Misconfigured, NotFound, Tr
 from shared.domain.model import Batch, BatchState
 from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim
-from shared.pipeline.targets import is_by_storage, service_of
+from shared.pipeline.target_choice import is_by_storage, service_of
 
 log = logging.getLogger("structuredbatch.downloads")
 

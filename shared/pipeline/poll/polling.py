@@ -15,7 +15,7 @@ from shared.domain.lifecycle import Due, decide, is_stopping
 from shared.domain.model import Batch, BatchState
 from shared.domain.ports import App, Step
 from shared.pipeline import steps
-from shared.pipeline.month import tidy
+from shared.pipeline.month_total import tidy
 from shared.pipeline.poll.lost_events import sweep
 from shared.pipeline.poll.open_jobs import OpenNow, open_jobs, passing_over
 from shared.pipeline.poll.side_by_side import side_by_side
@@ -26,7 +26,7 @@ from shared.pipeline.reporting import publish
 from shared.pipeline.spending import has_new_month, reserve_in_new_month
 from shared.pipeline.submit.lost_creations import BOOKMARK as UNANSWERED
 from shared.pipeline.submit.lost_creations import unanswered_since
-from shared.pipeline.targets import (
+from shared.pipeline.target_choice import (
     Backoffs,
     account_of,
     bookmark_of,

@@ -15,7 +15,7 @@ from shared.domain.errors import AppError, Throttled
 from shared.domain.lifecycle import ends_before
 from shared.domain.model import Batch, RemoteBatch
 from shared.domain.ports import App
-from shared.pipeline.targets import bookmark_of
+from shared.pipeline.target_choice import bookmark_of
 from shared.settings import Target
 
 log = logging.getLogger("structuredbatch.polling")

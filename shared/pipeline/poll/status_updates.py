@@ -7,7 +7,7 @@ from shared.domain.model import Batch, BatchState, RemoteBatch, RowCode
 from shared.pipeline.claims import claim_batch
 from shared.pipeline.poll.open_jobs import OpenNow
 from shared.pipeline.submit.refusals import fault_of, refuse_for_quota, refuse_late
-from shared.pipeline.targets import target_of
+from shared.pipeline.target_choice import target_of
 
 
 def apply(item: OpenNow, batch: Batch, remote: RemoteBatch) -> None:

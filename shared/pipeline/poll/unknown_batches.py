@@ -10,7 +10,7 @@ from shared.pipeline.collect.downloads import delete_upload
 from shared.pipeline.poll.open_jobs import OpenNow
 from shared.pipeline.records import load
 from shared.pipeline.submit.lost_creations import look_out, name_of
-from shared.pipeline.targets import account_of, target_of
+from shared.pipeline.target_choice import account_of, target_of
 from shared.settings import Settings, Target
 
 log = logging.getLogger("structuredbatch.polling")

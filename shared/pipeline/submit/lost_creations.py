@@ -1,4 +1,4 @@
-"""Batches possibly created although the answer was lost: how to recognise them, and how long the poll looks for them.
+"""Batches possibly created although the answer was lost: finding and recognising them, and how long the poll looks out.
 
 If the answer to a creating call was lost and the batch does not show up in time, the call is made again. Should the
 first batch show up after all, up to a day later, the poll cancels it, whether its job has ended or not.
@@ -9,16 +9,37 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.domain.errors import NotFound
+from shared.domain.batch_service import BatchService
+from shared.domain.errors import NotFound, Unavailable
+from shared.domain.lifecycle import ends_before
 from shared.domain.model import Batch, RemoteBatch
 from shared.domain.ports import App, Container
-from shared.pipeline.targets import bookmark_of
+from shared.pipeline.target_choice import bookmark_of
 from shared.settings import Target
 
 BOOKMARK: Final = "doubt"
 LOOK_OUT: Final = timedelta(hours=24)
+LOOK_PAGES: Final = 100
 CLOCK_MARGIN: Final = timedelta(minutes=10)
 """How much the service's clock may differ from ours."""
+
+
+def find_created(service: BatchService, batch: Batch) -> RemoteBatch | None:
+    """Find our batch among those created since the call began, unless it failed.
+
+    Raises Unavailable if there are too many of them to look at.
+    """
+    assert batch.creating_since is not None
+    oldest = batch.creating_since - CLOCK_MARGIN
+    after = ""
+    for _ in range(LOOK_PAGES):
+        page, after = service.page(after)
+        for remote in page:
+            if is_ours(batch, remote) and remote.status != "failed":
+                return remote
+        if not after or ends_before(page, oldest):
+            return None
+    raise Unavailable("Still looking for the batch whose creation got no answer, among very many others")
 
 
 def is_ours(batch: Batch, remote: RemoteBatch) -> bool:

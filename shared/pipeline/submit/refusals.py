@@ -11,7 +11,7 @@ from shared.domain.model import Batch, Wait
 from shared.domain.ports import App, Container, DeploymentBackoff
 from shared.pipeline.claims import Claim
 from shared.pipeline.records import JobRecords
-from shared.pipeline.targets import candidates, has_room
+from shared.pipeline.target_choice import candidates, has_room
 from shared.settings import Platform, Target
 
 SHOWN: Final = 600

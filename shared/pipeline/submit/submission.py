@@ -12,12 +12,10 @@ from datetime import timedelta
 from typing import Final
 
 from shared.domain import blob_names
-from shared.domain.batch_service import BatchService
 from shared.domain.errors import AnswerLost, Conflict, InputUnreadable, Refused, Transient, Unavailable
 from shared.domain.lifecycle import (
     Refusal,
     cut,
-    ends_before,
     is_held,
     is_out_of_patience,
     is_stopping,
@@ -29,15 +27,13 @@ from shared.domain.ports import App, Container
 from shared.pipeline.claims import Claim, claim_batch
 from shared.pipeline.records import JobRecords
 from shared.pipeline.submit.input_file import InputFile, own_copy
-from shared.pipeline.submit.lost_creations import CLOCK_MARGIN, is_ours, look_out
+from shared.pipeline.submit.lost_creations import find_created, look_out
 from shared.pipeline.submit.refusals import fault_of, refused_at, wait_for
 from shared.pipeline.submit.uploaded_file import check_file, drop_unusable, is_processed
-from shared.pipeline.targets import choose, is_by_storage, place_of, target_of
+from shared.pipeline.target_choice import choose, is_by_storage, place_of, target_of
 from shared.settings import Target
 
 log = logging.getLogger("structuredbatch.submission")
-
-LOOK_PAGES: Final = 100
 
 SEND_SIZE: Final = 256 * 1024
 """Bytes of an input file handed to the client at a time."""
@@ -106,7 +102,7 @@ def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
     since = claim.record.creating_since
     assert since is not None
     target = target_of(app.settings, claim.record)
-    found = _find_created(app.services.at(target), claim.record)
+    found = find_created(app.services.at(target), claim.record)
     if found is not None:
         record(records, claim, target, found)
         return True
@@ -115,21 +111,6 @@ def _settle(records: JobRecords, claim: Claim[Batch]) -> bool:
     look_out(app, target, since)
     claim.change(creating_since=None)
     return False
-
-
-def _find_created(service: BatchService, batch: Batch) -> RemoteBatch | None:
-    """Find our batch among those created since the call began, unless it failed."""
-    assert batch.creating_since is not None
-    oldest = batch.creating_since - CLOCK_MARGIN
-    after = ""
-    for _ in range(LOOK_PAGES):
-        page, after = service.page(after)
-        for remote in page:
-            if is_ours(batch, remote) and remote.status != "failed":
-                return remote
-        if not after or ends_before(page, oldest):
-            return None
-    raise Unavailable("Still looking for the batch whose creation got no answer, among very many others")
 
 
 def _close_unsent(job: Job, claim: Claim[Batch]) -> None:

@@ -8,7 +8,7 @@ from shared.domain.model import Batch, BatchState
 from shared.domain.ports import App
 from shared.pipeline.claims import Claim
 from shared.pipeline.collect.downloads import delete_upload
-from shared.pipeline.targets import is_by_storage, place_of
+from shared.pipeline.target_choice import is_by_storage, place_of
 from shared.settings import Target
 
 PROCESSING_CHECKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.estimate import Basis, Estimate, HeldBy
-from shared.money.caps import Caps, dollars, hold, lower_cap
+from shared.money.budget_and_caps import Caps, dollars, hold, lower_cap
 
 KNOWN = Estimate(1000, 500, 2.0, Basis.HISTORY)
 UNKNOWN = Estimate(1000)

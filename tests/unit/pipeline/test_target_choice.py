@@ -9,7 +9,7 @@ import pytest
 from shared.domain.errors import Misconfigured
 from shared.domain.model import Batch, BatchState
 from shared.domain.ports import DeploymentBackoff
-from shared.pipeline.targets import bookmark_of, choose, closed_models, place_of, resources, target_of
+from shared.pipeline.target_choice import bookmark_of, choose, closed_models, place_of, resources, target_of
 from shared.settings import Settings, read_settings
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
