@@ -5,16 +5,13 @@ read leaves what it left before the read before it. So a kill after each writing
 the kills there are; that nothing else differs is what tests/contracts and the sweep with real processes show.
 
 By default each kind of job is disturbed at one boundary of each sort that it has: the same call, made by the same
-functions of the app, one in the other. Of the kinds that share a sort of writing call, every other one is killed there
-with its message lost, and sees the call fail before its effect; the rest are killed with their message seen again, and
-see it fail after its effect. With CRASH_SWEEP=all every kind is disturbed at every boundary, in all four ways.
+functions of the app, one in the other. With CRASH_SWEEP=all at every boundary.
 """
 
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal
 
 import pytest
@@ -111,23 +108,13 @@ class Boundary:
     callers: tuple[str, ...]
 
     @property
-    def sort(self) -> tuple[str, tuple[str, ...]]:
-        """What it has in common with the boundaries that need not be disturbed as well."""
-        return self.call, self.callers
-
-    @property
     def writes(self) -> bool:
         """Whether the call changes what a process would leave behind."""
         return self.call not in READS
 
 
-@cache
-def _boundaries() -> dict[str, list[Boundary]]:
-    """The boundaries of an undisturbed run of each kind, by its name."""
-    return {kind.name: _boundaries_of(kind) for kind in KINDS}
-
-
-def _boundaries_of(kind: Kind) -> list[Boundary]:
+def _boundaries(kind: Kind) -> list[Boundary]:
+    """The boundaries of an undisturbed run."""
     found: list[Boundary] = []
     play(kind, lambda app: watched(app, lambda call: found.append(Boundary(len(found) + 1, call, _callers()))))
     return found
@@ -142,25 +129,12 @@ def _callers() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _chosen(boundaries: list[Boundary], which: Literal["first", "last"]) -> list[Boundary]:
-    """The boundaries at which to disturb: the first or last of each sort, or all of them."""
+def _chosen(boundaries: list[Boundary], which: Literal["first", "last"]) -> list[int]:
+    """The numbers of the boundaries at which to disturb: the first or last of each sort, or all of them."""
     if EVERY:
-        return boundaries
+        return [boundary.number for boundary in boundaries]
     in_order = boundaries if which == "last" else boundaries[::-1]
-    chosen = {boundary.sort: boundary for boundary in in_order}
-    return sorted(chosen.values(), key=lambda boundary: boundary.number)
-
-
-def _takes_turn(kind: Kind, boundary: Boundary, turn: Literal[0, 1]) -> bool:
-    """Whether this kind is one of those that are disturbed in this turn: every other one, or the only one."""
-    names = [name for name, boundaries in _sorts().items() if boundary.sort in boundaries]
-    return EVERY or len(names) == 1 or names.index(kind.name) % 2 == turn
-
-
-@cache
-def _sorts() -> dict[str, set[tuple[str, tuple[str, ...]]]]:
-    """The sorts of boundaries that each kind has, by its name."""
-    return {name: {boundary.sort for boundary in boundaries} for name, boundaries in _boundaries().items()}
+    return sorted({(boundary.call, boundary.callers): boundary.number for boundary in in_order}.values())
 
 
 def _check(kind: Kind, title: str, disturbances: list[tuple[Disturbance, bool]], boundaries: int) -> None:
@@ -187,23 +161,22 @@ def _writes(boundaries: list[Boundary]) -> list[Boundary]:
 
 @pytest.mark.parametrize("lost", [True, False], ids=["message lost", "message seen again"])
 def test_a_job_ends_the_same_wherever_its_process_is_killed(kind: Kind, lost: bool) -> None:
-    boundaries = _boundaries()[kind.name]
-    chosen = _chosen(_writes(boundaries), "first" if lost else "last")
+    boundaries = _boundaries(kind)
     kills = [Disturbance(1, before=_kill)]
-    kills += [Disturbance(one.number, after=_kill) for one in chosen if _takes_turn(kind, one, 0 if lost else 1)]
+    chosen = _chosen(_writes(boundaries), "first" if lost else "last")
+    kills += [Disturbance(number, after=_kill) for number in chosen]
     title = f"killed, {'message lost' if lost else 'message seen again'}"
     _check(kind, title, [(kill, lost) for kill in kills], len(boundaries))
 
 
 def test_a_job_ends_the_same_whichever_call_fails_before_it_took_effect(kind: Kind) -> None:
-    boundaries = _boundaries()[kind.name]
-    chosen = [one for one in _chosen(boundaries, "last") if not one.writes or _takes_turn(kind, one, 0)]
-    failures = [(Disturbance(one.number, before=_fail), True) for one in chosen]
+    boundaries = _boundaries(kind)
+    failures = [(Disturbance(number, before=_fail), True) for number in _chosen(boundaries, "last")]
     _check(kind, "failed before its effect", failures, len(boundaries))
 
 
 def test_a_job_ends_the_same_whichever_call_fails_after_it_took_effect(kind: Kind) -> None:
-    boundaries = _boundaries()[kind.name]
-    chosen = [one for one in _chosen(_writes(boundaries), "first") if _takes_turn(kind, one, 1)]
-    failures = [(Disturbance(one.number, after=_fail), True) for one in chosen]
+    boundaries = _boundaries(kind)
+    chosen = _chosen(_writes(boundaries), "first")
+    failures = [(Disturbance(number, after=_fail), True) for number in chosen]
     _check(kind, "failed after its effect", failures, len(boundaries))

@@ -22,7 +22,7 @@ from testing.world import World, make_world, settings_for
 from tests.reliability import counts, victim
 from tests.reliability.simulation import table, timeless
 
-SAMPLE = 6
+SAMPLE = 10
 EVERY = os.environ.get("CRASH_SWEEP") == "all"
 NAME = "folder/table.csv"
 SCENARIO: dict[str, Any] = {"rows": [{"custom_id": "b", "outcome": "error", "status": 429, "times": 1}]}
